@@ -1,0 +1,113 @@
+"""The permit: one object a camera in S3, from which detect learns whether a frame may be opened at all (S01).
+
+It saves work; it is not the gate. The gate is the deployment's row, which match locks for share in the same
+transaction as the search (rule 2). `CheckedPermit` is what that gate hands out, and only a search takes it.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from proviso.domain.errors import PermitUnreadable
+from proviso.domain.frame import FrameKey
+from proviso.domain.policy import Policy
+from proviso.domain.reasons import Reason, Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """What a deployment lets one camera do, from when to when. `digest` is what was authorised (S03)."""
+
+    deployment_id: str
+    digest: str
+    camera: str
+    starts_at: datetime
+    ends_at: datetime
+    pipeline: str
+    frame_age_limit_s: int
+    clock_skew_s: int
+
+    def check(self, key: FrameKey, now: datetime) -> Refused | None:
+        """May this frame be processed at this moment? STALE is its own outcome; all else is a refusal."""
+        if key.camera != self.camera:
+            return Refused(Reason.CAMERA_NOT_LISTED, key.camera)
+        if key.captured_at > now + timedelta(seconds=self.clock_skew_s):
+            return Refused(Reason.CLOCK_SKEW, f"{(key.captured_at - now).total_seconds():.0f} s ahead")
+        for moment, name in ((key.captured_at, "capture"), (now, "now")):
+            if not self.starts_at <= moment < self.ends_at:
+                return Refused(Reason.OUTSIDE_WINDOW, name)
+        if now - key.captured_at > timedelta(seconds=self.frame_age_limit_s):
+            return Refused(Reason.STALE, f"{(now - key.captured_at).total_seconds():.0f} s old")
+        return None
+
+    def to_json(self) -> str:
+        """The object's body."""
+        return json.dumps(
+            {
+                "version": 1,
+                "deployment_id": self.deployment_id,
+                "digest": self.digest,
+                "camera": self.camera,
+                "starts_at": self.starts_at.isoformat(),
+                "ends_at": self.ends_at.isoformat(),
+                "pipeline": self.pipeline,
+                "frame_age_limit_s": self.frame_age_limit_s,
+                "clock_skew_s": self.clock_skew_s,
+            },
+            sort_keys=True,
+        )
+
+    @classmethod
+    def from_json(cls, body: bytes | str) -> "Permit":
+        """Read the object's body. PermitUnreadable when anything in it is missing or odd (S36)."""
+        try:
+            values: dict[str, Any] = json.loads(body)
+            if values["version"] != 1:
+                raise PermitUnreadable("the permit has an unknown version")
+            permit = cls(
+                deployment_id=_text(values, "deployment_id"),
+                digest=_text(values, "digest"),
+                camera=_text(values, "camera"),
+                starts_at=_moment(values, "starts_at"),
+                ends_at=_moment(values, "ends_at"),
+                pipeline=_text(values, "pipeline"),
+                frame_age_limit_s=int(values["frame_age_limit_s"]),
+                clock_skew_s=int(values["clock_skew_s"]),
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise PermitUnreadable(f"the permit cannot be read: {type(error).__name__}") from error
+        if permit.starts_at >= permit.ends_at or permit.frame_age_limit_s <= 0 or permit.clock_skew_s < 0:
+            raise PermitUnreadable("the permit contradicts itself")
+        return permit
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedPermit:
+    """Proof that the gate opened: built by the store from the locked deployment row, valid in its transaction only."""
+
+    deployment_id: str
+    digest: str
+    build_id: str
+    pipeline: str
+    threshold: Decimal
+    place: str
+    camera: str
+    ends_at: datetime
+    policy: Policy
+    calibrated: bool
+
+
+def _text(values: dict[str, Any], name: str) -> str:
+    value = values[name]
+    if not isinstance(value, str) or not value:
+        raise ValueError(name)
+    return value
+
+
+def _moment(values: dict[str, Any], name: str) -> datetime:
+    moment = datetime.fromisoformat(_text(values, name))
+    if moment.tzinfo is None:
+        raise ValueError(name)
+    return moment.astimezone(UTC)

@@ -1,0 +1,75 @@
+"""A policy: the published rules that constrain why, who, where and when, as values that code can hold to.
+
+The files live in proviso/policies; this is what they mean. A deployment keeps the version under which it was
+authorised (S34), so a policy travels as a plain mapping with a digest.
+"""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from proviso.domain.canonical import digest
+from proviso.domain.reasons import Reason, Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The rules of one policy version. Durations in the units of their names."""
+
+    name: str
+    version: str
+    uses: tuple[str, ...]
+    categories: tuple[str, ...]
+    max_entries: int
+    max_duration_minutes: int
+    calibration_required: bool
+    site_trial_required: bool
+    reviewers_required: int
+    consent_required: bool
+    build_max_age_hours: int
+    image_warn_age_years: int
+    image_refuse_age_years: int
+    frame_age_limit_s: int
+    clock_skew_s: int
+    same_entry_window_s: int
+    decide_within_s: int
+    notice_useful_s: int
+    evidence_hours: int
+    message_prefix: str
+
+    def as_mapping(self) -> dict[str, Any]:
+        """Plain values, lists for tuples: what is stored and hashed."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_mapping(cls, mapping: dict[str, Any]) -> "Policy":
+        """The inverse of `as_mapping`. Raises KeyError naming what is missing; unknown keys raise TypeError."""
+        known = {f.name for f in fields(cls)}
+        if unknown := set(mapping) - known:
+            raise TypeError(f"unknown policy values: {', '.join(sorted(unknown))}")
+        return cls(**{name: _plain(mapping[name]) for name in known})
+
+    @property
+    def digest(self) -> str:
+        return digest(self.as_mapping())
+
+    def allows_entry(self, category: str, entries: int, consent_reference: str | None) -> Refused | None:
+        """May one more entry of this category be added to a list that has `entries` (S06, S08)?"""
+        if category not in self.categories:
+            return Refused(Reason.POLICY_FORBIDS, f"category must be one of {', '.join(self.categories)}")
+        if entries >= self.max_entries:
+            return Refused(Reason.POLICY_FORBIDS, f"at most {self.max_entries} entries under {self.name}")
+        if self.consent_required and not (consent_reference or "").strip():
+            return Refused(Reason.POLICY_FORBIDS, f"{self.name} lists only people with a recorded consent")
+        return None
+
+    def allows_use(self, use: str, minutes: float) -> Refused | None:
+        """May a deployment be for this use and this long (S02, S05)?"""
+        if use not in self.uses:
+            return Refused(Reason.POLICY_FORBIDS, f"use must be one of {', '.join(self.uses)}")
+        if minutes > self.max_duration_minutes:
+            return Refused(Reason.POLICY_FORBIDS, f"at most {self.max_duration_minutes} minutes under {self.name}")
+        return None
+
+
+def _plain(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

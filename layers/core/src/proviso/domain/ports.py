@@ -1,0 +1,384 @@
+"""What stages ask for: the Protocols that the wings (vision, store, cloud) fulfil and that fakes fulfil in unit tests.
+
+Each port has one contract test class (tests/contract) that runs against the real thing and, where there is one, the
+fake. Times are UTC-aware. A method that returns `Refused` refuses; faults are raised (errors.py).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from proviso.domain.audit import Act, AuditRecord
+from proviso.domain.candidate import Candidate, ConfirmingReview, Hit, OpenCandidate, Review
+from proviso.domain.deployment import Deployment
+from proviso.domain.face import Face, QualityGate, Template
+from proviso.domain.frame import Counts, Image, Jpeg, LedgerEntry
+from proviso.domain.messages import FacesMessage
+from proviso.domain.notice import Kind, Notice, NoticeTexts
+from proviso.domain.people import Person
+from proviso.domain.permit import CheckedPermit, Permit
+from proviso.domain.reasons import Refused
+from proviso.domain.retention import Certificate, StoreCount
+from proviso.domain.watchlist import Build, Entry, Reference, Watchlist
+
+Clock = Callable[[], datetime]
+
+
+class Pipeline(Protocol):
+    """The vision wing of one pack: pixels in, faces and templates out. Heavy parts load at first use."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over all that moves similarities (design, section 5)."""
+
+    @property
+    def dimension(self) -> int: ...
+
+    @property
+    def search_gate(self) -> QualityGate: ...
+
+    @property
+    def enrolment_gate(self) -> QualityGate: ...
+
+    def decode(self, jpeg: Jpeg) -> Image | Refused:
+        """Decode; EMPTY, WRONG_TYPE, TOO_MANY_BYTES, TOO_MANY_PIXELS, TRUNCATED or NOT_AN_IMAGE when it is none.
+        The header is read before any pixel is, so that a small file cannot claim a huge picture."""
+
+    def detect(self, image: Image) -> list[Face]:
+        """All faces with quality, largest first, in pixels of the full frame."""
+
+    def templates(self, image: Image, faces: Sequence[Face]) -> list[Template]:
+        """One template a face, in their order, cropped and aligned from the full frame."""
+
+    def evidence(self, image: Image, candidate: Face, others: Sequence[Face]) -> Jpeg:
+        """The picture a reviewer sees, made by inclusion (S15): only the candidate's box with margin keeps its pixels,
+        `others` in it are filled flat, all else is reduced below recognition, metadata stripped."""
+
+
+# --- cloud: AWS only -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFrame:
+    """A frame as a listing shows it."""
+
+    key: str
+    stored_at: datetime
+    size: int
+
+
+class FrameStore(Protocol):
+    """The frames bucket. 404 is "gone" (None); 403 and everything else is StorageFault, never "gone" (rule 8)."""
+
+    def get(self, key: str) -> Jpeg | Refused | None:
+        """The frame, None when gone, or TOO_MANY_BYTES without having read it."""
+
+    def delete(self, key: str) -> None:
+        """Delete; deleting what is gone is no fault."""
+
+    def stored_before(self, moment: datetime) -> Iterator[StoredFrame]:
+        """Every frame stored before this moment."""
+
+
+class PermitStore(Protocol):
+    """permits/<camera>.json. Written by govern, read by detect and alert."""
+
+    def read(self, camera: str) -> Permit | None:
+        """None when there is none; PermitUnreadable when there is one that says nothing; StorageFault otherwise."""
+
+    def write(self, permit: Permit) -> None: ...
+
+    def delete(self, camera: str) -> None: ...
+
+    def cameras(self) -> list[str]:
+        """Every camera that has a permit object, readable or not: what a stop must delete."""
+
+
+class DueStore(Protocol):
+    """due/<deployment>.json: when retain has something to do next, so that sweep need not wake the database."""
+
+    def put(self, deployment_id: str, due_at: datetime) -> None: ...
+
+    def due(self, now: datetime) -> list[str]:
+        """Deployments whose time has come. An unreadable object is due."""
+
+    def delete(self, deployment_id: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class StopRecord:
+    """A stop as spooled when the database was away: to be carried out and audited as soon as it is back."""
+
+    id: str
+    at: datetime
+    actor: str
+    deployment_id: str | None  # None: all
+
+
+class StopSpool(Protocol):
+    """stops/<id>.json (rule 9)."""
+
+    def put(self, record: StopRecord) -> None: ...
+
+    def waiting(self) -> list[StopRecord]: ...
+
+    def delete(self, record_id: str) -> None: ...
+
+
+class PictureStore(Protocol):
+    """A bucket of pictures: evidence, or enrolment pictures."""
+
+    def put(self, key: str, jpeg: Jpeg) -> None: ...
+
+    def get(self, key: str) -> Jpeg | None: ...
+
+    def delete(self, key: str) -> None: ...
+
+    def keys(self, prefix: str) -> list[str]: ...
+
+
+class Outbox(Protocol):
+    """The outbox bucket: notices out, receipts back (rule 6)."""
+
+    def put(self, notice: Notice) -> None:
+        """Put under the notice's deterministic key; putting it again changes nothing."""
+
+    def get(self, key: str) -> Notice | None:
+        """None when gone; ValueError when it is not a notice."""
+
+    def has(self, candidate_id: str, kind: Kind) -> bool: ...
+
+    def put_receipt(self, candidate_id: str, kind: Kind, outcome: str, at: datetime) -> None: ...
+
+    def has_receipt(self, candidate_id: str, kind: Kind) -> bool: ...
+
+    def delete_candidate(self, candidate_id: str) -> None:
+        """Delete all notices and receipts of a candidate."""
+
+    def count_candidate(self, candidate_id: str) -> int: ...
+
+
+class Ledger(Protocol):
+    """One row a frame (rule 3)."""
+
+    def received(self, key: str, camera: str | None, at: datetime) -> LedgerEntry:
+        """Write RECEIVED if there is no row; return the row as it stands."""
+
+    def finish(self, entry: LedgerEntry) -> bool:
+        """Set a final outcome if none is set. True for the one caller that set it: only that one deletes the frame."""
+
+    def get(self, key: str) -> LedgerEntry | None: ...
+
+    def unfolded(self, until_hour: str) -> list[LedgerEntry]:
+        """Final rows of hours before `until_hour` (like 2026-11-22T20) that are not folded into the audit."""
+
+    def mark_folded(self, keys: Sequence[str]) -> None: ...
+
+    def entries(self) -> list[LedgerEntry]:
+        """All rows (a scan: for the demo and for people, not for functions)."""
+
+
+class NoticeClaim(StrEnum):
+    """What alert may do with a notice, decided by one conditional update."""
+
+    MINE = "mine"  # send it now
+    SENT = "sent"  # a duplicate: already done
+    BUSY = "busy"  # another call claimed it moments ago: come back later
+    SUPERSEDED = "superseded"  # a higher revision came first: drop it
+    NOT_TRIED = "not_tried"  # a withdrawal of something that never went out
+
+
+class NoticeLedger(Protocol):
+    """One DynamoDB item a candidate, moved by conditional update (rule 6)."""
+
+    def claim(self, notice: Notice, now: datetime, lease_s: int) -> NoticeClaim: ...
+
+    def settle(self, notice: Notice, outcome: str, now: datetime) -> None:
+        """Record what became of the claimed notice: sent, stale or withheld."""
+
+
+class FacesQueue(Protocol):
+    def send(self, message: FacesMessage) -> None: ...
+
+
+class Publisher(Protocol):
+    """SNS. alert alone has one."""
+
+    def publish(self, audience: str, notice: Notice, texts: NoticeTexts) -> None:
+        """audience: 'reviewers' or 'recipients'. StorageFault when SNS does not take it."""
+
+
+class Waker(Protocol):
+    """How sweep wakes retain."""
+
+    def wake(self, reason: str) -> None: ...
+
+
+# --- store: PostgreSQL only ------------------------------------------------------------------------------------------
+
+
+class SearchWork(Protocol):
+    """One transaction of match. Nothing is kept unless the block ends without an exception."""
+
+    def was_searched(self, frame_key: str) -> bool:
+        """Is there a committed row for this frame? Then only what follows the commit is left to do (rule 5)."""
+
+    def gate(
+        self,
+        *,
+        deployment_id: str,
+        digest: str,
+        camera: str,
+        captured_at: datetime,
+        now: datetime,
+        pipeline: str,
+        software_build: str,
+    ) -> CheckedPermit | Refused:
+        """Lock the deployment FOR SHARE and check all of rule 2. This is the permit; S01, S03, S04, S36 end here."""
+
+    def search(self, permit: CheckedPermit, probes: Sequence[Template]) -> list[list[Hit]]:
+        """One exact scan for all probes over unexpired, not removed references of the permit's build and pipeline;
+        per probe the entries at or above the threshold (best reference an entry), most similar first.
+        PipelineMismatch when a probe is of another pipeline."""
+
+    def lock_entries(self, permit: CheckedPermit, entry_ids: Sequence[str]) -> dict[str, OpenCandidate]:
+        """Advisory locks in sorted order; the latest suppressing candidate of each entry, if any (rule 7)."""
+
+    def open(self, candidate: Candidate, runners_up: Sequence[Hit]) -> None:
+        """Insert a raised candidate and its first sighting."""
+
+    def join(self, open_candidate_id: str, frame_key: str, captured_at: datetime, similarity: float) -> None:
+        """Add a sighting to an open candidate; its evidence stays as it was when first opened."""
+
+    def record_searched(
+        self, *, frame_key: str, permit: CheckedPermit, captured_at: datetime, now: datetime, counts: Counts
+    ) -> None:
+        """The searched frame's row: exact counts, no biometrics."""
+
+    def audit(self, act: Act) -> None:
+        """Append to the chain; last in the transaction, its head locked until the commit. AuditUnwritable."""
+
+
+class SearchStore(Protocol):
+    def connect(self) -> None:
+        """Open the connection (waking the database). DatabaseAway."""
+
+    def work(self) -> AbstractContextManager[SearchWork]: ...
+
+    def candidates_of_frame(self, frame_key: str) -> list[tuple[Candidate, str]]:
+        """Candidates opened by this frame with their message prefix: for resuming after the commit."""
+
+
+class GovernWork(Protocol):
+    """One transaction of govern or enrol."""
+
+    def person(self, sub: str) -> Person | None: ...
+    def people(self) -> list[Person]: ...
+    def register(self, person: Person) -> None: ...
+
+    def add_watchlist(self, watchlist: Watchlist) -> None: ...
+    def watchlist(self, watchlist_id: str, *, lock: bool = False) -> Watchlist | None: ...
+    def watchlists(self) -> list[Watchlist]: ...
+    def add_entry(self, entry: Entry) -> None: ...
+    def entry(self, watchlist_id: str, entry_id: str) -> Entry | None: ...
+    def entries(self, watchlist_id: str) -> list[Entry]: ...
+    def remove_entry(self, watchlist_id: str, entry_id: str, at: datetime) -> bool:
+        """A tombstone, effective at once in every search. False when there is no such entry."""
+
+    def add_reference(self, reference: Reference) -> None: ...
+    def add_build(self, build_id: str, watchlist_id: str, pipeline: str, by: str, at: datetime) -> Build | Refused:
+        """Snapshot the list's usable references of this pipeline. BUILD_EMPTY when there are none."""
+
+    def build(self, build_id: str) -> Build | None: ...
+
+    def add_deployment(self, deployment: Deployment) -> None: ...
+    def deployment(self, deployment_id: str, *, lock: bool = False) -> Deployment | None: ...
+    def deployments(self) -> list[Deployment]: ...
+    def authorise(self, deployment_id: str, by: str, at: datetime, digest: str) -> bool:
+        """requested → authorised, conditional on the state and on `by` not being the requester."""
+
+    def activate(self, deployment_id: str, at: datetime) -> Refused | None:
+        """authorised → active. CAMERA_BUSY by constraint, WRONG_STATE when it is not authorised."""
+
+    def stop(self, deployment_id: str | None, by: str, at: datetime) -> list[Deployment]:
+        """active, authorised or requested → stopped (None: all); pending candidates freeze in the same statement."""
+
+    def end_due(self, now: datetime) -> list[Deployment]:
+        """active → ended for those whose window is over; pending candidates freeze."""
+
+    def warm(self, build_id: str) -> int:
+        """Run the search's query shape once over the build; the number of references that a search would compare."""
+
+    def audit(self, act: Act) -> None: ...
+    def audit_records(self, chain: str) -> list[AuditRecord]: ...
+
+
+class GovernStore(Protocol):
+    def work(self) -> AbstractContextManager[GovernWork]:
+        """DatabaseAway when it cannot be opened."""
+
+
+class ReviewWork(Protocol):
+    """One transaction of review."""
+
+    def person(self, sub: str) -> Person | None: ...
+    def pending(self, now: datetime) -> list[Candidate]:
+        """Raised, undecided, in time, of active deployments; newest first."""
+
+    def candidate(self, candidate_id: str, *, lock: bool = False) -> Candidate | None: ...
+    def involved(self, deployment_id: str) -> frozenset[str]:
+        """Who requested or authorised the deployment or added to its list: none of them reviews (S17)."""
+
+    def reference_keys(self, candidate_id: str) -> list[tuple[str, str]]:
+        """(reference id, enrolment picture key) of the candidate's entry, of the deployment's build."""
+
+    def decide(self, review: Review, now: datetime) -> ConfirmingReview | Review | Refused:
+        """Record a decision. The UPDATE itself asks for: raised, before decide_by, deployment active and in its
+        window, reviewer not involved (S16, S18). A confirmation returns the proof that a notice needs."""
+
+    def audit(self, act: Act) -> None: ...
+
+
+class ReviewStore(Protocol):
+    def work(self) -> AbstractContextManager[ReviewWork]: ...
+
+
+class RetainWork(Protocol):
+    """One transaction of retain."""
+
+    def carry_out_stop(self, record: StopRecord, now: datetime) -> list[Deployment]: ...
+    def end_due(self, now: datetime) -> list[Deployment]: ...
+    def expire_candidates(self, now: datetime) -> list[str]:
+        """raised → expired for those past decide_by (S18); their ids."""
+
+    def unput_notices(self, now: datetime) -> list[tuple[Candidate, str, Kind, datetime]]:
+        """Candidates of live deployments whose notice is still useful (candidate, prefix, kind, useful until): the
+        caller puts what is not in the outbox."""
+
+    def deployment(self, deployment_id: str, *, lock: bool = False) -> Deployment | None: ...
+    def to_close(self, now: datetime) -> list[str]:
+        """Stopped or ended deployments that are not closed."""
+
+    def candidates_of(self, deployment_id: str) -> list[str]: ...
+    def other_uses(self, watchlist_id: str, deployment_id: str) -> bool:
+        """Is the list still needed by another deployment that is not closed?"""
+
+    def erase(self, deployment_id: str) -> str | None:
+        """Delete references, builds' content, labels, candidates' evidence pointers of the deployment's list (S23);
+        the list's id, or None when another live deployment still uses the list. Reference numbers stay (S31)."""
+
+    def left(self, deployment_id: str) -> list[StoreCount]:
+        """What is left in the database, by table."""
+
+    def close(self, certificate: Certificate, by: str) -> None:
+        """→ closed, with its certificate, in one statement; refused by constraint when a count is not zero."""
+
+    def certificate(self, deployment_id: str) -> Certificate | None: ...
+    def audit(self, act: Act) -> None: ...
+
+
+class RetainStore(Protocol):
+    def work(self) -> AbstractContextManager[RetainWork]: ...

@@ -1,0 +1,38 @@
+"""Retention: what has to be gone by when, counted to zero, and certified (S23)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoreCount:
+    """How many items of a deployment or its list are left in one store. Zero is what a certificate needs."""
+
+    store: str
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What was deleted, when, and the zero count of each live store. Backups follow `backups_expire_at`."""
+
+    deployment_id: str
+    watchlist_id: str
+    counts: tuple[StoreCount, ...]
+    verified_at: datetime
+    backups_expire_at: datetime
+
+    @property
+    def complete(self) -> bool:
+        return all(count.left == 0 for count in self.counts)
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerFold:
+    """How many frames of one camera and hour ended in one way: what retain writes into the audit (rule 3)."""
+
+    camera: str
+    hour: str
+    outcome: str
+    reason: str
+    frames: int
