@@ -12,7 +12,11 @@ MAX_FACES = 256
 
 @dataclass(frozen=True, slots=True)
 class FacesMessage:
-    """The faces of one frame that may be searched, largest first, and the counts of those that may not."""
+    """The faces of one frame that may be searched, largest first, and the counts of those that may not.
+
+    `bystanders` are the boxes of detected faces that are not searched (quality, or over the cap): match needs them
+    only to fill them flat in an evidence picture (S15).
+    """
 
     frame_key: str
     camera: str
@@ -24,6 +28,7 @@ class FacesMessage:
     received_at: datetime
     frame_age_limit_s: int
     faces: tuple[Face, ...]
+    bystanders: tuple[Box, ...]
     detected: int
     refused: int
     not_searched: int
@@ -44,6 +49,7 @@ class FacesMessage:
                 "received_at": self.received_at.astimezone(UTC).isoformat(),
                 "frame_age_limit_s": self.frame_age_limit_s,
                 "faces": [_face_values(face) for face in self.faces],
+                "bystanders": [[round(v, 2) for v in (b.x, b.y, b.width, b.height)] for b in self.bystanders],
                 "detected": self.detected,
                 "refused": self.refused,
                 "not_searched": self.not_searched,
@@ -70,6 +76,7 @@ class FacesMessage:
                 received_at=datetime.fromisoformat(values["received_at"]),
                 frame_age_limit_s=int(values["frame_age_limit_s"]),
                 faces=tuple(_face(item) for item in values["faces"]),
+                bystanders=tuple(Box(*(float(v) for v in box)) for box in values["bystanders"]),
                 detected=int(values["detected"]),
                 refused=int(values["refused"]),
                 not_searched=int(values["not_searched"]),

@@ -14,7 +14,7 @@ from typing import Protocol
 from proviso.domain.audit import Act, AuditRecord
 from proviso.domain.candidate import Candidate, ConfirmingReview, Hit, OpenCandidate, Review
 from proviso.domain.deployment import Deployment
-from proviso.domain.face import Face, QualityGate, Template
+from proviso.domain.face import Box, Face, QualityGate, Template
 from proviso.domain.frame import Counts, Image, Jpeg, LedgerEntry
 from proviso.domain.messages import FacesMessage
 from proviso.domain.notice import Kind, Notice, NoticeTexts
@@ -53,7 +53,7 @@ class Pipeline(Protocol):
     def templates(self, image: Image, faces: Sequence[Face]) -> list[Template]:
         """One template a face, in their order, cropped and aligned from the full frame."""
 
-    def evidence(self, image: Image, candidate: Face, others: Sequence[Face]) -> Jpeg:
+    def evidence(self, image: Image, candidate: Face, others: Sequence[Box]) -> Jpeg:
         """The picture a reviewer sees, made by inclusion (S15): only the candidate's box with margin keeps its pixels,
         `others` in it are filled flat, all else is reduced below recognition, metadata stripped."""
 
@@ -334,6 +334,11 @@ class ReviewWork(Protocol):
 
     def reference_keys(self, candidate_id: str) -> list[tuple[str, str]]:
         """(reference id, enrolment picture key) of the candidate's entry, of the deployment's build."""
+
+    def own_review(self, candidate_id: str, reviewer: str) -> Review | None: ...
+
+    def category(self, candidate_id: str) -> str | None:
+        """The entry's category: shown after one's own decision only; None once erased."""
 
     def decide(self, review: Review, now: datetime) -> ConfirmingReview | Review | Refused:
         """Record a decision. The UPDATE itself asks for: raised, before decide_by, deployment active and in its
