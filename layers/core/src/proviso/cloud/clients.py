@@ -1,0 +1,54 @@
+"""Where boto3 clients come from: once a process and service, at first use, called by wiring only.
+
+A function that waits for a service is a function that is paid for and blocks its batch, so time-outs are short and
+attempts are few: what fails here is tried again by its queue.
+"""
+
+import threading
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
+
+CONNECT_TIMEOUT_S = 2
+READ_TIMEOUT_S = 8
+ATTEMPTS = 3
+
+_made: dict[tuple[str, str | None], Any] = {}
+_lock = threading.Lock()
+
+
+@overload
+def client(service: Literal["s3"], region: str | None = None) -> "S3Client": ...
+@overload
+def client(service: Literal["dynamodb"], region: str | None = None) -> "DynamoDBClient": ...
+@overload
+def client(service: Literal["sqs"], region: str | None = None) -> "SQSClient": ...
+@overload
+def client(service: Literal["sns"], region: str | None = None) -> "SNSClient": ...
+@overload
+def client(service: Literal["lambda"], region: str | None = None) -> "LambdaClient": ...
+def client(service: str, region: str | None = None) -> Any:
+    """The process's client of a service. Region and endpoints (AWS_ENDPOINT_URL and its kin) as boto3 finds them.
+
+    Clients are safe to share between threads; making them is not, hence the lock.
+    """
+    with _lock:
+        if (service, region) not in _made:
+            import boto3
+            from botocore.config import Config
+
+            config = Config(
+                connect_timeout=CONNECT_TIMEOUT_S,
+                read_timeout=READ_TIMEOUT_S,
+                retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+                tcp_keepalive=True,
+                # In the VPC, DynamoDB is reached through the gateway endpoint, by the region's plain host name.
+                account_id_endpoint_mode="disabled",
+            )
+            _made[(service, region)] = boto3.session.Session().client(service, region_name=region, config=config)  # type: ignore[call-overload]
+        return _made[(service, region)]
