@@ -1,0 +1,374 @@
+"""The cloud ports in memory: for the stages' unit tests, which need no socket.
+
+Each fake keeps its content in a plain attribute that a test may read and set. `faults["delete"] = StorageFault("x")`
+makes that method raise ("*" all of them) until removed. Fakes that are given one `journal` write "<port>.<method> <what>"
+into it for each change, so that a test can hold the order of effects.
+"""
+
+import dataclasses
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+from proviso.domain.errors import PermitUnreadable, StorageFault
+from proviso.domain.frame import MAX_FRAME_BYTES, Jpeg, LedgerEntry, Outcome
+from proviso.domain.messages import FacesMessage
+from proviso.domain.notice import Kind, Notice, NoticeTexts, notice_key, receipt_key
+from proviso.domain.permit import Permit
+from proviso.domain.ports import Clock, NoticeClaim, StopRecord, StoredFrame
+from proviso.domain.reasons import Reason, Refused
+
+DENIED = StorageFault("denied for the test")
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Fake:
+    """What all fakes share: faults to order, and a journal of changes."""
+
+    port = "fake"
+
+    def __init__(self, journal: list[str] | None = None) -> None:
+        self.faults: dict[str, Exception] = {}
+        self.journal = journal if journal is not None else []
+
+    def _read(self, method: str) -> None:
+        if fault := self.faults.get(method, self.faults.get("*")):
+            raise fault
+
+    def _change(self, method: str, what: str) -> None:
+        self._read(method)
+        self.journal.append(f"{self.port}.{method} {what}")
+
+
+class FakeFrames(Fake):
+    """FrameStore. `objects`: key to (data, stored at)."""
+
+    port = "frames"
+
+    def __init__(self, journal: list[str] | None = None, clock: Clock = utc_now) -> None:
+        super().__init__(journal)
+        self.objects: dict[str, tuple[bytes, datetime]] = {}
+        self._clock = clock
+
+    def upload(self, key: str, data: bytes, stored_at: datetime | None = None) -> None:
+        """What a camera does; not part of the port."""
+        self.objects[key] = (data, stored_at or self._clock())
+
+    def get(self, key: str) -> Jpeg | Refused | None:
+        self._read("get")
+        if key not in self.objects:
+            return None
+        data = self.objects[key][0]
+        return Jpeg(data) if len(data) <= MAX_FRAME_BYTES else Refused(Reason.TOO_MANY_BYTES, f"{len(data)} bytes")
+
+    def delete(self, key: str) -> None:
+        self._change("delete", key)
+        self.objects.pop(key, None)
+
+    def stored_before(self, moment: datetime) -> Iterator[StoredFrame]:
+        self._read("stored_before")
+        for key, (data, stored_at) in sorted(self.objects.items()):
+            if stored_at < moment:
+                yield StoredFrame(key, stored_at, len(data))
+
+
+class FakePermits(Fake):
+    """PermitStore. `objects`: camera to permit, None standing for an object that says nothing."""
+
+    port = "permits"
+
+    def __init__(self, journal: list[str] | None = None) -> None:
+        super().__init__(journal)
+        self.objects: dict[str, Permit | None] = {}
+        self.reads = 0
+
+    def read(self, camera: str) -> Permit | None:
+        self._read("read")
+        self.reads += 1
+        if camera not in self.objects:
+            return None
+        permit = self.objects[camera]
+        if permit is None or permit.camera != camera:
+            raise PermitUnreadable(f"the permit of camera {camera} cannot be read")
+        return permit
+
+    def write(self, permit: Permit) -> None:
+        self._change("write", permit.camera)
+        self.objects[permit.camera] = permit
+
+    def delete(self, camera: str) -> None:
+        self._change("delete", camera)
+        self.objects.pop(camera, None)
+
+    def cameras(self) -> list[str]:
+        self._read("cameras")
+        return sorted(self.objects)
+
+
+class FakeDue(Fake):
+    """DueStore. `objects`: deployment to when, None standing for an unreadable object."""
+
+    port = "due"
+
+    def __init__(self, journal: list[str] | None = None) -> None:
+        super().__init__(journal)
+        self.objects: dict[str, datetime | None] = {}
+
+    def put(self, deployment_id: str, due_at: datetime) -> None:
+        self._change("put", deployment_id)
+        self.objects[deployment_id] = due_at
+
+    def due(self, now: datetime) -> list[str]:
+        self._read("due")
+        return sorted(name for name, due_at in self.objects.items() if due_at is None or due_at <= now)
+
+    def delete(self, deployment_id: str) -> None:
+        self._change("delete", deployment_id)
+        self.objects.pop(deployment_id, None)
+
+
+class FakeStops(Fake):
+    """StopSpool. `objects`: id to record, None standing for an unreadable one."""
+
+    port = "stops"
+
+    def __init__(self, journal: list[str] | None = None, clock: Clock = utc_now) -> None:
+        super().__init__(journal)
+        self.objects: dict[str, StopRecord | None] = {}
+        self._clock = clock
+
+    def put(self, record: StopRecord) -> None:
+        self._change("put", record.id)
+        self.objects[record.id] = record
+
+    def waiting(self) -> list[StopRecord]:
+        self._read("waiting")
+        unread = {name: StopRecord(name, self._clock(), "unreadable", None) for name in self.objects}
+        return sorted(
+            (record or unread[name] for name, record in self.objects.items()), key=lambda found: (found.at, found.id)
+        )
+
+    def delete(self, record_id: str) -> None:
+        self._change("delete", record_id)
+        self.objects.pop(record_id, None)
+
+
+class FakePictures(Fake):
+    """PictureStore. `objects`: key to JPEG bytes."""
+
+    def __init__(self, journal: list[str] | None = None, port: str = "pictures") -> None:
+        super().__init__(journal)
+        self.port = port
+        self.objects: dict[str, bytes] = {}
+
+    def put(self, key: str, jpeg: Jpeg) -> None:
+        self._change("put", key)
+        self.objects[key] = jpeg.data
+
+    def get(self, key: str) -> Jpeg | None:
+        self._read("get")
+        return Jpeg(self.objects[key]) if key in self.objects else None
+
+    def delete(self, key: str) -> None:
+        self._change("delete", key)
+        self.objects.pop(key, None)
+
+    def keys(self, prefix: str) -> list[str]:
+        self._read("keys")
+        return sorted(key for key in self.objects if key.startswith(prefix))
+
+
+class FakeOutbox(Fake):
+    """Outbox. `objects`: key to body (notices) or to outcome (receipts)."""
+
+    port = "outbox"
+
+    def __init__(self, journal: list[str] | None = None) -> None:
+        super().__init__(journal)
+        self.objects: dict[str, str] = {}
+
+    @property
+    def notices(self) -> list[Notice]:
+        """What was put, in key order; not part of the port."""
+        found = sorted((key, body) for key, body in self.objects.items() if key.startswith("notices/"))
+        return [Notice.from_json(key, body) for key, body in found]
+
+    def put(self, notice: Notice) -> None:
+        self._change("put", notice.key)
+        self.objects.setdefault(notice.key, notice.to_json())
+
+    def get(self, key: str) -> Notice | None:
+        self._read("get")
+        return Notice.from_json(key, self.objects[key]) if key in self.objects else None
+
+    def has(self, candidate_id: str, kind: Kind) -> bool:
+        self._read("has")
+        return notice_key(candidate_id, kind) in self.objects
+
+    def put_receipt(self, candidate_id: str, kind: Kind, outcome: str, at: datetime) -> None:
+        self._change("put_receipt", f"{receipt_key(candidate_id, kind)} {outcome}")
+        self.objects[receipt_key(candidate_id, kind)] = outcome
+
+    def has_receipt(self, candidate_id: str, kind: Kind) -> bool:
+        self._read("has_receipt")
+        return receipt_key(candidate_id, kind) in self.objects
+
+    def delete_candidate(self, candidate_id: str) -> None:
+        self._change("delete_candidate", candidate_id)
+        for key in self._keys(candidate_id):
+            del self.objects[key]
+
+    def count_candidate(self, candidate_id: str) -> int:
+        self._read("count_candidate")
+        return len(self._keys(candidate_id))
+
+    def _keys(self, candidate_id: str) -> list[str]:
+        return [key for key in self.objects if key.split("/")[1] == candidate_id]
+
+
+class FakeLedger(Fake):
+    """Ledger. `rows`: key to entry; `folded`: keys that `unfolded` no longer shows."""
+
+    port = "ledger"
+
+    def __init__(self, journal: list[str] | None = None, clock: Clock = utc_now) -> None:
+        super().__init__(journal)
+        self.rows: dict[str, LedgerEntry] = {}
+        self.folded: set[str] = set()
+        self._clock = clock
+        self._lock = threading.Lock()
+
+    def received(self, key: str, camera: str | None, at: datetime) -> LedgerEntry:
+        self._change("received", key)
+        return self.rows.setdefault(key, LedgerEntry(key=key, outcome=Outcome.RECEIVED, received_at=at, camera=camera))
+
+    def finish(self, entry: LedgerEntry) -> bool:
+        if entry.outcome is Outcome.RECEIVED:
+            raise ValueError("received is not a final outcome")
+        self._change("finish", f"{entry.key} {entry.outcome.value}")
+        new = dataclasses.replace(entry, finished_at=entry.finished_at or self._clock())
+        with self._lock:
+            row = self.rows.get(entry.key)
+            if row is not None and row.outcome is not Outcome.RECEIVED:
+                return False
+            if row is not None:
+                new = dataclasses.replace(new, received_at=row.received_at, camera=row.camera or entry.camera)
+            self.rows[entry.key] = new
+        return True
+
+    def get(self, key: str) -> LedgerEntry | None:
+        self._read("get")
+        return self.rows.get(key)
+
+    def unfolded(self, until_hour: str) -> list[LedgerEntry]:
+        self._read("unfolded")
+        return [
+            row
+            for row in self.entries()
+            if row.outcome not in (Outcome.RECEIVED, Outcome.SEARCHED)
+            and row.key not in self.folded
+            and row.finished_at is not None
+            and row.finished_at.astimezone(UTC).strftime("%Y-%m-%dT%H") < until_hour
+        ]
+
+    def mark_folded(self, keys: Sequence[str]) -> None:
+        self._change("mark_folded", str(len(keys)))
+        self.folded.update(key for key in keys if key in self.rows)
+
+    def entries(self) -> list[LedgerEntry]:
+        self._read("entries")
+        return sorted(self.rows.values(), key=lambda row: (row.received_at, row.key))
+
+
+class FakeNotices(Fake):
+    """NoticeLedger. `items`: candidate to its item."""
+
+    port = "notices"
+
+    @dataclasses.dataclass
+    class Item:
+        revision: int
+        settled: bool
+        claimed_at: datetime
+        outcomes: dict[Kind, str]
+
+    def __init__(self, journal: list[str] | None = None) -> None:
+        super().__init__(journal)
+        self.items: dict[str, FakeNotices.Item] = {}
+
+    def claim(self, notice: Notice, now: datetime, lease_s: int) -> NoticeClaim:
+        self._change("claim", notice.key)
+        item = self.items.get(notice.candidate_id)
+        if item is not None and item.revision > notice.revision:
+            return NoticeClaim.SUPERSEDED
+        held = item is not None and not item.settled and now - item.claimed_at <= timedelta(seconds=lease_s)
+        if item is not None and item.revision == notice.revision:
+            if held:
+                return NoticeClaim.BUSY
+            if item.settled:
+                never = item.outcomes.get(notice.kind) == "not_tried"
+                return NoticeClaim.NOT_TRIED if never else NoticeClaim.SENT
+        elif notice.kind is Kind.WITHDRAWN:
+            confirmed = item is not None and item.revision == 2
+            if confirmed and held:
+                return NoticeClaim.BUSY
+            never = item is None or not confirmed
+            if never or (item is not None and item.settled and item.outcomes[Kind.CONFIRMED] in ("stale", "withheld")):
+                outcomes = (item.outcomes if item else {}) | {Kind.WITHDRAWN: "not_tried"}
+                self.items[notice.candidate_id] = FakeNotices.Item(3, True, now, outcomes)
+                return NoticeClaim.NOT_TRIED
+        outcomes = item.outcomes if item else {}
+        self.items[notice.candidate_id] = FakeNotices.Item(notice.revision, False, now, outcomes)
+        return NoticeClaim.MINE
+
+    def settle(self, notice: Notice, outcome: str, now: datetime) -> None:
+        self._change("settle", f"{notice.key} {outcome}")
+        item = self.items.setdefault(notice.candidate_id, FakeNotices.Item(notice.revision, True, now, {}))
+        item.outcomes[notice.kind] = outcome
+        if item.revision <= notice.revision:
+            item.revision, item.settled = notice.revision, True
+
+
+class FakeFacesQueue(Fake):
+    """FacesQueue. `sent`: messages in order. They go through their JSON, as they would."""
+
+    port = "faces"
+
+    def __init__(self, journal: list[str] | None = None) -> None:
+        super().__init__(journal)
+        self.sent: list[FacesMessage] = []
+
+    def send(self, message: FacesMessage) -> None:
+        self._change("send", message.frame_key)
+        self.sent.append(FacesMessage.from_json(message.to_json()))
+
+
+class FakePublisher(Fake):
+    """Publisher. `sent`: (audience, notice, texts) in order."""
+
+    port = "publisher"
+
+    def __init__(self, journal: list[str] | None = None) -> None:
+        super().__init__(journal)
+        self.sent: list[tuple[str, Notice, NoticeTexts]] = []
+
+    def publish(self, audience: str, notice: Notice, texts: NoticeTexts) -> None:
+        self._change("publish", f"{audience} {notice.kind.value}")
+        self.sent.append((audience, notice, texts))
+
+
+class FakeWaker(Fake):
+    """Waker. `reasons`: in order."""
+
+    port = "waker"
+
+    def __init__(self, journal: list[str] | None = None) -> None:
+        super().__init__(journal)
+        self.reasons: list[str] = []
+
+    def wake(self, reason: str) -> None:
+        self._change("wake", reason)
+        self.reasons.append(reason)
