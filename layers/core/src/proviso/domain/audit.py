@@ -5,7 +5,7 @@ system. Verification needs nothing but the records.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -42,6 +42,16 @@ class Act:
                 "details": self.details,
             }
         )
+
+
+def system_act(at: datetime, actor: str, action: str, subject: str, details: Mapping[str, Any]) -> Act:
+    """An act that belongs to no single deployment: it goes into the system chain."""
+    return Act(SYSTEM_CHAIN, at, actor, action, subject, details=dict(details))
+
+
+def deployment_act(deployment_id: str, at: datetime, actor: str, action: str, details: Mapping[str, Any]) -> Act:
+    """An act on a deployment as a whole: it goes into that deployment's chain."""
+    return Act(deployment_id, at, actor, action, deployment_id, details=dict(details))
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,7 +137,8 @@ class PictureStore(Protocol):
 
     def delete(self, key: str) -> None: ...
 
-    def keys(self, prefix: str) -> list[str]: ...
+    def keys(self, prefix: str, stored_before: datetime | None = None) -> list[str]:
+        """The keys under a prefix, or of these those stored before a moment."""
 
 
 class Outbox(Protocol):
@@ -271,6 +272,9 @@ class SearchStore(Protocol):
     def candidates_of_frame(self, frame_key: str) -> list[tuple[Candidate, str]]:
         """Candidates opened by this frame with their message prefix: for resuming after the commit."""
 
+    def sightings_of_frame(self, frame_key: str) -> int:
+        """How many candidates this frame opened or joined."""
+
 
 class GovernWork(Protocol):
     """One transaction of govern or enrol."""
@@ -366,6 +370,9 @@ class RetainWork(Protocol):
     def deployment(self, deployment_id: str, *, lock: bool = False) -> Deployment | None: ...
     def to_close(self, now: datetime) -> list[str]:
         """Stopped or ended deployments that are not closed."""
+
+    def without_row(self, evidence_keys: Sequence[str]) -> list[str]:
+        """Of these evidence keys, those that no candidate names: left by a transaction that did not commit."""
 
     def candidates_of(self, deployment_id: str) -> list[str]: ...
     def other_uses(self, watchlist_id: str, deployment_id: str) -> bool:

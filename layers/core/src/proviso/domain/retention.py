@@ -1,7 +1,16 @@
 """Retention: what has to be gone by when, counted to zero, and certified (S23)."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+
+CLOSE_AFTER = timedelta(hours=12)
+"""When retain closes a deployment that nobody closed: well within the 24 hours of S23."""
+LOOK_EVERY = timedelta(minutes=10)
+"""How often retain looks at an active deployment; its database is awake then."""
+STRAY_EVIDENCE_AFTER = timedelta(minutes=15)
+"""When an evidence picture without a committed row is deleted (rule 5)."""
+BACKUPS_KEPT = timedelta(days=1)
+"""Aurora cannot keep fewer than one day of backups; a certificate names when the last of them has expired."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,290 @@
+"""Deployments: requested by one person, authorised by another, started, stopped by anybody, closed (S02-S05, rule 9).
+
+Starting is last to open: a query of the search's shape succeeds, the row becomes active, and only then the permits are
+written, because frames begin to be opened with them. Stopping is the other way round: the permits go first, and need neither
+the database nor a reason.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from datetime import datetime
+from decimal import Decimal
+
+from proviso.domain.audit import AuditRecord, deployment_act, first_fault, system_act
+from proviso.domain.deployment import OVER, Deployment, DeploymentState, Grounds
+from proviso.domain.errors import DatabaseAway, PermitUnreadable
+from proviso.domain.frame import CAMERA_PATTERN
+from proviso.domain.notice import place_fault
+from proviso.domain.people import Principal, Role
+from proviso.domain.permit import Permit
+from proviso.domain.policy import Policy
+from proviso.domain.ports import Clock, DueStore, GovernStore, PermitStore, StopRecord, StopSpool
+from proviso.domain.reasons import Reason, Refused
+from proviso.domain.retention import CLOSE_AFTER, LOOK_EVERY
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentRequest:
+    """What the requester asks for."""
+
+    use: str
+    place: str
+    cameras: tuple[str, ...]
+    starts_at: datetime
+    ends_at: datetime
+    watchlist_id: str
+    build_id: str
+    threshold: Decimal
+    grounds: Grounds
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """What a stop did. `spooled` when the database was away: retain carries the rest out when it is back."""
+
+    deployments: tuple[str, ...]
+    permits_deleted: tuple[str, ...]
+    spooled: bool
+
+
+def request(
+    *,
+    principal: Principal,
+    wanted: DeploymentRequest,
+    policy: Policy,
+    software_build: str,
+    store: GovernStore,
+    clock: Clock,
+    new_id: Callable[[], str],
+) -> Deployment | Refused:
+    """Ask for a deployment. Everything S02 names must be there; what cannot be authorised is refused already here."""
+    if refused := principal.needs(Role.REQUESTER):
+        return refused
+    now = clock()
+    if refused := _faults(wanted, policy, now):
+        return refused
+    with store.work() as work:
+        build = work.build(wanted.build_id)
+        if build is None or build.watchlist_id != wanted.watchlist_id:
+            return Refused(Reason.NOT_FOUND, "build of this watchlist")
+        watchlist = work.watchlist(wanted.watchlist_id)
+        if watchlist is None or watchlist.policy != policy.name:
+            return Refused(Reason.POLICY_FORBIDS, "the watchlist was made under another policy")
+        if build.entries > policy.max_entries:
+            return Refused(Reason.POLICY_FORBIDS, f"at most {policy.max_entries} entries under {policy.name}")
+        deployment = Deployment(
+            id=new_id(),
+            state=DeploymentState.REQUESTED,
+            use=wanted.use,
+            place=wanted.place.strip(),
+            cameras=tuple(sorted(set(wanted.cameras))),
+            starts_at=wanted.starts_at,
+            ends_at=wanted.ends_at,
+            watchlist_id=wanted.watchlist_id,
+            build_id=build.id,
+            build_digest=build.digest,
+            pipeline=build.pipeline,
+            threshold=wanted.threshold,
+            policy=policy,
+            software_build=software_build,
+            grounds=wanted.grounds,
+            requested_by=principal.sub,
+            requested_at=now,
+        )
+        work.add_deployment(deployment)
+        work.audit(
+            deployment_act(deployment.id, now, principal.sub, "deployment_requested", {"digest": deployment.digest})
+        )
+    return deployment
+
+
+def authorise(
+    *, principal: Principal, deployment_id: str, shown_digest: str, store: GovernStore, clock: Clock
+) -> Deployment | Refused:
+    """Authorise exactly what was shown: the digest is part of the request, so nothing can be changed underneath."""
+    if refused := principal.needs(Role.AUTHORISER):
+        return refused
+    now = clock()
+    with store.work() as work:
+        deployment = work.deployment(deployment_id, lock=True)
+        if deployment is None:
+            return Refused(Reason.NOT_FOUND, "deployment")
+        if refused := deployment.may_authorise(principal.sub, shown_digest, now):
+            return refused
+        if not work.authorise(deployment_id, principal.sub, now, shown_digest):
+            return Refused(Reason.WRONG_STATE)
+        work.audit(deployment_act(deployment_id, now, principal.sub, "deployment_authorised", {"digest": shown_digest}))
+        authorised = work.deployment(deployment_id)
+    return authorised or Refused(Reason.NOT_FOUND, "deployment")
+
+
+def start(
+    *,
+    principal: Principal,
+    deployment_id: str,
+    pipeline: str,
+    software_build: str,
+    store: GovernStore,
+    permits: PermitStore,
+    due: DueStore,
+    clock: Clock,
+) -> Deployment | Refused:
+    """A query of the search's shape, then authorised → active, then the permits. Doing it again while active writes the permits again."""
+    if refused := principal.needs(Role.REQUESTER, Role.AUTHORISER):
+        return refused
+    now = clock()
+    with store.work() as work:
+        deployment = work.deployment(deployment_id, lock=True)
+        if deployment is None:
+            return Refused(Reason.NOT_FOUND, "deployment")
+        if deployment.state is not DeploymentState.ACTIVE:
+            build = work.build(deployment.build_id)
+            if build is None:
+                return Refused(Reason.NOT_FOUND, "build")
+            if refused := deployment.may_start(now, pipeline, software_build, build.built_at):
+                return refused
+            if work.warm(deployment.build_id) == 0:
+                return Refused(Reason.BUILD_EMPTY)
+            if refused := work.activate(deployment_id, now):
+                return refused
+            work.audit(
+                deployment_act(deployment_id, now, principal.sub, "deployment_started", {"digest": deployment.digest})
+            )
+    due.put(deployment_id, min(deployment.ends_at, now + LOOK_EVERY))
+    for camera in deployment.cameras:
+        permits.write(_permit(deployment, camera))
+    with store.work() as work:
+        active = work.deployment(deployment_id)
+    if active is None or active.state is not DeploymentState.ACTIVE:
+        _delete_permits(permits, deployment_id)  # stopped while it was being started: the stop wins
+        return Refused(Reason.WRONG_STATE, "stopped while starting")
+    return active
+
+
+def stop(
+    *,
+    sub: str,
+    deployment_id: str | None,
+    store: GovernStore,
+    permits: PermitStore,
+    due: DueStore,
+    spool: StopSpool,
+    clock: Clock,
+    new_id: Callable[[], str],
+) -> Stopped:
+    """Stop one deployment, or all (None). Any verified account may: stopping is the safe direction, and it is recorded.
+
+    Takes the verified `sub` and not a Principal, because a Principal needs the database and a stop must not (rule 9).
+    """
+    now = clock()
+    deleted = _delete_permits(permits, deployment_id)
+    try:
+        with store.work() as work:
+            stopped = work.stop(deployment_id, sub, now)
+            for deployment in stopped:
+                work.audit(
+                    deployment_act(deployment.id, now, sub, "deployment_stopped", {"permits_deleted": len(deleted)})
+                )
+            if not stopped:
+                details = {"permits_deleted": len(deleted)}
+                work.audit(system_act(now, sub, "stop_found_nothing", deployment_id or "all", details))
+    except DatabaseAway:
+        spool.put(StopRecord(new_id(), now, sub, deployment_id))
+        return Stopped((), tuple(deleted), spooled=True)
+    for deployment in stopped:
+        due.put(deployment.id, now + CLOSE_AFTER)
+    return Stopped(tuple(d.id for d in stopped), tuple(deleted), spooled=False)
+
+
+def close(
+    *, principal: Principal, deployment_id: str, store: GovernStore, due: DueStore, clock: Clock
+) -> Deployment | Refused:
+    """Have it closed now: retain deletes, counts to zero and writes the certificate. An active one is stopped first."""
+    if refused := principal.needs(Role.REQUESTER, Role.AUTHORISER, Role.WATCHLIST_OFFICER):
+        return refused
+    now = clock()
+    with store.work() as work:
+        deployment = work.deployment(deployment_id, lock=True)
+        if deployment is None:
+            return Refused(Reason.NOT_FOUND, "deployment")
+        over = deployment.state in OVER or (
+            deployment.state in (DeploymentState.ACTIVE, DeploymentState.AUTHORISED) and now >= deployment.ends_at
+        )
+        if not over:
+            return Refused(Reason.WRONG_STATE, f"{deployment.state.value}: stop it first")
+        work.audit(deployment_act(deployment_id, now, principal.sub, "close_requested", {}))
+    due.put(deployment_id, now)
+    return deployment
+
+
+def show(*, principal: Principal, deployment_id: str, store: GovernStore) -> Deployment | Refused:
+    """One deployment, for anybody with a role."""
+    if refused := principal.needs(*Role):
+        return refused
+    with store.work() as work:
+        return work.deployment(deployment_id) or Refused(Reason.NOT_FOUND, "deployment")
+
+
+def list_all(*, principal: Principal, store: GovernStore) -> list[Deployment] | Refused:
+    """All deployments, newest first."""
+    if refused := principal.needs(*Role):
+        return refused
+    with store.work() as work:
+        return work.deployments()
+
+
+def audit_of(
+    *, principal: Principal, deployment_id: str, store: GovernStore, clock: Clock
+) -> tuple[list[AuditRecord], str | None] | Refused:
+    """The deployment's chain and the first fault in it, if there is one. Looking is recorded in the system chain."""
+    if refused := principal.needs(Role.AUDITOR, Role.AUTHORISER):
+        return refused
+    with store.work() as work:
+        records = work.audit_records(deployment_id)
+        work.audit(system_act(clock(), principal.sub, "audit_consulted", deployment_id, {"records": len(records)}))
+    return records, first_fault(records)
+
+
+def _faults(wanted: DeploymentRequest, policy: Policy, now: datetime) -> Refused | None:
+    blank = [f.name for f in fields(Grounds) if not getattr(wanted.grounds, f.name).strip()]
+    if blank:
+        return Refused(Reason.INVALID, f"missing grounds: {', '.join(blank)}")
+    if fault := place_fault(wanted.place):
+        return Refused(Reason.INVALID, fault)
+    if not wanted.cameras or any(not re.fullmatch(CAMERA_PATTERN, camera) for camera in wanted.cameras):
+        return Refused(Reason.INVALID, "cameras: at least one, each of a-z, 0-9 and -")
+    if wanted.ends_at <= max(wanted.starts_at, now):
+        return Refused(Reason.INVALID, "ends_at must lie after starts_at and after now")
+    if not Decimal(0) < wanted.threshold < Decimal(1):
+        return Refused(Reason.INVALID, "threshold is a cosine similarity between 0 and 1")
+    return policy.allows_use(wanted.use, (wanted.ends_at - wanted.starts_at).total_seconds() / 60)
+
+
+def _permit(deployment: Deployment, camera: str) -> Permit:
+    return Permit(
+        deployment_id=deployment.id,
+        digest=deployment.digest,
+        camera=camera,
+        starts_at=deployment.starts_at,
+        ends_at=deployment.ends_at,
+        pipeline=deployment.pipeline,
+        frame_age_limit_s=deployment.policy.frame_age_limit_s,
+        clock_skew_s=deployment.policy.clock_skew_s,
+    )
+
+
+def _delete_permits(permits: PermitStore, deployment_id: str | None) -> list[str]:
+    """Delete the permits of one deployment, or all. One that cannot be read is deleted too: doubt closes (S36)."""
+    deleted = []
+    for camera in permits.cameras():
+        if deployment_id is not None:
+            try:
+                permit = permits.read(camera)
+            except PermitUnreadable:
+                permit = None
+            if permit is not None and permit.deployment_id != deployment_id:
+                continue
+        permits.delete(camera)
+        deleted.append(camera)
+    return deleted

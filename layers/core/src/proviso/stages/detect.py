@@ -1,0 +1,142 @@
+"""detect: is there a permit for this camera, now? Only then is a frame opened at all, and its faces found (S01).
+
+There is no database here (rule 1). A frame that is refused is deleted unread; a frame without a usable face is deleted
+after one look; all others become one message to match: boxes and landmarks, never pixels or templates.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from proviso.domain.candidate import correlation_id
+from proviso.domain.errors import PipelineMismatch, TransientFault
+from proviso.domain.face import Face
+from proviso.domain.frame import Counts, FrameKey, LedgerEntry, Outcome
+from proviso.domain.messages import MAX_FACES, FacesMessage
+from proviso.domain.permit import Permit
+from proviso.domain.ports import Clock, FacesQueue, FrameStore, Ledger, Pipeline
+from proviso.domain.reasons import Reason, Refused
+from proviso.domain.timing import Stopwatch
+
+
+def detect(
+    *,
+    key: str,
+    clock: Clock,
+    stopwatch: Stopwatch,
+    permit_for: Callable[[str], Permit | None],
+    frames: FrameStore,
+    ledger: Ledger,
+    pipeline: Pipeline,
+    queue: FacesQueue,
+    abandon_after_s: int,
+) -> LedgerEntry:
+    """Take one frame as far as the faces queue, or to its final outcome. Returns its ledger row as it now stands.
+
+    `permit_for` is read at most once per camera and invocation. Raises PermitUnreadable, PipelineMismatch and
+    TransientFault: the frame stays unsearched and undeleted, is tried again, and sweep deletes it at its age limit.
+    """
+    now = clock()
+    parsed = FrameKey.parse(key)
+    camera = None if isinstance(parsed, Refused) else parsed.camera
+    row = ledger.received(key, camera, now)
+    if row.outcome is not Outcome.RECEIVED:
+        return row  # a duplicate of something that is already decided
+    if isinstance(parsed, Refused):
+        outcome = Outcome.UNREADABLE if parsed.reason is Reason.WRONG_TYPE else Outcome.REFUSED
+        return _finish(row, outcome, parsed, now, stopwatch, frames, ledger)
+
+    with stopwatch.lap("permit"):
+        permit = permit_for(parsed.camera)
+    refused = Refused(Reason.NO_PERMIT, parsed.camera) if permit is None else permit.check(parsed, now)
+    if permit is None or refused is not None:
+        refused = refused or Refused(Reason.NO_PERMIT)
+        outcome = Outcome.STALE if refused.reason is Reason.STALE else Outcome.REFUSED
+        return _finish(row, outcome, refused, now, stopwatch, frames, ledger)
+    row = replace(row, deployment_id=permit.deployment_id)
+    if permit.pipeline != pipeline.digest:
+        raise PipelineMismatch(f"the permit of {parsed.camera} names another pipeline than this process computes")
+
+    with stopwatch.lap("read"):
+        jpeg = frames.get(key)
+    if jpeg is None:
+        return _gone(row, now, parsed.captured_at, stopwatch, frames, ledger, abandon_after_s)
+    with stopwatch.lap("decode"):
+        image = jpeg if isinstance(jpeg, Refused) else pipeline.decode(jpeg)
+    if isinstance(image, Refused):
+        return _finish(row, Outcome.UNREADABLE, image, clock(), stopwatch, frames, ledger)
+    with stopwatch.lap("detect"):
+        faces = pipeline.detect(image)
+    usable = [face for face in faces if pipeline.search_gate.judge(face) is None]
+    counts = Counts(detected=len(faces), refused=len(faces) - len(usable))
+    if not usable:
+        detail = f"{counts.refused} refused by quality" if counts.refused else ""
+        row = replace(row, counts=counts, detail=detail)
+        return _finish(row, Outcome.NO_FACE, None, clock(), stopwatch, frames, ledger)
+
+    queue.send(_message(row, parsed, permit, faces, usable, stopwatch))
+    return replace(row, counts=counts, stages=stopwatch.laps)
+
+
+def _message(
+    row: LedgerEntry, key: FrameKey, permit: Permit, faces: list[Face], usable: list[Face], stopwatch: Stopwatch
+) -> FacesMessage:
+    searched = usable[:MAX_FACES]
+    chosen = {id(face) for face in searched}
+    return FacesMessage(
+        frame_key=row.key,
+        camera=key.camera,
+        captured_at=key.captured_at,
+        deployment_id=permit.deployment_id,
+        digest=permit.digest,
+        pipeline=permit.pipeline,
+        correlation_id=correlation_id(row.key),
+        received_at=row.received_at,
+        frame_age_limit_s=permit.frame_age_limit_s,
+        faces=tuple(searched),
+        bystanders=tuple(face.box for face in faces if id(face) not in chosen)[: 2 * MAX_FACES],
+        detected=len(faces),
+        refused=len(faces) - len(usable),
+        not_searched=len(usable) - len(searched),
+        stages=stopwatch.laps,
+    )
+
+
+def _gone(
+    row: LedgerEntry,
+    now: datetime,
+    captured_at: datetime,
+    stopwatch: Stopwatch,
+    frames: FrameStore,
+    ledger: Ledger,
+    abandon_after_s: int,
+) -> LedgerEntry:
+    """The object is gone and nobody has said why. Match deletes a frame just before it writes the outcome, so a
+    duplicate event may see this for a moment: wait for the outcome, and only then call it orphaned."""
+    if now - captured_at <= timedelta(seconds=abandon_after_s):
+        raise TransientFault(f"the frame {row.key} is gone and its outcome is not written yet")
+    return _finish(row, Outcome.ORPHANED, None, now, stopwatch, frames, ledger)
+
+
+def _finish(
+    row: LedgerEntry,
+    outcome: Outcome,
+    refused: Refused | None,
+    now: datetime,
+    stopwatch: Stopwatch,
+    frames: FrameStore,
+    ledger: Ledger,
+) -> LedgerEntry:
+    """Set the one final outcome; only who sets it deletes the frame (rule 3)."""
+    final = replace(
+        row,
+        outcome=outcome,
+        reason=refused.reason if refused else row.reason,
+        detail=refused.detail if refused else row.detail,
+        finished_at=now,
+        stages=stopwatch.laps,
+    )
+    if ledger.finish(final):
+        frames.delete(row.key)
+        return final
+    return ledger.get(row.key) or final

@@ -1,0 +1,89 @@
+"""enrol: one picture of a listed person becomes a reference, or is rejected with the reason (S10).
+
+The picture is kept beside its reference, because a reviewer must see whom the machine means; both go together (S23).
+The picture is stored first and the row commits after it: a crash between the two leaves a picture without a row, which
+the deletion of the list removes with its prefix.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from proviso.domain.audit import system_act
+from proviso.domain.face import Quality, Template
+from proviso.domain.frame import Jpeg
+from proviso.domain.people import Principal, Role
+from proviso.domain.ports import Clock, GovernStore, PictureStore, Pipeline
+from proviso.domain.reasons import Reason, Refused
+from proviso.domain.watchlist import Reference, enrolment_key
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """An accepted picture: its reference's id, and the measures of the face in it."""
+
+    reference_id: str
+    quality: Quality
+
+
+def enrol(
+    *,
+    principal: Principal,
+    watchlist_id: str,
+    entry_id: str,
+    picture: Jpeg,
+    pipeline: Pipeline,
+    pictures: PictureStore,
+    store: GovernStore,
+    clock: Clock,
+    new_id: Callable[[], str],
+) -> Enrolled | Refused:
+    """Enrol one picture. Refusals are recorded with their reason, so that failures to enrol can be counted."""
+    if refused := principal.needs(Role.WATCHLIST_OFFICER):
+        return refused
+    with store.work() as work:
+        entry = work.entry(watchlist_id, entry_id)
+    if entry is None or entry.removed_at is not None:
+        return Refused(Reason.NOT_FOUND, "entry")
+    prepared = _prepare(picture, pipeline)
+    if isinstance(prepared, Refused):
+        with store.work() as work:
+            work.audit(
+                system_act(clock(), principal.sub, "enrolment_refused", entry_id, {"reason": prepared.reason.value})
+            )
+        return prepared
+    template, quality = prepared
+    reference_id = new_id()
+    image_digest = hashlib.sha256(picture.data).hexdigest()
+    image_key = enrolment_key(watchlist_id, entry_id, reference_id)
+    pictures.put(image_key, picture)
+    with store.work() as work:
+        work.add_reference(
+            Reference(
+                id=reference_id,
+                entry_id=entry_id,
+                watchlist_id=watchlist_id,
+                template=template,
+                image_key=image_key,
+                image_digest=image_digest,
+                added_by=principal.sub,
+                added_at=clock(),
+            )
+        )
+        details = {"reference": reference_id, "image": image_digest, "pipeline": template.pipeline}
+        work.audit(system_act(clock(), principal.sub, "reference_enrolled", entry_id, details))
+    return Enrolled(reference_id, quality)
+
+
+def _prepare(picture: Jpeg, pipeline: Pipeline) -> tuple[Template, Quality] | Refused:
+    image = pipeline.decode(picture)
+    if isinstance(image, Refused):
+        return image
+    faces = pipeline.detect(image)
+    if not faces:
+        return Refused(Reason.NO_FACE)
+    if len(faces) > 1:
+        return Refused(Reason.SEVERAL_FACES, f"{len(faces)} faces")
+    if reason := pipeline.enrolment_gate.judge(faces[0]):
+        return Refused(reason)
+    return pipeline.templates(image, faces)[0], faces[0].quality

@@ -1,0 +1,275 @@
+"""match: align, embed, and search in one transaction whose first act is the gate (rules 2, 5 and 7).
+
+The order is the safeguard. Search; put the evidence under a deterministic key; commit the searched frame, the
+candidates and the audit; put the notices; delete the frame; write the ledger. A redelivery that finds the committed
+row does only what follows the commit. No candidate: nothing but counts is written, and the templates die with the
+call (S14).
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from proviso.domain.audit import Act
+from proviso.domain.candidate import (
+    Candidate,
+    CandidateState,
+    Pairing,
+    candidate_id,
+    evidence_key,
+    joins,
+    pair,
+)
+from proviso.domain.errors import PipelineMismatch, TransientFault
+from proviso.domain.face import Template
+from proviso.domain.frame import Counts, Image, LedgerEntry, Outcome
+from proviso.domain.messages import FacesMessage
+from proviso.domain.notice import raised_notice
+from proviso.domain.permit import CheckedPermit
+from proviso.domain.ports import (
+    Clock,
+    FrameStore,
+    Ledger,
+    Outbox,
+    PictureStore,
+    Pipeline,
+    SearchStore,
+    SearchWork,
+)
+from proviso.domain.reasons import Reason, Refused
+from proviso.domain.timing import Stopwatch
+
+_FIRST_WAIT_S = 0.25
+_LONGEST_WAIT_S = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class MatchRoom:
+    """What match needs for every frame of a batch."""
+
+    clock: Clock
+    wait: Callable[[float], None]
+    frames: FrameStore
+    evidence: PictureStore
+    outbox: Outbox
+    ledger: Ledger
+    store: SearchStore
+    pipeline: Pipeline
+    software_build: str
+
+
+def match(*, message: FacesMessage, room: MatchRoom, stopwatch: Stopwatch, give_up_at: datetime) -> LedgerEntry:
+    """Take one frame to its final outcome and return its ledger row.
+
+    Transient faults are tried again in here until `give_up_at` (the end of the invocation), because a failed message
+    comes back only after the visibility timeout. Raises the last fault then, and PipelineMismatch at once.
+    """
+    if message.pipeline != room.pipeline.digest:
+        raise PipelineMismatch(
+            f"frame {message.frame_key} was prepared for another pipeline than this process computes"
+        )
+    pause = _FIRST_WAIT_S
+    while True:
+        row = _row(message, room)
+        if row.outcome is not Outcome.RECEIVED:
+            return row
+        now = room.clock()
+        if now - message.captured_at > timedelta(seconds=message.frame_age_limit_s):
+            detail = f"{(now - message.captured_at).total_seconds():.0f} s old"
+            return _finish(row, Outcome.STALE, Refused(Reason.STALE, detail), message, room, stopwatch)
+        try:
+            return _attempt(row, message, room, stopwatch)
+        except TransientFault:
+            if room.clock() + timedelta(seconds=pause) >= give_up_at:
+                raise
+            room.wait(pause)
+            pause = min(pause * 2, _LONGEST_WAIT_S)
+
+
+def _attempt(row: LedgerEntry, message: FacesMessage, room: MatchRoom, stopwatch: Stopwatch) -> LedgerEntry:
+    with stopwatch.lap("connect"):
+        room.store.connect()  # first: waking the database can take longer than all the rest
+    with stopwatch.lap("read again"):
+        jpeg = room.frames.get(message.frame_key)
+    if jpeg is None:
+        return _without_frame(row, message, room, stopwatch)
+    with stopwatch.lap("decode again"):
+        image = jpeg if isinstance(jpeg, Refused) else room.pipeline.decode(jpeg)
+    if isinstance(image, Refused):
+        return _finish(row, Outcome.UNREADABLE, image, message, room, stopwatch)
+    with stopwatch.lap("embed"):
+        probes = room.pipeline.templates(image, message.faces)
+    with stopwatch.lap("search"), room.store.work() as work:
+        refused = _search(work, message, room, image, probes)
+    if refused is not None:
+        return _finish(row, Outcome.REFUSED, refused, message, room, stopwatch)
+    return _after_commit(row, message, room, stopwatch)
+
+
+def _search(
+    work: SearchWork, message: FacesMessage, room: MatchRoom, image: Image, probes: Sequence[Template]
+) -> Refused | None:
+    """Everything that is one transaction: gate, search, candidates, evidence, row, audit. None when it is committed."""
+    if work.was_searched(message.frame_key):
+        return None
+    now = room.clock()
+    permit = work.gate(
+        deployment_id=message.deployment_id,
+        digest=message.digest,
+        camera=message.camera,
+        captured_at=message.captured_at,
+        now=now,
+        pipeline=room.pipeline.digest,
+        software_build=room.software_build,
+    )
+    if isinstance(permit, Refused):
+        return permit
+    pairings = pair(work.search(permit, probes))
+    opened = _raise(work, permit, pairings, message, room, image, now)
+    counts = Counts(
+        detected=message.detected,
+        refused=message.refused,
+        searched=len(probes),
+        not_searched=message.not_searched,
+        candidates=len(pairings),
+    )
+    work.record_searched(
+        frame_key=message.frame_key, permit=permit, captured_at=message.captured_at, now=now, counts=counts
+    )
+    work.audit(
+        Act(
+            chain=permit.deployment_id,
+            at=now,
+            actor="function:match",
+            action="frame_searched",
+            subject=message.frame_key,
+            purpose=permit.digest,
+            details={
+                "faces_detected": counts.detected,
+                "faces_refused": counts.refused,
+                "faces_searched": counts.searched,
+                "faces_not_searched": counts.not_searched,
+                "candidates_opened": [{"id": c.id, "evidence": c.evidence_digest} for c in opened],
+                "sightings": len(pairings) - len(opened),
+            },
+        )
+    )
+    return None
+
+
+def _raise(
+    work: SearchWork,
+    permit: CheckedPermit,
+    pairings: Sequence[Pairing],
+    message: FacesMessage,
+    room: MatchRoom,
+    image: Image,
+    now: datetime,
+) -> list[Candidate]:
+    """Join each pairing to its entry's open candidate, or open one with its evidence (rule 7, S15, S21)."""
+    if not pairings:
+        return []
+    open_now = work.lock_entries(permit, sorted(p.hit.entry_id for p in pairings))
+    opened = []
+    for pairing in pairings:
+        current = open_now.get(pairing.hit.entry_id)
+        if current is not None and joins(current, message.captured_at, permit.policy.same_entry_window_s):
+            work.join(current.id, message.frame_key, message.captured_at, pairing.hit.similarity)
+            continue
+        candidate = _candidate(permit, pairing, message, now)
+        face = message.faces[pairing.face_index]
+        others = [f.box for i, f in enumerate(message.faces) if i != pairing.face_index] + list(message.bystanders)
+        picture = room.pipeline.evidence(image, face, others)
+        candidate = replace(candidate, evidence_digest=hashlib.sha256(picture.data).hexdigest())
+        room.evidence.put(candidate.evidence_key, picture)
+        work.open(candidate, pairing.runners_up)
+        opened.append(candidate)
+    return opened
+
+
+def _candidate(permit: CheckedPermit, pairing: Pairing, message: FacesMessage, now: datetime) -> Candidate:
+    identifier = candidate_id(permit.deployment_id, message.frame_key, pairing.hit.entry_id)
+    return Candidate(
+        id=identifier,
+        deployment_id=permit.deployment_id,
+        entry_id=pairing.hit.entry_id,
+        camera=permit.camera,
+        place=permit.place,
+        frame_key=message.frame_key,
+        captured_at=message.captured_at,
+        raised_at=now,
+        decide_by=min(now + timedelta(seconds=permit.policy.decide_within_s), permit.ends_at),
+        last_sighting_at=message.captured_at,
+        state=CandidateState.RAISED,
+        similarity=pairing.hit.similarity,
+        threshold=permit.threshold,
+        pipeline=permit.pipeline,
+        policy=f"{permit.policy.name} {permit.policy.version}",
+        calibrated=permit.calibrated,
+        evidence_key=evidence_key(permit.deployment_id, identifier),
+        evidence_digest="",
+        correlation_id=message.correlation_id,
+    )
+
+
+def _without_frame(row: LedgerEntry, message: FacesMessage, room: MatchRoom, stopwatch: Stopwatch) -> LedgerEntry:
+    """No frame: either everything up to the deletion was done (there is a row), or somebody took it (rule 5)."""
+    with room.store.work() as work:
+        committed = work.was_searched(message.frame_key)
+    if committed:
+        return _after_commit(row, message, room, stopwatch)
+    return _finish(row, Outcome.ORPHANED, None, message, room, stopwatch)
+
+
+def _after_commit(row: LedgerEntry, message: FacesMessage, room: MatchRoom, stopwatch: Stopwatch) -> LedgerEntry:
+    """Notices, then the frame, then the ledger. Each may have been done before: doing it again changes nothing."""
+    with stopwatch.lap("notices"):
+        raised = room.store.candidates_of_frame(message.frame_key)
+        for candidate, message_prefix in raised:
+            room.outbox.put(raised_notice(candidate, message_prefix))
+    with stopwatch.lap("delete"):
+        room.frames.delete(message.frame_key)
+    counts = Counts(
+        detected=message.detected,
+        refused=message.refused,
+        searched=len(message.faces),
+        not_searched=message.not_searched,
+        candidates=room.store.sightings_of_frame(message.frame_key),
+    )
+    final = replace(
+        row, outcome=Outcome.SEARCHED, counts=counts, finished_at=room.clock(), stages=stopwatch.laps, detail=""
+    )
+    return final if room.ledger.finish(final) else (room.ledger.get(message.frame_key) or final)
+
+
+def _finish(
+    row: LedgerEntry,
+    outcome: Outcome,
+    refused: Refused | None,
+    message: FacesMessage,
+    room: MatchRoom,
+    stopwatch: Stopwatch,
+) -> LedgerEntry:
+    final = replace(
+        row,
+        outcome=outcome,
+        reason=refused.reason if refused else None,
+        detail=refused.detail if refused else "",
+        counts=Counts(
+            detected=message.detected,
+            refused=message.refused,
+            not_searched=message.detected - message.refused,
+        ),
+        finished_at=room.clock(),
+        stages=stopwatch.laps,
+    )
+    if room.ledger.finish(final):
+        room.frames.delete(message.frame_key)
+        return final
+    return room.ledger.get(message.frame_key) or final
+
+
+def _row(message: FacesMessage, room: MatchRoom) -> LedgerEntry:
+    row = room.ledger.received(message.frame_key, message.camera, message.received_at)
+    return replace(row, deployment_id=message.deployment_id)

@@ -1,0 +1,227 @@
+"""retain: ends what is over, expires what nobody decided, puts notices that were lost, and closes to zero (S18, S23).
+
+Each step is its own transaction and may run again: after a crash, or after days without a run, another run does what
+is left. Deleting comes before the certificate, and the certificate only after every live store counted to zero.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from proviso.domain.audit import deployment_act, system_act
+from proviso.domain.deployment import DeploymentState
+from proviso.domain.notice import Kind as NoticeKind
+from proviso.domain.notice import Notice, raised_notice
+from proviso.domain.ports import (
+    Clock,
+    DueStore,
+    Ledger,
+    Outbox,
+    PermitStore,
+    PictureStore,
+    RetainStore,
+    StopSpool,
+)
+from proviso.domain.reasons import Reason
+from proviso.domain.retention import (
+    BACKUPS_KEPT,
+    CLOSE_AFTER,
+    LOOK_EVERY,
+    STRAY_EVIDENCE_AFTER,
+    Certificate,
+    LedgerFold,
+    StoreCount,
+)
+
+ACTOR = "function:retain"
+
+
+@dataclass(frozen=True, slots=True)
+class RetainRoom:
+    """What retain works on."""
+
+    clock: Clock
+    store: RetainStore
+    permits: PermitStore
+    due: DueStore
+    spool: StopSpool
+    evidence: PictureStore
+    enrolment: PictureStore
+    outbox: Outbox
+    ledger: Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Retained:
+    """What one run did. `not_closed` names deployments whose counts were not zero; they stay due."""
+
+    stopped: int
+    ended: int
+    expired: int
+    notices_put: int
+    folded: int
+    stray_evidence: int
+    closed: tuple[str, ...]
+    not_closed: tuple[str, ...]
+
+
+def retain(*, room: RetainRoom) -> Retained:
+    """Do all that is due. Safe to run at any time, and as often as one likes."""
+    stopped = _carry_out_stops(room)
+    ended = _end(room)
+    expired = _expire(room)
+    put = _put_lost_notices(room)
+    folded = _fold_ledger(room)
+    stray = _delete_stray_evidence(room)
+    closed, not_closed = _close_due(room)
+    return Retained(stopped, ended, expired, put, folded, stray, tuple(closed), tuple(not_closed))
+
+
+def _carry_out_stops(room: RetainRoom) -> int:
+    stops = room.spool.waiting()
+    for record in stops:
+        now = room.clock()
+        with room.store.work() as work:
+            for deployment in work.carry_out_stop(record, now):
+                details = {"stop": record.id, "permits_deleted_at": _text(record.at)}
+                work.audit(deployment_act(deployment.id, now, record.actor, "deployment_stopped", details))
+                room.due.put(deployment.id, now + CLOSE_AFTER)
+        room.spool.delete(record.id)
+    return len(stops)
+
+
+def _end(room: RetainRoom) -> int:
+    now = room.clock()
+    with room.store.work() as work:
+        ended = work.end_due(now)
+        for deployment in ended:
+            work.audit(deployment_act(deployment.id, now, ACTOR, "deployment_ended", {}))
+    for deployment in ended:
+        for camera in deployment.cameras:
+            permit = room.permits.read(camera)
+            if permit is not None and permit.deployment_id == deployment.id:
+                room.permits.delete(camera)
+        room.due.put(deployment.id, now + CLOSE_AFTER)
+    return len(ended)
+
+
+def _expire(room: RetainRoom) -> int:
+    """An undecided candidate expires; it never confirms by itself (S18)."""
+    now = room.clock()
+    with room.store.work() as work:
+        expired = work.expire_candidates(now)
+        if expired:
+            work.audit(system_act(now, ACTOR, "candidates_expired", "candidates", {"candidates": sorted(expired)}))
+    return len(expired)
+
+
+def _put_lost_notices(room: RetainRoom) -> int:
+    """What was committed and not put, because a function died between the two."""
+    with room.store.work() as work:
+        wanted = work.unput_notices(room.clock())
+    count = 0
+    for candidate, message_prefix, kind, useful_until in wanted:
+        if room.outbox.has(candidate.id, kind) or room.outbox.has_receipt(candidate.id, kind):
+            continue
+        room.outbox.put(_lost(raised_notice(candidate, message_prefix), kind, useful_until))
+        count += 1
+    return count
+
+
+def _lost(notice: Notice, kind: NoticeKind, useful_until: datetime) -> Notice:
+    return replace(notice, kind=kind, expires_at=useful_until)
+
+
+def _fold_ledger(room: RetainRoom) -> int:
+    """What was never searched is not in the audit yet: one event a camera, hour, outcome and reason (rule 3)."""
+    now = room.clock()
+    rows = room.ledger.unfolded(now.strftime("%Y-%m-%dT%H"))
+    if not rows:
+        return 0
+    folds = Counter(
+        (
+            row.camera or "unknown",
+            (row.finished_at or now).strftime("%Y-%m-%dT%H"),
+            row.outcome.value,
+            _reason(row.reason),
+        )
+        for row in rows
+    )
+    with room.store.work() as work:
+        for (camera, hour, outcome, reason), frames in sorted(folds.items()):
+            fold = LedgerFold(camera, hour, outcome, reason, frames)
+            details = {"hour": fold.hour, "outcome": fold.outcome, "reason": fold.reason, "frames": fold.frames}
+            work.audit(system_act(now, ACTOR, "frames_not_searched", fold.camera, details))
+    room.ledger.mark_folded([row.key for row in rows])
+    return len(rows)
+
+
+def _delete_stray_evidence(room: RetainRoom) -> int:
+    """A picture that was put by a transaction that never committed belongs to no candidate and goes (rule 5)."""
+    old = room.evidence.keys("evidence/", stored_before=room.clock() - STRAY_EVIDENCE_AFTER)
+    if not old:
+        return 0
+    with room.store.work() as work:
+        stray = work.without_row(old)
+    for key in stray:
+        room.evidence.delete(key)
+    return len(stray)
+
+
+def _close_due(room: RetainRoom) -> tuple[list[str], list[str]]:
+    closed, left = [], []
+    now = room.clock()
+    for deployment_id in room.due.due(now):
+        with room.store.work() as work:
+            deployment = work.deployment(deployment_id)
+        if deployment is None or deployment.state is DeploymentState.CLOSED:
+            room.due.delete(deployment_id)
+        elif deployment.state not in (DeploymentState.STOPPED, DeploymentState.ENDED):
+            room.due.put(deployment_id, min(deployment.ends_at, now + LOOK_EVERY))
+        elif _close(room, deployment_id, deployment.watchlist_id).complete:
+            room.due.delete(deployment_id)
+            closed.append(deployment_id)
+        else:
+            left.append(deployment_id)
+    return closed, left
+
+
+def _close(room: RetainRoom, deployment_id: str, watchlist_id: str) -> Certificate:
+    """Delete in every store, count each, certify. Nothing is certified that was not counted after it was deleted."""
+    with room.store.work() as work:
+        candidates = work.candidates_of(deployment_id)
+        shared = work.other_uses(watchlist_id, deployment_id)
+        work.erase(deployment_id)
+        work.audit(deployment_act(deployment_id, room.clock(), ACTOR, "erased", {"list_still_used": shared}))
+    prefixes = [(room.evidence, "evidence", f"evidence/{deployment_id}/")]
+    if not shared:
+        prefixes.append((room.enrolment, "enrolment pictures", f"enrolment/{watchlist_id}/"))
+    for pictures, _, prefix in prefixes:
+        for key in pictures.keys(prefix):
+            pictures.delete(key)
+    for candidate in candidates:
+        room.outbox.delete_candidate(candidate)
+    counts = [StoreCount(name, len(pictures.keys(prefix))) for pictures, name, prefix in prefixes]
+    counts.append(StoreCount("outbox", sum(room.outbox.count_candidate(candidate) for candidate in candidates)))
+    now = room.clock()
+    with room.store.work() as work:
+        certificate = Certificate(
+            deployment_id=deployment_id,
+            watchlist_id=watchlist_id,
+            counts=(*work.left(deployment_id), *counts),
+            verified_at=now,
+            backups_expire_at=now + BACKUPS_KEPT,
+        )
+        if certificate.complete:
+            work.close(certificate, ACTOR)
+            zero = {count.store: count.left for count in certificate.counts}
+            work.audit(deployment_act(deployment_id, now, ACTOR, "deployment_closed", {"left": zero}))
+    return certificate
+
+
+def _reason(reason: Reason | None) -> str:
+    return reason.value if reason else ""
+
+
+def _text(moment: datetime) -> str:
+    return moment.isoformat()
