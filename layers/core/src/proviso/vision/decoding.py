@@ -39,12 +39,14 @@ _ORIENTATION_TAG = 0x0112
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a JPEG says of itself before its pixels. `orientation` is EXIF's 1..8, 1 when it says nothing."""
+    """What a JPEG says of itself before its pixels. `orientation` is EXIF's 1..8, 1 when it says nothing; `end` is
+    where in the data the frame header ends."""
 
     width: int
     height: int
     components: int
     orientation: int
+    end: int
 
 
 def read_header(data: bytes) -> Header | Refused:
@@ -77,7 +79,7 @@ def read_header(data: bytes) -> Header | Refused:
             return Refused(Reason.TRUNCATED, "ends inside the header")
         body = data[at + 2 : at + length]
         if marker in _FRAME_HEADERS:
-            return _frame_header(marker, body, orientation)
+            return _frame_header(marker, body, orientation, at + length)
         if marker == 0xE1 and body.startswith(_EXIF):
             orientation = _orientation(body[len(_EXIF) :])
         at += length
@@ -112,7 +114,8 @@ def _decode_pixels(data: bytes, header: Header) -> Image | Refused:
     try:
         pixels = simplejpeg.decode_jpeg(data, colorspace="BGR", fastdct=False, fastupsample=False, strict=True)
     except ValueError as wrong:
-        if "premature end" in str(wrong).lower():
+        ended = data.find(bytes((0xFF, _END)), header.end) >= 0
+        if not ended or "premature end" in str(wrong).lower():
             return Refused(Reason.TRUNCATED, "the picture data ends early")
         return Refused(Reason.NOT_AN_IMAGE, "the decoder refuses it")
     if pixels.shape != (header.height, header.width, 3):
@@ -147,7 +150,7 @@ def _not_a_jpeg(data: bytes) -> Refused:
     return Refused(Reason.NOT_AN_IMAGE, "no JPEG begins like this")
 
 
-def _frame_header(marker: int, body: bytes, orientation: int) -> Header | Refused:
+def _frame_header(marker: int, body: bytes, orientation: int, end: int) -> Header | Refused:
     if marker not in _DECODABLE:
         return Refused(Reason.WRONG_TYPE, "a kind of JPEG that cameras do not write (lossless or arithmetic)")
     if len(body) < 6:
@@ -157,7 +160,7 @@ def _frame_header(marker: int, body: bytes, orientation: int) -> Header | Refuse
         return Refused(Reason.WRONG_TYPE, f"a JPEG of {precision} bits a sample")
     if width == 0 or height == 0:
         return Refused(Reason.NOT_AN_IMAGE, "the header gives no size")
-    return Header(width, height, components, orientation)
+    return Header(width, height, components, orientation, end)
 
 
 def _orientation(tiff: bytes) -> int:
