@@ -1,8 +1,8 @@
 """The cloud ports in memory: for the stages' unit tests, which need no socket.
 
 Each fake keeps its content in a plain attribute that a test may read and set. `faults["delete"] = StorageFault("x")`
-makes that method raise ("*" all of them) until removed. Fakes that are given one `journal` write "<port>.<method> <what>"
-into it for each change, so that a test can hold the order of effects.
+makes that method raise ("*" all of them) until removed. Fakes that are given one `journal` write a line into it for
+each change ("<port>.<method> <what>"), so that a test can hold the order of effects.
 """
 
 import dataclasses
