@@ -16,11 +16,12 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from proviso.domain.errors import ConfigurationFault
 from proviso.local import inbox
 from proviso.local.runtime_api import QuietHandler, QuietServer
 from proviso.local.sign_in import SignIn, as_api_gateway_gives_them
 from proviso.local.simulator import Message
-from proviso.local.template import ACCOUNT, REGION, Resource
+from proviso.local.template import ACCOUNT, Resource
 from proviso.local.worker import Invocation
 
 REQUEST_LIMIT = 10 * 1024 * 1024
@@ -90,6 +91,10 @@ def routes_of(api: Resource) -> list[Route]:
             audiences, scopes = None, ()
             for requirement in operation.get("security", []):
                 for name, wanted in requirement.items():
+                    if name == "NONE":  # as SAM writes a route that needs no token
+                        continue
+                    if name not in schemes:
+                        raise ConfigurationFault(f"{path}: the API has no authorizer {name}")
                     jwt = schemes[name]["x-amazon-apigateway-authorizer"]["jwtConfiguration"]
                     audiences, scopes = tuple(jwt["audience"]), tuple(wanted)
             verb = "ANY" if method == "x-amazon-apigateway-any-method" else method.upper()
@@ -304,6 +309,3 @@ class _GatewayHandler(QuietHandler):
         self.wfile.flush()
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _serve  # noqa: N815
-
-
-__all__ = ["REGION", "Gateway", "Route", "event_of", "response_of", "routes_of"]

@@ -127,14 +127,14 @@ class Poller:
     def _fill(self, batch: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Until the batch is full or the window, which begins with its first message, has passed."""
         deadline = time.monotonic() + self.mapping.window_s
+        full = len(batch) == _RECEIVE  # the queue may hold more than it hands out at a time
         while len(batch) < self.mapping.batch_size and not self._stop.is_set():
             left = deadline - time.monotonic()
-            more = (
-                self._receive(0, self.mapping.batch_size - len(batch)) if left > 0 or not self.mapping.window_s else []
-            )
-            batch += more
-            if left <= 0 and (not more or self.mapping.window_s):
+            if left <= 0 and not full:
                 break
+            more = self._receive(0, self.mapping.batch_size - len(batch))
+            full = len(more) == _RECEIVE
+            batch += more
             if not more:
                 self._stop.wait(min(0.1, max(left, 0.0)))
         return batch

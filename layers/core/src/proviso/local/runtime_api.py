@@ -91,6 +91,7 @@ class RuntimeApi:
         self._waiting: queue.Queue[Call | None] = queue.Queue()
         self._current: Call | None = None
         self.init_error: dict[str, Any] | None = None
+        self.ready = threading.Event()  # the runtime has asked for its first invocation
         api = self
 
         class Handler(_RuntimeHandler):
@@ -110,6 +111,8 @@ class RuntimeApi:
         self._server.server_close()
 
     def next_call(self) -> Call | None:
+        """Wait for the next call; None when the server closes."""
+        self.ready.set()
         call = self._waiting.get()
         if call is not None:
             self._current = call

@@ -55,8 +55,8 @@ class Simulator:
 
         make: Any = boto3.Session(
             aws_access_key_id="local",
-            aws_secret_access_key="local",
-            region_name=REGION,  # noqa: S106 - no secret
+            aws_secret_access_key="local",  # noqa: S106 - no secret
+            region_name=REGION,
         ).client
         config = Config(max_pool_connections=20, retries={"total_max_attempts": 2, "mode": "standard"})
         return make(service, endpoint_url=self.endpoint, config=config)
@@ -91,7 +91,8 @@ def simulator(port: int = 0) -> Iterator[Simulator]:
 
     def reset() -> None:
         for service in ("s3", "sqs", "sns", "dynamodb", "sts"):
-            for account in list(get_backend(service).values()):
+            accounts: Any = get_backend(service)
+            for account in list(accounts.values()):
                 for backend in list(account.values()):
                     backend.reset()
 

@@ -88,6 +88,15 @@ class Worker:
             if not self._closed and (self._process is None or self._process.poll() is not None):
                 self._spawn()
 
+    def wait_ready(self, timeout_s: float) -> bool:
+        """Has the process ended its imports? False when it did not within the time, or ended altogether."""
+        deadline = time.monotonic() + timeout_s
+        while not self._api.ready.wait(0.05):
+            ended = self._process is None or self._process.poll() is not None
+            if self._closed or ended or time.monotonic() > deadline:
+                return False
+        return True
+
     def _spawn(self) -> None:
         if self._process is not None:
             # A connection of the former process may still wait at the former server and would take the next call.
@@ -224,8 +233,10 @@ class WorkerPool:
                 self._free.notify()
 
     def start(self) -> None:
+        """Begin every process, one after the other, so that they do not take the processor from what runs already."""
         for worker in self.workers:
             worker.start()
+            worker.wait_ready(_INIT_S)
 
     def close(self) -> None:
         for worker in self.workers:

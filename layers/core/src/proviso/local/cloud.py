@@ -1,0 +1,464 @@
+"""The local cloud: everything that template.yaml names, running on this machine.
+
+This module only joins the parts and decides their order: the moto server and the gateway first, because names contain
+their addresses; PostgreSQL beside them; then resources, the schema (by the template's custom resource, as in AWS), and
+last the pumps, so that no event meets a function whose tables are not there yet.
+"""
+
+import contextlib
+import os
+import shutil
+import socket
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from proviso.domain.errors import ConfigurationFault
+from proviso.local import poller as sqs_poller
+from proviso.local import postgres, resources, running
+from proviso.local.gateway import Gateway, Route, routes_of
+from proviso.local.lambda_api import LambdaApi
+from proviso.local.schedule import Schedule, Scheduler, period_of
+from proviso.local.sign_in import SignIn
+from proviso.local.simulator import Message, Simulator, simulator
+from proviso.local.template import Resource, Stack, load_stack
+from proviso.local.worker import Function, Invocation, Worker, WorkerPool, base_environment
+
+_FUNCTION = "AWS::Lambda::Function"
+_ALWAYS = [
+    "AWS: a moto server answers for S3, SQS, SNS, DynamoDB and STS; it checks no rights, no expiry, no signatures",
+    "S3 and DynamoDB expiry: nothing expires by itself here",
+    "SNS: what would be sent is shown in the inbox",
+]
+
+
+@dataclass(frozen=True)
+class LocalCloudOptions:
+    """What to start. `functions` limits the workers (None: all); `max_window_s` caps batching windows (None: as the
+    template has them); `concurrency` is the number of workers by function, 1 where not named."""
+
+    root: Path
+    data: Path
+    port: int = 0
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    functions: frozenset[str] | None = None
+    extra_policies: tuple[str, ...] = ("demo",)
+    max_window_s: float | None = None
+    concurrency: Mapping[str, int] = field(default_factory=dict)
+
+
+class LocalCloud:
+    """A running local cloud. Made by `local_cloud`."""
+
+    def __init__(self, stack: Stack, identities: resources.Identities, simulated: Simulator, gateway: Gateway) -> None:
+        self.aws_endpoint = simulated.endpoint
+        self.api_url = gateway.url
+        self.inbox_url = f"{gateway.url}/local/inbox"
+        self.database_url = ""
+        self.lambda_endpoint = ""
+        self.stood_in_for: list[str] = []
+        self._stack = stack
+        self._identities = identities
+        self._simulator = simulated
+        self._gateway = gateway
+        self._pools: dict[str, WorkerPool] = {}
+        self._pollers: list[sqs_poller.Poller] = []
+        self._schedules: list[Schedule] = []
+        self._dead_letters: set[str] = set()
+        self._later = ThreadPoolExecutor(4, thread_name_prefix="later")
+        self._pending = 0
+        self._count = threading.Lock()
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of the moto server, with credentials that are good for nothing else."""
+        return self._simulator.client(service)
+
+    def physical(self, logical_id: str) -> str:
+        """Bucket name, queue URL, table name, topic ARN or function name of a resource of the template."""
+        return str(self._identities.reference(self._stack.find(logical_id)))
+
+    def sign_in(self, subject: str, *, lifetime_s: float = 3600) -> str:
+        """A token for that subject, as the API's authorizer takes it."""
+        if self._gateway.sign_in is None:
+            raise ConfigurationFault("the template has no API to sign in to")
+        return self._gateway.sign_in.sign(subject, lifetime_s=lifetime_s)
+
+    def inbox(self) -> list[Message]:
+        """All that SNS would have sent to people so far, in order."""
+        return self._simulator.messages()
+
+    def pool(self, name: str) -> WorkerPool:
+        """The workers of a function, by logical id, name or ARN (with or without alias). KeyError for no such."""
+        short = name.split(":function:")[-1].split(":")[0]
+        for pool in self._pools.values():
+            if short in (pool.function.logical_id, pool.function.name):
+                return pool
+        raise KeyError(name)
+
+    def invoke(self, function_logical_id: str, event: Any, timeout_s: float | None = None) -> Invocation:
+        """Run a function on an event and wait. KeyError where the template has no such function."""
+        return self.pool(function_logical_id).invoke(event, timeout_s)
+
+    def invoke_later(self, function: str, event: Any) -> None:
+        """Run a function without waiting, as asynchronous calls do. Once, without retries."""
+        pool = self.pool(function)
+        with self._count:
+            self._pending += 1
+
+        def run() -> None:
+            try:
+                pool.invoke(event)
+            finally:
+                with self._count:
+                    self._pending -= 1
+
+        self._later.submit(run)
+
+    def run_schedule(self, function_logical_id: str) -> Invocation:
+        """Fire the schedule of that function now."""
+        wanted = self.pool(function_logical_id)
+        for one in self._schedules:
+            if self.pool(one.function_arn) is wanted:
+                return wanted.invoke(one.event())
+        raise ConfigurationFault(f"the template has no schedule for {function_logical_id}")
+
+    def backlog(self) -> dict[str, tuple[int, int]]:
+        """Messages by queue name, (waiting, in flight), dead-letter queues left out."""
+        depths = self._simulator.queue_depths()
+        return {name: depth for name, depth in depths.items() if name not in self._dead_letters}
+
+    def wait_idle(self, timeout_s: float) -> bool:
+        """Wait until queues are empty (in flight included) and nothing runs; False when the time was not enough."""
+        deadline = time.monotonic() + timeout_s
+        quiet = 0
+        while time.monotonic() < deadline:
+            # Twice in a row: between two looks a function may have put what the next one takes up.
+            quiet = quiet + 1 if self._idle() else 0
+            if quiet >= 2:
+                return True
+            time.sleep(0.1)
+        return False
+
+    def _idle(self) -> bool:
+        if any(waiting or flying for waiting, flying in self.backlog().values()):
+            return False
+        busy = any(one.busy for one in self._pollers) or any(pool.busy for pool in self._pools.values())
+        return not busy and not self._pending
+
+
+@contextlib.contextmanager
+def local_cloud(
+    options: LocalCloudOptions, *, progress: Callable[[str], None] = lambda _line: None
+) -> Iterator[LocalCloud]:
+    """Start the cloud, yield it when it is ready, end all of it. ConfigurationFault says why it cannot start."""
+    other = running.find_running(options.data)
+    if other is not None:
+        raise ConfigurationFault(f"a local cloud is running already (process {other.pid}): {other.api_url}")
+    root = options.root.resolve()
+    data = options.data.absolute()
+    data.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(data / "logs", ignore_errors=True)
+    with contextlib.ExitStack() as cleanup:
+        given = options.environment.get("DATABASE_URL")
+        database = _Database(given, data) if given is None else _Database(given, None)
+        cleanup.callback(database.close)
+        simulated = cleanup.enter_context(simulator())
+        gateway = Gateway(options.port)
+        cleanup.callback(gateway.close)
+        identities = resources.Identities(simulated.endpoint, gateway.url)
+        stack = load_stack(root / "template.yaml", options.parameters, identities)
+        cloud = LocalCloud(stack, identities, simulated, gateway)
+        cloud.stood_in_for = [*_ALWAYS, *resources.check(stack)]
+        cleanup.callback(cloud._later.shutdown, False, cancel_futures=True)
+        resources.create(stack, simulated.client)
+        progress(_count(stack))
+        lambda_api = LambdaApi(lambda name, event: cloud.invoke(name, event), cloud.invoke_later)
+        cleanup.callback(lambda_api.close)
+        cloud.lambda_endpoint = lambda_api.url
+        cloud.database_url = database.url()
+        progress("PostgreSQL: " + ("the one of DATABASE_URL" if given else "16, embedded, thrown away at the end"))
+        passwords = _build_workers(cloud, options, root, data, lambda_api, cleanup, trusted=given is None)
+        _custom_resources(cloud, lambda_api, passwords, options, progress)
+        _pumps(cloud, options, cleanup)
+        if options.functions is None:
+            threading.Thread(target=_warm, args=(list(cloud._pools.values()),), daemon=True).start()
+            found = running.RunningCloud(
+                os.getpid(),
+                cloud.api_url,
+                cloud.aws_endpoint,
+                cloud.inbox_url,
+                cloud.lambda_endpoint,
+                cloud.database_url if given is None else None,
+                {one.logical_id: str(identities.reference(one)) for one in stack.all_resources() if _named(one)},
+            )
+            running.publish(data, found)
+            cleanup.callback(running.withdraw, data)
+        progress(f"functions: {len(cloud._pools)}, each in its own process; API at {cloud.api_url}")
+        yield cloud
+
+
+class _Database:
+    """The embedded PostgreSQL, started beside the rest, or the one that was given."""
+
+    def __init__(self, given: str | None, data: Path | None) -> None:
+        self._given = given
+        self._context = contextlib.ExitStack()
+        self._starting: Future[str] | None = None
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="postgres")
+        if data is not None:
+            self._starting = self._pool.submit(self._start, data / "postgres")
+
+    def _start(self, folder: Path) -> str:
+        # moto's state ends with the process, so what the database knows of it must end too.
+        shutil.rmtree(folder, ignore_errors=True)
+        url = self._context.enter_context(postgres.embedded_postgres(folder))
+        self._context.callback(shutil.rmtree, folder, True)
+        return url
+
+    def url(self) -> str:
+        return self._given if self._given is not None else self._starting.result() if self._starting else ""
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True)
+        self._context.close()
+
+
+def _named(resource: Resource) -> bool:
+    return resource.type in resources.CREATED
+
+
+def _count(stack: Stack) -> str:
+    kinds = Counter(one.type for one in stack.all_resources())
+    wanted = {"AWS::S3::Bucket": "buckets", "AWS::SQS::Queue": "queues", "AWS::DynamoDB::Table": "tables"}
+    wanted["AWS::SNS::Topic"] = "topics"
+    return "resources: " + ", ".join(f"{kinds[kind]} {name}" for kind, name in wanted.items())
+
+
+def _function(resource: Resource) -> Function:
+    properties = resource.resolved()
+    variables = properties.get("Environment", {}).get("Variables", {})
+    return Function(
+        logical_id=resource.logical_id,
+        name=resources.physical_name(resource),
+        handler=properties["Handler"],
+        timeout_s=float(properties.get("Timeout", 3)),
+        memory_mb=int(properties.get("MemorySize", 128)),
+        environment={name: str(value) for name, value in variables.items()},
+        in_vpc=bool(properties.get("VpcConfig")),
+        log_format=properties.get("LoggingConfig", {}).get("LogFormat", "Text"),
+    )
+
+
+def _custom(stack: Stack) -> list[Resource]:
+    return [one for one in stack.all_resources() if one.type.startswith("Custom::")]
+
+
+def _build_workers(
+    cloud: LocalCloud,
+    options: LocalCloudOptions,
+    root: Path,
+    data: Path,
+    lambda_api: LambdaApi,
+    cleanup: contextlib.ExitStack,
+    *,
+    trusted: bool,
+) -> dict[str, str]:
+    """A pool a function; returns the passwords of the login roles (none where the database trusts)."""
+    functions = [_function(one) for one in cloud._stack.all_resources() if one.type == _FUNCTION]
+    owners = {_token_function(one) for one in _custom(cloud._stack)}
+    roles = sorted(
+        {
+            one.environment["DATABASE_USER"]
+            for one in functions
+            if "DATABASE_USER" in one.environment and one.name not in owners
+        }
+    )
+    passwords = {} if trusted else postgres.new_passwords(roles)
+    urls = postgres.role_urls(cloud.database_url, roles, passwords or None)
+    closed = _closed_port(cleanup)
+    unknown = sorted((options.functions or frozenset()) - {one.logical_id for one in functions})
+    if unknown:
+        raise ConfigurationFault(f"the template has no function {', '.join(unknown)}")
+    for function in functions:
+        wanted = options.functions is None or function.logical_id in options.functions or function.name in owners
+        if not wanted:
+            continue
+        environment = base_environment(function, root, options.environment)
+        environment |= function.environment
+        _override(environment, options)
+        environment |= _endpoints(function, cloud.aws_endpoint, lambda_api.url, closed)
+        if function.name in owners:
+            environment["DATABASE_URL"] = cloud.database_url
+        elif "DATABASE_USER" in function.environment:
+            environment["DATABASE_URL"] = urls[function.environment["DATABASE_USER"]]
+        log = data / "logs" / f"{function.logical_id}.log"
+        number = max(1, options.concurrency.get(function.logical_id, 1))
+        pool = WorkerPool([Worker(function, environment, root, log) for _ in range(number)])
+        cloud._pools[function.name] = pool
+        cleanup.callback(pool.close)
+    return passwords
+
+
+def _override(environment: dict[str, str], options: LocalCloudOptions) -> None:
+    """What this machine says and not the template: where models are, which pack, and the policies for demonstrations."""
+    environment.pop("PROVISO_MODELS", None)  # a folder of a layer
+    for name in ("PROVISO_MODELS", "PROVISO_PACK"):
+        if options.environment.get(name):
+            environment[name] = options.environment[name]
+    if "PROVISO_MODELS" in environment:
+        environment["PROVISO_MODELS"] = str(Path(environment["PROVISO_MODELS"]).expanduser().absolute())
+    if "PROVISO_POLICIES" in environment:
+        names = [one for one in environment["PROVISO_POLICIES"].split(",") if one]
+        environment["PROVISO_POLICIES"] = ",".join([*names, *(p for p in options.extra_policies if p not in names)])
+
+
+def _endpoints(function: Function, aws: str, lambda_url: str, closed: str) -> dict[str, str]:
+    if function.in_vpc:
+        # As in the VPC, where only these two have an endpoint; there such a call would hang, here it is refused.
+        return {"AWS_ENDPOINT_URL": closed, "AWS_ENDPOINT_URL_S3": aws, "AWS_ENDPOINT_URL_DYNAMODB": aws}
+    return {"AWS_ENDPOINT_URL": aws, "AWS_ENDPOINT_URL_LAMBDA": lambda_url}
+
+
+def _closed_port(cleanup: contextlib.ExitStack) -> str:
+    """An address at which nobody listens, held so that nobody else can begin to."""
+    held = socket.socket()
+    cleanup.callback(held.close)
+    held.bind(("127.0.0.1", 0))
+    return f"http://127.0.0.1:{held.getsockname()[1]}"
+
+
+def _token_function(resource: Resource) -> str:
+    token = str(resource.stack.resolve(resource.properties["ServiceToken"], resource.path))
+    return token.split(":function:")[-1].split(":")[0]
+
+
+def _custom_resources(
+    cloud: LocalCloud,
+    lambda_api: LambdaApi,
+    passwords: Mapping[str, str],
+    options: LocalCloudOptions,
+    progress: Callable[[str], None],
+) -> None:
+    """Create the template's custom resources as CloudFormation would: invoke, then wait for the answer."""
+    chosen = [cloud.pool(name).function for name in options.functions or ()]
+    if options.functions is not None and not any(one.in_vpc for one in chosen):
+        return  # a single function without a database needs no schema
+    for resource in _custom(cloud._stack):
+        begin = time.monotonic()
+        request_id = str(uuid.uuid4())
+        properties = resource.resolved()
+        if passwords:
+            properties["RolePasswords"] = dict(passwords)
+        event = {
+            "RequestType": "Create",
+            "ResponseURL": lambda_api.response_url(request_id),
+            "StackId": resource.stack.resolve({"Ref": "AWS::StackId"}),
+            "RequestId": request_id,
+            "LogicalResourceId": resource.logical_id,
+            "ResourceType": resource.type,
+            "ResourceProperties": properties,
+        }
+        invocation = cloud.invoke(_token_function(resource), event)
+        answer = None if invocation.error else lambda_api.take_answer(request_id, 5.0)
+        if invocation.error is not None or answer is None or answer.get("Status") != "SUCCESS":
+            said = invocation.error or answer or {}
+            reason = said.get("errorMessage") or said.get("Reason") or "no answer"
+            tail = "\n".join(invocation.log[-15:])
+            raise ConfigurationFault(f"{resource.logical_id} could not be created: {reason}\n{tail}".rstrip())
+        cloud._identities.custom[resource.logical_id] = answer
+        progress(f"{resource.logical_id}: created in {time.monotonic() - begin:.1f} s")
+
+
+def _pumps(cloud: LocalCloud, options: LocalCloudOptions, cleanup: contextlib.ExitStack) -> None:
+    stack = cloud._stack
+    by_arn = {}
+    for one in stack.all_resources():
+        if one.type == "AWS::SQS::Queue":
+            by_arn[str(cloud._identities.attribute(one, "Arn"))] = str(cloud._identities.reference(one))
+            policy = one.resolved().get("RedrivePolicy")
+            if policy:
+                cloud._dead_letters.add(str(policy["deadLetterTargetArn"]).rsplit(":", 1)[-1])
+    routes: list[Route] = []
+    for one in stack.all_resources():
+        match one.type:
+            case "AWS::Lambda::EventSourceMapping":
+                _add_poller(cloud, one, by_arn, options)
+            case "AWS::Events::Rule":
+                _add_schedules(cloud, one)
+            case "AWS::ApiGatewayV2::Api":
+                routes += routes_of(one)
+    audiences = sorted({audience for route in routes for audience in route.audiences or ()})
+    sign_in = SignIn(f"{cloud.api_url}/local", audiences)
+    known = [route for route in routes if _known(cloud, route.function_arn)]
+    cloud._gateway.open(known, sign_in, lambda arn, event, limit: _limited(cloud, arn, event, limit), cloud.inbox)
+    scheduler = Scheduler(cloud._schedules, cloud.invoke_later)
+    cleanup.callback(_stop_pollers, cloud._pollers)
+    cleanup.callback(scheduler.stop)
+    for started in cloud._pollers:
+        started.start()
+    scheduler.start()
+
+
+def _stop_pollers(pollers: Sequence[sqs_poller.Poller]) -> None:
+    for one in pollers:
+        one.stop()
+
+
+def _known(cloud: LocalCloud, arn: str) -> bool:
+    try:
+        cloud.pool(arn)
+    except KeyError:
+        return False
+    return True
+
+
+def _limited(cloud: LocalCloud, arn: str, event: bytes, limit_s: float) -> Invocation:
+    pool = cloud.pool(arn)
+    return pool.invoke(event, min(limit_s, pool.function.timeout_s))
+
+
+def _add_poller(cloud: LocalCloud, one: Resource, by_arn: Mapping[str, str], options: LocalCloudOptions) -> None:
+    properties = one.resolved()
+    queue_arn = properties["EventSourceArn"]
+    if queue_arn not in by_arn:
+        raise ConfigurationFault(f"{one.path}: the local cloud reads queues only, not {queue_arn}")
+    if properties.get("Enabled") in (False, "false") or not _known(cloud, properties["FunctionName"]):
+        return
+    window = float(properties.get("MaximumBatchingWindowInSeconds", 0))
+    if options.max_window_s is not None:
+        window = min(window, options.max_window_s)
+    mapping = sqs_poller.Mapping(
+        queue_arn=queue_arn,
+        queue_url=by_arn[queue_arn],
+        function_arn=properties["FunctionName"],
+        batch_size=int(properties.get("BatchSize", 10)),
+        window_s=window,
+        partial="ReportBatchItemFailures" in (properties.get("FunctionResponseTypes") or []),
+        concurrency=len(cloud.pool(properties["FunctionName"]).workers),
+    )
+    cloud._pollers.append(sqs_poller.Poller(mapping, cloud.client("sqs"), lambda arn, event: cloud.invoke(arn, event)))
+
+
+def _add_schedules(cloud: LocalCloud, one: Resource) -> None:
+    properties = one.resolved()
+    if "ScheduleExpression" not in properties:
+        raise ConfigurationFault(f"{one.path}: the local cloud knows rules with a schedule only")
+    if properties.get("State") == "DISABLED":
+        return
+    period = period_of(properties["ScheduleExpression"], one.path)
+    for target in properties.get("Targets") or []:
+        if _known(cloud, target["Arn"]):
+            cloud._schedules.append(Schedule(one.logical_id, target["Arn"], period))
+
+
+def _warm(pools: Sequence[WorkerPool]) -> None:
+    """Start the processes in the background; whoever is called first is started by its call."""
+    for pool in pools:
+        pool.start()

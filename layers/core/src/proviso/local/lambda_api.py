@@ -1,0 +1,123 @@
+"""Lambda's Invoke call, so that one function can wake another by name, and so that `proviso invoke` finds them.
+
+It also takes the answers of custom resources (the PUT to their ResponseURL), which in AWS go to S3.
+"""
+
+import base64
+import json
+import queue
+import re
+import threading
+from collections.abc import Callable
+from typing import Any, ClassVar
+from urllib.parse import unquote, urlsplit
+
+from proviso.local.runtime_api import QuietHandler, QuietServer
+from proviso.local.worker import Invocation
+
+_INVOKE = re.compile(r"^/2015-03-31/functions/([^/]+)/invocations$")
+_TAIL = 4096
+
+
+class LambdaApi:
+    """The endpoint. `call` runs a function and waits; `later` runs it and does not; both raise KeyError for no such."""
+
+    def __init__(self, call: Callable[[str, bytes], Invocation], later: Callable[[str, bytes], None]) -> None:
+        self.call = call
+        self.later = later
+        self._answers: dict[str, queue.Queue[dict[str, Any]]] = {}
+        api = self
+
+        class Handler(_LambdaHandler):
+            owner: ClassVar[LambdaApi] = api
+
+        self._server = QuietServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def response_url(self, request_id: str) -> str:
+        """An address that takes one custom resource's answer."""
+        self._answers[request_id] = queue.Queue()
+        return f"{self.url}/local/custom-resource/{request_id}"
+
+    def take_answer(self, request_id: str, timeout_s: float) -> dict[str, Any] | None:
+        """What was put there, or None when nothing came in time."""
+        try:
+            return self._answers[request_id].get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+
+    def put_answer(self, request_id: str, body: bytes) -> bool:
+        waiting = self._answers.get(request_id)
+        if waiting is None:
+            return False
+        waiting.put(json.loads(body))
+        return True
+
+
+def as_dict(invocation: Invocation) -> dict[str, Any]:
+    """An invocation for the wire."""
+    return {
+        "function": invocation.function,
+        "request_id": invocation.request_id,
+        "payload": invocation.payload,
+        "error": invocation.error,
+        "log": list(invocation.log),
+        "duration_ms": invocation.duration_ms,
+        "cold": invocation.cold,
+    }
+
+
+class _LambdaHandler(QuietHandler):
+    owner: ClassVar[LambdaApi]
+
+    def do_PUT(self) -> None:  # noqa: N802 - the base class finds it by name
+        body = self.body()
+        path = urlsplit(self.path).path
+        try:
+            known = self.owner.put_answer(path.removeprefix("/local/custom-resource/"), body)
+        except ValueError:
+            return self.reply(400)
+        return self.reply(200 if known else 404)
+
+    def do_POST(self) -> None:  # noqa: N802
+        body = self.body() or b"{}"
+        path = unquote(urlsplit(self.path).path)
+        try:
+            json.loads(body)
+            if path.startswith("/local/invoke/"):
+                answer = as_dict(self.owner.call(path.removeprefix("/local/invoke/"), body))
+                return self.reply(200, json.dumps(answer).encode(), {"Content-Type": "application/json"})
+            found = _INVOKE.match(path)
+            if found is None:
+                return self._fault(404, "ResourceNotFoundException", f"no such path: {path}")
+            kind = self.headers.get("X-Amz-Invocation-Type", "RequestResponse")
+            if kind == "Event":
+                self.owner.later(found[1], body)
+                return self.reply(202)
+            if kind == "DryRun":
+                return self.reply(204)
+            return self._waited(self.owner.call(found[1], body))
+        except KeyError as fault:
+            return self._fault(404, "ResourceNotFoundException", f"Function not found: {fault.args[0]}")
+        except ValueError:
+            return self._fault(400, "InvalidRequestContentException", "the payload is not JSON")
+
+    def _waited(self, invocation: Invocation) -> None:
+        headers = {"Content-Type": "application/json", "X-Amz-Executed-Version": "$LATEST"}
+        content = invocation.payload
+        if invocation.error is not None:
+            headers["X-Amz-Function-Error"] = "Unhandled"
+            content = invocation.error
+        if self.headers.get("X-Amz-Log-Type") == "Tail":
+            tail = "\n".join(invocation.log).encode()[-_TAIL:]
+            headers["X-Amz-Log-Result"] = base64.b64encode(tail).decode()
+        self.reply(200, json.dumps(content).encode(), headers)
+
+    def _fault(self, status: int, kind: str, message: str) -> None:
+        body = json.dumps({"Type": "User", "Message": message}).encode()
+        self.reply(status, body, {"Content-Type": "application/json", "X-Amzn-ErrorType": kind})
