@@ -1,8 +1,8 @@
 """Deployments: requested by one person, authorised by another, started, stopped by anybody, closed (S02-S05, rule 9).
 
 Starting is last to open: a query of the search's shape succeeds, the row becomes active, and only then the permits are
-written, because frames begin to be opened with them. Stopping is the other way round: the permits go first, and need neither
-the database nor a reason.
+written, because frames begin to be opened with them. Stopping is the other way round: the permits go first, and need
+neither the database nor a reason.
 """
 
 import re
@@ -21,7 +21,7 @@ from proviso.domain.permit import Permit
 from proviso.domain.policy import Policy
 from proviso.domain.ports import Clock, DueStore, GovernStore, PermitStore, StopRecord, StopSpool
 from proviso.domain.reasons import Reason, Refused
-from proviso.domain.retention import CLOSE_AFTER, LOOK_EVERY
+from proviso.domain.retention import CLOSE_AFTER, LOOK_EVERY, Certificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,10 @@ def start(
     due: DueStore,
     clock: Clock,
 ) -> Deployment | Refused:
-    """A query of the search's shape, then authorised → active, then the permits. Doing it again while active writes the permits again."""
+    """A query of the search's shape, then authorised → active, then the permits.
+
+    Doing it again while it is active writes the permits again.
+    """
     if refused := principal.needs(Role.REQUESTER, Role.AUTHORISER):
         return refused
     now = clock()
@@ -232,6 +235,14 @@ def list_all(*, principal: Principal, store: GovernStore) -> list[Deployment] | 
         return refused
     with store.work() as work:
         return work.deployments()
+
+
+def certificate(*, principal: Principal, deployment_id: str, store: GovernStore) -> Certificate | Refused:
+    """The certificate of a closed deployment: what was deleted, and the zero counts."""
+    if refused := principal.needs(*Role):
+        return refused
+    with store.work() as work:
+        return work.certificate(deployment_id) or Refused(Reason.NOT_FOUND, "it is not closed yet")
 
 
 def audit_of(

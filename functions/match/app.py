@@ -1,0 +1,23 @@
+"""match: one message a frame; embed, search behind the gate, raise candidates."""
+
+from typing import Any
+
+from proviso import wiring
+from proviso.domain.messages import FacesMessage
+from proviso.edge.batch import Event, each_message
+from proviso.edge.telemetry import correlated, count, frame_line
+
+
+def handler(event: Event, context: Any) -> Event:
+    """SQS batch of faces messages → partial batch response."""
+    match = wiring.match_invocation(context.get_remaining_time_in_millis)
+
+    def message(body: str) -> None:
+        faces = FacesMessage.from_json(body)
+        with correlated(faces.correlation_id):
+            row = match(faces)
+            frame_line(row)
+            if row.counts.candidates:
+                count("Candidates", row.counts.candidates)
+
+    return each_message(event, context, message)

@@ -1,0 +1,132 @@
+"""Environment → settings: one frozen class a function, validated once at first use, read by wiring alone.
+
+What a function does not need is not in its class, and so is not in its environment either.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from proviso.domain.errors import ConfigurationFault
+
+Name = Annotated[str, Field(min_length=1)]
+
+
+class Settings(BaseModel):
+    """Fields are read from environment variables of the same name in capitals."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=True)
+
+    stage: str = "local"
+    software_build: Name = "unknown"
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> Self:
+        """ConfigurationFault naming every variable that is missing or wrong, never its value."""
+        values = {name: environment[name.upper()] for name in cls.model_fields if environment.get(name.upper())}
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            faults = sorted(
+                {f"{str(e['loc'][0] if e['loc'] else cls.__name__).upper()}: {e['msg']}" for e in error.errors()}
+            )
+            raise ConfigurationFault(f"settings: {'; '.join(faults)}") from None
+
+
+class Vision(Settings):
+    """Which pack, and where its files are."""
+
+    proviso_pack: Name = "mobilefacenet"
+    proviso_models: str = ""
+
+
+class Database(Settings):
+    """`database_url` (with the function's own login role) or host, port, name and user with an IAM token."""
+
+    database_url: str = Field(default="", repr=False)
+    database_host: str = ""
+    database_port: int = 5432
+    database_name: str = "proviso"
+    database_user: str = ""
+    database_ca: str = ""
+    aws_region: str = ""
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if not self.database_url and not (self.database_host and self.database_user and self.database_ca):
+            raise ValueError("DATABASE_URL, or DATABASE_HOST, DATABASE_USER and DATABASE_CA, must be set")
+        return self
+
+
+class Detect(Vision):
+    frames_bucket: Name
+    permits_bucket: Name
+    ledger_table: Name
+    faces_queue_url: Name
+
+
+class Match(Vision, Database):
+    frames_bucket: Name
+    evidence_bucket: Name
+    outbox_bucket: Name
+    ledger_table: Name
+
+
+class Alert(Settings):
+    outbox_bucket: Name
+    permits_bucket: Name
+    notices_table: Name
+    reviewers_topic_arn: Name
+    recipients_topic_arn: Name
+    time_zone: ZoneInfo = ZoneInfo("Europe/London")
+
+    model_config = ConfigDict(frozen=True, extra="ignore", arbitrary_types_allowed=True)
+
+    @field_validator("time_zone", mode="before")
+    @classmethod
+    def _zone(cls, value: object) -> object:
+        try:
+            return ZoneInfo(value) if isinstance(value, str) else value
+        except (KeyError, ValueError) as error:
+            raise ValueError("unknown time zone") from error
+
+
+class Enrol(Vision, Database):
+    enrolment_bucket: Name
+
+
+class Govern(Vision, Database):
+    permits_bucket: Name
+    proviso_policies: Name = "volunteers"
+
+    @property
+    def permitted_policies(self) -> frozenset[str]:
+        return frozenset(name.strip() for name in self.proviso_policies.split(",") if name.strip())
+
+
+class Review(Database):
+    evidence_bucket: Name
+    enrolment_bucket: Name
+    outbox_bucket: Name
+
+
+class Retain(Database):
+    permits_bucket: Name
+    evidence_bucket: Name
+    enrolment_bucket: Name
+    outbox_bucket: Name
+    ledger_table: Name
+
+
+class Sweep(Settings):
+    frames_bucket: Name
+    permits_bucket: Name
+    ledger_table: Name
+    retain_function_name: Name
+    frame_age_limit_seconds: int = Field(default=120, ge=1, le=3600)
+
+
+class Migrate(Database):
+    pass

@@ -1,0 +1,402 @@
+"""The one place that joins stages with the wings: once a process, and each part at its first use.
+
+A function that needs no database imports no psycopg, one that needs no pixels no onnxruntime: imports of the wings
+stand inside the functions on purpose. Here alone are the environment, the clock, sleep and chance read.
+"""
+
+import os
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from proviso import settings
+from proviso.domain.frame import LedgerEntry
+from proviso.domain.messages import FacesMessage
+from proviso.domain.people import Principal
+from proviso.domain.permit import Permit
+from proviso.domain.policy import Policy
+from proviso.domain.ports import (
+    Clock,
+    DueStore,
+    GovernStore,
+    Outbox,
+    PermitStore,
+    PictureStore,
+    Pipeline,
+    ReviewStore,
+    StopSpool,
+)
+from proviso.domain.reasons import Refused
+from proviso.domain.timing import Stopwatch
+
+SettingsT = TypeVar("SettingsT", bound=settings.Settings)
+_BEFORE_THE_END = timedelta(seconds=4)
+"""What match keeps of its time to end in order: a fault then still reaches the batch response."""
+_ABANDON_AFTER_S = 60
+
+
+def now() -> datetime:
+    """The clock: UTC-aware."""
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """A random identifier (UUIDv4)."""
+    return str(uuid.uuid4())
+
+
+@cache
+def _read(kind: type[SettingsT]) -> SettingsT:
+    return kind.read(os.environ)
+
+
+# --- frames ----------------------------------------------------------------------------------------------------------
+
+
+def detect_invocation() -> Callable[[str], LedgerEntry]:
+    """detect for one invocation: a camera's permit is read once in it, and never kept for the next (rule 1)."""
+    from proviso.stages.detect import detect
+
+    read = _read(settings.Detect)
+    frames, ledger, queue, permits = _detect_parts()
+    pipeline = _pipeline(read.proviso_pack, read.proviso_models)
+    permitted: dict[str, Permit | None] = {}
+
+    def permit_for(camera: str) -> Permit | None:
+        if camera not in permitted:
+            permitted[camera] = permits.read(camera)
+        return permitted[camera]
+
+    def one(key: str) -> LedgerEntry:
+        return detect(
+            key=key,
+            clock=now,
+            stopwatch=Stopwatch(time.perf_counter),
+            permit_for=permit_for,
+            frames=frames,
+            ledger=ledger,
+            pipeline=pipeline,
+            queue=queue,
+            abandon_after_s=_ABANDON_AFTER_S,
+        )
+
+    return one
+
+
+@cache
+def _detect_parts() -> Any:
+    from proviso.cloud.clients import client
+    from proviso.cloud.frames import S3Frames
+    from proviso.cloud.ledger import DynamoLedger
+    from proviso.cloud.permits import S3Permits
+    from proviso.cloud.queues import SqsFaces
+
+    read = _read(settings.Detect)
+    return (
+        S3Frames(client("s3"), read.frames_bucket),
+        DynamoLedger(client("dynamodb"), read.ledger_table, now),
+        SqsFaces(client("sqs"), read.faces_queue_url),
+        S3Permits(client("s3"), read.permits_bucket),
+    )
+
+
+def match_invocation(remaining_ms: Callable[[], int]) -> Callable[[FacesMessage], LedgerEntry]:
+    """match for one invocation, which gives up in time to report what it could not do."""
+    from proviso.stages.match import match
+
+    room = _match_room()
+    give_up_at = now() + timedelta(milliseconds=remaining_ms()) - _BEFORE_THE_END
+
+    def one(message: FacesMessage) -> LedgerEntry:
+        stopwatch = Stopwatch(time.perf_counter, message.stages)
+        return match(message=message, room=room, stopwatch=stopwatch, give_up_at=give_up_at)
+
+    return one
+
+
+@cache
+def _match_room() -> Any:
+    from proviso.cloud.clients import client
+    from proviso.cloud.frames import S3Frames
+    from proviso.cloud.ledger import DynamoLedger
+    from proviso.cloud.outbox import S3Outbox
+    from proviso.cloud.pictures import S3Pictures
+    from proviso.stages.match import MatchRoom
+    from proviso.store.search import PostgresSearchStore
+
+    read = _read(settings.Match)
+    return MatchRoom(
+        clock=now,
+        wait=time.sleep,
+        frames=S3Frames(client("s3"), read.frames_bucket),
+        evidence=S3Pictures(client("s3"), read.evidence_bucket),
+        outbox=S3Outbox(client("s3"), read.outbox_bucket),
+        ledger=DynamoLedger(client("dynamodb"), read.ledger_table, now),
+        store=PostgresSearchStore(_connector(read, "match")),
+        pipeline=_pipeline(read.proviso_pack, read.proviso_models),
+        software_build=read.software_build,
+    )
+
+
+def alert_invocation() -> Callable[[str], str]:
+    """alert: one notice by its key in the outbox."""
+    from proviso.stages.alert import alert
+
+    outbox, permits, notices, publisher = _alert_parts()
+    zone = _read(settings.Alert).time_zone
+
+    def one(key: str) -> str:
+        return alert(
+            key=key, clock=now, outbox=outbox, permits=permits, notices=notices, publisher=publisher, zone=zone
+        )
+
+    return one
+
+
+@cache
+def _alert_parts() -> Any:
+    from proviso.cloud.clients import client
+    from proviso.cloud.notices import DynamoNotices, SnsPublisher
+    from proviso.cloud.outbox import S3Outbox
+    from proviso.cloud.permits import S3Permits
+
+    read = _read(settings.Alert)
+    topics = {"reviewers": read.reviewers_topic_arn, "recipients": read.recipients_topic_arn}
+    return (
+        S3Outbox(client("s3"), read.outbox_bucket),
+        S3Permits(client("s3"), read.permits_bucket),
+        DynamoNotices(client("dynamodb"), read.notices_table),
+        SnsPublisher(client("sns"), topics),
+    )
+
+
+# --- people ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class GovernRoom:
+    """What govern's routes work with. `pipeline` is a digest: this function has no pixels and needs none."""
+
+    store: GovernStore
+    permits: PermitStore
+    due: DueStore
+    spool: StopSpool
+    pipeline: str
+    software_build: str
+    permitted_policies: frozenset[str]
+    clock: Clock
+    new_id: Callable[[], str]
+
+    def policy_of(self, name: str) -> Policy | Refused:
+        from proviso.policies import load
+
+        return load(name, self.permitted_policies)
+
+    def principal(self, sub: str) -> Principal | Refused:
+        return _principal(self.store, sub)
+
+
+@cache
+def govern() -> GovernRoom:
+    """govern's room."""
+    from proviso.cloud.clients import client
+    from proviso.cloud.permits import S3Due, S3Permits, S3Stops
+    from proviso.store.govern import PostgresGovernStore
+    from proviso.vision.pack import load_manifest, pipeline_digest
+
+    read = _read(settings.Govern)
+    return GovernRoom(
+        store=PostgresGovernStore(_connector(read, "govern")),
+        permits=S3Permits(client("s3"), read.permits_bucket),
+        due=S3Due(client("s3"), read.permits_bucket),
+        spool=S3Stops(client("s3"), read.permits_bucket),
+        pipeline=pipeline_digest(load_manifest(read.proviso_pack)),
+        software_build=read.software_build,
+        permitted_policies=read.permitted_policies,
+        clock=now,
+        new_id=new_id,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolRoom:
+    """What enrol's route works with."""
+
+    store: GovernStore
+    pictures: PictureStore
+    pipeline: Pipeline
+    clock: Clock
+    new_id: Callable[[], str]
+
+    def principal(self, sub: str) -> Principal | Refused:
+        return _principal(self.store, sub)
+
+
+@cache
+def enrol() -> EnrolRoom:
+    """enrol's room."""
+    from proviso.cloud.clients import client
+    from proviso.cloud.pictures import S3Pictures
+    from proviso.store.govern import PostgresGovernStore
+
+    read = _read(settings.Enrol)
+    return EnrolRoom(
+        store=PostgresGovernStore(_connector(read, "enrol")),
+        pictures=S3Pictures(client("s3"), read.enrolment_bucket),
+        pipeline=_pipeline(read.proviso_pack, read.proviso_models),
+        clock=now,
+        new_id=new_id,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRoom:
+    """What review's routes work with."""
+
+    store: ReviewStore
+    evidence: PictureStore
+    enrolment: PictureStore
+    outbox: Outbox
+    clock: Clock
+    new_id: Callable[[], str]
+
+    def principal(self, sub: str) -> Principal | Refused:
+        return _principal(self.store, sub)
+
+
+@cache
+def review() -> ReviewRoom:
+    """review's room."""
+    from proviso.cloud.clients import client
+    from proviso.cloud.outbox import S3Outbox
+    from proviso.cloud.pictures import S3Pictures
+    from proviso.store.review import PostgresReviewStore
+
+    read = _read(settings.Review)
+    return ReviewRoom(
+        store=PostgresReviewStore(_connector(read, "review")),
+        evidence=S3Pictures(client("s3"), read.evidence_bucket),
+        enrolment=S3Pictures(client("s3"), read.enrolment_bucket),
+        outbox=S3Outbox(client("s3"), read.outbox_bucket),
+        clock=now,
+        new_id=new_id,
+    )
+
+
+def _principal(store: GovernStore | ReviewStore, sub: str) -> Principal | Refused:
+    from proviso.stages.people import principal_of
+
+    with store.work() as work:
+        return principal_of(work, sub)
+
+
+# --- time ------------------------------------------------------------------------------------------------------------
+
+
+def sweep() -> dict[str, int]:
+    """One sweep."""
+    from proviso.cloud.clients import client
+    from proviso.cloud.frames import S3Frames
+    from proviso.cloud.ledger import DynamoLedger
+    from proviso.cloud.permits import S3Due, S3Stops
+    from proviso.cloud.waker import LambdaWaker
+    from proviso.stages.sweep import sweep as sweep_once
+
+    read = _read(settings.Sweep)
+    return sweep_once(
+        clock=now,
+        age_limit_s=read.frame_age_limit_seconds,
+        frames=S3Frames(client("s3"), read.frames_bucket),
+        ledger=DynamoLedger(client("dynamodb"), read.ledger_table, now),
+        due=S3Due(client("s3"), read.permits_bucket),
+        spool=S3Stops(client("s3"), read.permits_bucket),
+        waker=LambdaWaker(client("lambda"), read.retain_function_name),
+    )
+
+
+def retain() -> Any:
+    """One run of retain."""
+    from proviso.stages.retain import retain as retain_once
+
+    return retain_once(room=_retain_room())
+
+
+@cache
+def _retain_room() -> Any:
+    from proviso.cloud.clients import client
+    from proviso.cloud.ledger import DynamoLedger
+    from proviso.cloud.outbox import S3Outbox
+    from proviso.cloud.permits import S3Due, S3Permits, S3Stops
+    from proviso.cloud.pictures import S3Pictures
+    from proviso.stages.retain import RetainRoom
+    from proviso.store.retention import PostgresRetainStore
+
+    read = _read(settings.Retain)
+    return RetainRoom(
+        clock=now,
+        store=PostgresRetainStore(_connector(read, "retain")),
+        permits=S3Permits(client("s3"), read.permits_bucket),
+        due=S3Due(client("s3"), read.permits_bucket),
+        spool=S3Stops(client("s3"), read.permits_bucket),
+        evidence=S3Pictures(client("s3"), read.evidence_bucket),
+        enrolment=S3Pictures(client("s3"), read.enrolment_bucket),
+        outbox=S3Outbox(client("s3"), read.outbox_bucket),
+        ledger=DynamoLedger(client("dynamodb"), read.ledger_table, now),
+    )
+
+
+def migrate(properties: Mapping[str, Any]) -> list[str]:
+    """Bring the schema up to date as the database's master, and register the first authoriser. What was applied."""
+    from proviso.store.migrations import migrate as apply
+
+    read = _read(settings.Migrate)
+    return apply(
+        _conninfo(read)(),
+        first_authoriser=properties.get("FirstAuthoriser") or None,
+        role_passwords=properties.get("RolePasswords") or None,
+        iam=not read.database_url,
+        clock=now,
+    )
+
+
+# --- shared ----------------------------------------------------------------------------------------------------------
+
+
+@cache
+def _pipeline(pack: str, folder: str) -> Pipeline:
+    from proviso.vision.pipeline import load_pipeline
+
+    return load_pipeline(pack, folders=[Path(folder)] if folder else [])
+
+
+def _connector(read: settings.Database, application: str) -> Any:
+    from proviso.store.connection import Connector
+
+    return Connector(_conninfo(read), application_name=f"proviso-{application}")
+
+
+def _conninfo(read: settings.Database) -> Callable[[], str]:
+    """DATABASE_URL, or host and user with an IAM token that is made anew for each connect."""
+    if read.database_url:
+        return lambda: read.database_url
+    from psycopg.conninfo import make_conninfo
+
+    from proviso.cloud.tokens import database_token
+
+    token = database_token(
+        host=read.database_host, port=read.database_port, user=read.database_user, region=read.aws_region
+    )
+    return lambda: make_conninfo(
+        host=read.database_host,
+        port=read.database_port,
+        dbname=read.database_name,
+        user=read.database_user,
+        password=token(),
+        sslmode="verify-full",
+        sslrootcert=read.database_ca,
+    )
