@@ -1,0 +1,70 @@
+"""`proviso candidates`: a reviewer looks, and decides before being told how similar the machine found it."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from proviso.cli import session
+from proviso.cli.api import quoted
+from proviso.cli.output import details, plain_faults, say, table
+from proviso.cli.people import As
+
+group = typer.Typer(help="Candidates: list, show, confirm, reject, cannot-tell.", no_args_is_help=True)
+Reason = Annotated[str, typer.Option("--reason", help="What you saw, in a few words")]
+
+
+@group.command("list")
+def listing(acting: As = "") -> None:
+    """Candidates that wait for a decision."""
+    with plain_faults():
+        answer = session.api(acting, say).get("/candidates")
+    rows = [
+        (c["id"], c["reference"], c["place"], c["camera"], c["captured_at"], c["decide_by"], c["state"])
+        for c in answer["candidates"]
+    ]
+    table("Candidates", ("id", "reference", "place", "camera", "captured", "decide by", "state"), rows)
+
+
+@group.command("show")
+def show(
+    candidate: str,
+    pictures: Annotated[Path, typer.Option(help="Folder to write the pictures into")] = Path("out/candidates"),
+    acting: As = "",
+) -> None:
+    """Write the pictures to look at; every look is recorded."""
+    with plain_faults():
+        api = session.api(acting, say)
+        one = api.get(f"/candidates/{quoted(candidate)}")
+        pictures.mkdir(parents=True, exist_ok=True)
+        places = [(one["evidence"], "evidence"), *((r, f"reference-{i}") for i, r in enumerate(one["references"], 1))]
+        for path, name in places:
+            target = pictures / f"{one['reference']}-{name}.jpg"
+            target.write_bytes(api.picture(path))
+            say(f"wrote {target}")
+    details({name: value for name, value in one.items() if name not in ("evidence", "references")})
+
+
+@group.command("confirm")
+def confirm(candidate: str, reason: Reason, acting: As = "") -> None:
+    """It is the same person as far as you can see: the recipients are told."""
+    _decide(candidate, "confirm", reason, acting)
+
+
+@group.command("reject")
+def reject(candidate: str, reason: Reason, acting: As = "") -> None:
+    """It is not: nobody is told."""
+    _decide(candidate, "reject", reason, acting)
+
+
+@group.command("cannot-tell")
+def cannot_tell(candidate: str, reason: Reason, acting: As = "") -> None:
+    """You cannot tell: recorded, and no confirmation."""
+    _decide(candidate, "cannot_tell", reason, acting)
+
+
+def _decide(candidate: str, decision: str, reason: str, acting: str) -> None:
+    with plain_faults():
+        body = {"decision": decision, "reason": reason}
+        done: dict[str, Any] = session.api(acting, say).post(f"/candidates/{quoted(candidate)}/decision", body)
+    details(done)

@@ -1,0 +1,28 @@
+"""The command line. Each command is short: what it does lives in the modules beside it or behind the HTTP API."""
+
+import typer
+
+from proviso.cli import candidates, deployments, machine, people, upload, watchlists
+
+app = typer.Typer(
+    name="proviso",
+    help="Live facial recognition that runs only under conditions which the machine enforces.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,  # locals may hold tokens and pictures
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("demo")(machine.demo)
+app.command("local")(machine.local)
+app.command("invoke")(machine.invoke)
+app.command("check")(machine.check)
+app.command("models")(machine.models)
+app.command("camera")(upload.camera)
+app.command("login")(people.login)
+app.command("stop-all")(deployments.stop_all)
+app.add_typer(people.group, name="people")
+app.add_typer(watchlists.group, name="watchlist")
+app.add_typer(deployments.group, name="deployment")
+app.add_typer(candidates.group, name="candidates")
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,42 @@
+"""`proviso login` and `proviso people`: who acts."""
+
+from typing import Annotated
+
+import typer
+
+from proviso.cli import session
+from proviso.cli.output import plain_faults, say, table
+
+group = typer.Typer(help="Who may do what (an authoriser gives roles, never to themselves).", no_args_is_help=True)
+As = Annotated[str, typer.Option("--as", help="Act as this signed-in person instead of the last one")]
+
+
+def login(subject: Annotated[str, typer.Option("--as", help="Who to sign in as, at the local cloud")]) -> None:
+    """Sign in at the local cloud; the token is kept where only you can read it."""
+    with plain_faults():
+        signed = session.sign_in(session.here(), subject)
+    say(f"signed in as {signed.subject} at {signed.api_url}")
+
+
+@group.command("register")
+def register(
+    subject: str,
+    role: Annotated[list[str], typer.Option("--role", help="requester, authoriser, watchlist_officer, reviewer, ...")],
+    trained_until: Annotated[str, typer.Option(help="End of the training's validity, ISO 8601")] = "",
+    acting: As = "",
+) -> None:
+    """Give somebody roles."""
+    with plain_faults():
+        body = {"sub": subject, "roles": role, "trained_until": trained_until or None}
+        session.api(acting, say).post("/people", body)
+    say(f"{subject}: {', '.join(role)}")
+
+
+@group.command("list")
+def listing(acting: As = "") -> None:
+    """Everybody with a role."""
+    with plain_faults():
+        answer = session.api(acting, say).get("/people")
+    everybody = answer.get("people", []) if isinstance(answer, dict) else answer
+    rows = [(p["sub"], ", ".join(p["roles"]), p.get("trained_until")) for p in everybody]
+    table("People", ("subject", "roles", "trained until"), rows)
