@@ -35,7 +35,8 @@ def invocation(aws_request_id: str) -> Iterator[None]:
         yield
     finally:
         log.clear_state()
-        metrics().flush_metrics()
+        if metrics().provider.metric_set:  # an empty flush is a warning on every call
+            metrics().flush_metrics()
 
 
 @contextmanager
