@@ -1,0 +1,120 @@
+"""The API: routes one by one, a signed-in person at each but those that are named here."""
+
+import json
+
+from tests.template.conftest import Template, references
+
+# What anybody may call, and why.
+PUBLIC = {
+    ("GET", "/records"): "the public record is public",
+    ("GET", "/records/{deployment}"): "the public record is public",
+    ("POST", "/cameras/{camera}/grants"): "a camera is no person; the function refuses by name",
+}
+ROUTES = {
+    "GovernFunction": {
+        "POST /people",
+        "GET /people",
+        "POST /watchlists",
+        "GET /watchlists",
+        "GET /watchlists/{watchlist}",
+        "DELETE /watchlists/{watchlist}",
+        "POST /watchlists/{watchlist}/entries",
+        "DELETE /watchlists/{watchlist}/entries/{entry}",
+        "POST /watchlists/{watchlist}/builds",
+        "POST /deployments",
+        "GET /deployments",
+        "GET /deployments/{deployment}",
+        "POST /deployments/{deployment}/authorise",
+        "POST /deployments/{deployment}/start",
+        "POST /deployments/{deployment}/stop",
+        "POST /deployments/{deployment}/close",
+        "POST /stop-all",
+        "GET /deployments/{deployment}/audit",
+        "GET /deployments/{deployment}/certificate",
+    },
+    "EnrolFunction": {"POST /watchlists/{watchlist}/entries/{entry}/references"},
+    "ReviewFunction": {
+        "GET /candidates",
+        "GET /candidates/{candidate}",
+        "GET /candidates/{candidate}/evidence",
+        "GET /candidates/{candidate}/references/{reference}",
+        "POST /candidates/{candidate}/decision",
+    },
+    "ReportFunction": {"GET /records", "GET /records/{deployment}"},
+    "GrantFunction": {"POST /cameras/{camera}/grants"},
+}
+
+
+def body(template: Template) -> dict:
+    (api,) = template.of("AWS::ApiGatewayV2::Api").values()
+    return api["Body"]
+
+
+def operations(template: Template) -> dict[tuple[str, str], dict]:
+    return {
+        (method.upper(), path): operation
+        for path, methods in body(template)["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+def test_routes(template: Template) -> None:
+    found: dict[str, set[str]] = {}
+    for (method, path), operation in operations(template).items():
+        (target,) = set(references(operation["x-amazon-apigateway-integration"]["uri"])) - {
+            "AWS::Partition",
+            "AWS::Region",
+        }
+        found.setdefault(target.replace("Aliaslive", ""), set()).add(f"{method} {path}")
+    assert found == ROUTES
+
+
+def test_there_is_no_route_for_everything(template: Template) -> None:
+    for method, path in operations(template):
+        assert method not in ("ANY", "X-AMAZON-APIGATEWAY-ANY-METHOD")
+        assert "$default" not in path
+        assert "+" not in path
+
+
+def test_everybody_signs_in_but_where_it_says_why_not(template: Template) -> None:
+    for route, operation in operations(template).items():
+        (security,) = operation["security"]
+        assert set(security) == ({"NONE"} if route in PUBLIC else {"SignedIn"}), route
+
+
+def test_tokens_are_those_of_this_stack_s_user_pool(template: Template) -> None:
+    scheme = body(template)["components"]["securitySchemes"]["SignedIn"]["x-amazon-apigateway-authorizer"]
+    assert scheme["type"] == "jwt"
+    assert scheme["identitySource"] == "$request.header.Authorization"
+    assert scheme["jwtConfiguration"] == {
+        "issuer": {"Fn::Sub": "https://cognito-idp.${AWS::Region}.amazonaws.com/${People}"},
+        "audience": [{"Ref": "PeopleClient"}],
+    }
+
+
+def test_accounts_are_given_and_have_a_second_factor(template: Template) -> None:
+    (pool,) = template.of("AWS::Cognito::UserPool").values()
+    assert pool["AdminCreateUserConfig"]["AllowAdminCreateUserOnly"] is True
+    assert (pool["MfaConfiguration"], pool["EnabledMfas"]) == ("ON", ["SOFTWARE_TOKEN_MFA"])
+    (client,) = template.of("AWS::Cognito::UserPoolClient").values()
+    assert client["PreventUserExistenceErrors"] == "ENABLED"
+    assert "ALLOW_USER_PASSWORD_AUTH" not in client["ExplicitAuthFlows"]
+
+
+def test_the_access_log_names_nobody(template: Template) -> None:
+    (stage,) = template.of("AWS::ApiGatewayV2::Stage").values()
+    entries = json.loads(stage["AccessLogSettings"]["Format"])
+    assert set(entries.values()) <= {
+        "$context.requestId",
+        "$context.requestTimeEpoch",
+        "$context.routeKey",
+        "$context.status",
+        "$context.responseLatency",
+        "$context.integrationErrorMessage",
+    }
+    assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0
+
+
+def test_requests_end_before_the_api_gives_up(template: Template) -> None:
+    for name in ROUTES:
+        assert template.resources[name]["Properties"]["Timeout"] <= 29

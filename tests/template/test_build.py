@@ -1,0 +1,96 @@
+"""What goes into functions and layers: pins that agree, targets for each function, and validation by AWS's tools."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.template.conftest import Template
+
+# In the layers only: development machines have their own time zones.
+LAYER_ONLY = {"tzdata"}
+
+
+def pins(path: Path) -> dict[str, str]:
+    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+
+
+@pytest.mark.parametrize("layer", ["core", "vision"])
+def test_layers_carry_the_versions_that_are_tested(root: Path, layer: str) -> None:
+    tested = pins(root / "requirements/run.txt")
+    for name, version in pins(root / "layers" / layer / "requirements.txt").items():
+        if name not in LAYER_ONLY:
+            assert tested.get(name) == version, name
+
+
+def test_each_function_has_a_build_target(template: Template, root: Path, tmp_path: Path) -> None:
+    if shutil.which("make") is None:
+        pytest.skip("make is not installed")
+    for name in template.of("AWS::Lambda::Function"):
+        command = [
+            "make",
+            "--no-print-directory",
+            "--dry-run",
+            "-f",
+            "build.mk",
+            f"build-{name}",
+            f"ARTIFACTS_DIR={tmp_path}",
+        ]
+        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        stage = name.removesuffix("Function").lower()
+        assert f"functions/{stage}/*.py" in done.stdout
+
+
+def test_every_package_that_functions_import_is_in_a_layer(root: Path) -> None:
+    """Third-party imports of what goes into the core layer, against the layers and the runtime."""
+    source = root / "layers/core/src/proviso"
+    offline = {"local", "evaluation", "cli"}
+    carried = set(pins(root / "layers/core/requirements.txt")) | set(pins(root / "layers/vision/requirements.txt"))
+    names = {n.replace("-", "_") for n in carried} | {"cv2", "boto3", "botocore", "proviso", "functions"}
+    # Never in a deployment (the dlib pack), or for the type checker alone.
+    allowed = {"dlib", "face_recognition_models"}
+    files = [p for p in source.rglob("*.py") if p.relative_to(source).parts[0] not in offline]
+    files += list((root / "functions").rglob("*.py"))
+    missing: dict[str, str] = {}
+    for path in files:
+        text = path.read_text(encoding="utf-8")
+        for module in re.findall(r"^\s*(?:from|import)\s+([a-zA-Z_]\w*)", text, re.MULTILINE):
+            if module.startswith("mypy_boto3") or module in sys.stdlib_module_names | names | allowed:
+                continue
+            if re.search(rf"^\s*(?:from\s+{module}[\w.]*\s+import|import\s+{module}\b)", text, re.MULTILINE):
+                missing[module] = str(path.relative_to(root))
+    assert missing == {}
+
+
+def test_sam_finds_nothing(root: Path, tmp_path: Path) -> None:
+    sam = root / ".venv-sam/bin/sam"
+    if not sam.is_file():
+        pytest.skip("aws-sam-cli is not installed (its own environment, requirements/sam.txt)")
+    environment = os.environ | {
+        "AWS_DEFAULT_REGION": "eu-west-2",
+        "AWS_ACCESS_KEY_ID": "none",
+        "AWS_SECRET_ACCESS_KEY": "none",
+        "SAM_CLI_TELEMETRY": "0",
+        "HOME": str(tmp_path),
+    }
+    # The two find different faults.
+    for extra in ([], ["--lint"]):
+        done = subprocess.run(
+            [str(sam), "validate", *extra], cwd=root, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_cfn_lint_finds_nothing(root: Path) -> None:
+    lint = Path(sys.executable).parent / "cfn-lint"
+    if not lint.is_file():
+        pytest.skip("cfn-lint is not installed (requirements/dev.txt)")
+    files = ["template.yaml", *sorted(str(p.relative_to(root)) for p in (root / "infra").glob("*.yaml"))]
+    done = subprocess.run([str(lint), *files], cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,160 @@
+"""Functions: those of the design, started as the design says, with what their settings ask for."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+
+from tests.template.conftest import Template, short
+
+IN_NETWORK = {"match", "enrol", "govern", "review", "retain", "report", "migrate"}
+OUTSIDE = {"detect", "alert", "grant", "sweep"}
+WITH_MODELS = {"detect", "match", "enrol"}
+STAGES = sorted(IN_NETWORK | OUTSIDE)
+COMMON = {
+    "STAGE",
+    "PROVISO_PACK",
+    "PROVISO_MODELS",
+    "PROVISO_POLICIES",
+    "SOFTWARE_BUILD",
+    "TIME_ZONE",
+    "POWERTOOLS_SERVICE_NAME",
+    "POWERTOOLS_METRICS_NAMESPACE",
+}
+
+
+def name_of(stage: str) -> str:
+    return f"{stage.capitalize()}Function"
+
+
+def test_the_functions_are_those_of_the_design(template: Template) -> None:
+    assert set(template.of("AWS::Lambda::Function")) == {name_of(stage) for stage in STAGES}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_runtime_handler_and_log(template: Template, root: Path, stage: str) -> None:
+    function = template.resources[name_of(stage)]["Properties"]
+    assert function["Runtime"] == "python3.13"
+    assert function["Architectures"] == ["arm64"]
+    assert function["Handler"] == f"functions.{stage}.app.handler"
+    assert function["LoggingConfig"] == {"LogFormat": "JSON", "LogGroup": {"Ref": f"{stage.capitalize()}Logs"}}
+    assert (root / "functions" / stage / "app.py").is_file()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_network(template: Template, stage: str) -> None:
+    function = template.resources[name_of(stage)]["Properties"]
+    assert ("VpcConfig" in function) == (stage in IN_NETWORK)
+    if stage in IN_NETWORK:
+        config = function["VpcConfig"]
+        assert [s["Fn::GetAtt"] for s in config["SubnetIds"]] == [
+            ["Network", "Outputs.SubnetA"],
+            ["Network", "Outputs.SubnetB"],
+        ]
+        assert config["SecurityGroupIds"] == [{"Fn::GetAtt": ["Network", "Outputs.FunctionsSecurityGroup"]}]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_layers(template: Template, stage: str) -> None:
+    function = template.resources[name_of(stage)]["Properties"]
+    names = [
+        next(n for n in ("Core", "Vision", "Models") if layer["Ref"].startswith(n)) for layer in function["Layers"]
+    ]
+    assert names == (["Core", "Vision", "Models"] if stage in WITH_MODELS else ["Core"])
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_tracer_is_off(template: Template, stage: str) -> None:
+    function = template.resources[name_of(stage)]["Properties"]
+    assert "TracingConfig" not in function
+    variables = function["Environment"]["Variables"]
+    assert variables["POWERTOOLS_TRACE_DISABLED"] == "true"
+    assert variables["POWERTOOLS_TRACER_CAPTURE_RESPONSE"] == "false"
+    assert variables["POWERTOOLS_TRACER_CAPTURE_ERROR"] == "false"
+    assert variables["POWERTOOLS_LOGGER_LOG_EVENT"] == "false"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_common_variables(template: Template, stage: str) -> None:
+    variables = template.environment(name_of(stage))
+    assert set(variables) >= COMMON
+    assert variables["POWERTOOLS_SERVICE_NAME"] == stage
+    assert variables["PROVISO_MODELS"] == "/opt/models"
+    assert "DATABASE_URL" not in variables, "a conninfo with a password is for one machine only"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_what_the_settings_ask_for_is_there(template: Template, stage: str) -> None:
+    settings = pytest.importorskip("proviso.settings", reason="the settings are not there yet")
+    known = {name.lower(): c for name, c in inspect.getmembers(settings, inspect.isclass)}
+    if stage not in known:
+        pytest.skip(f"{stage} has no settings of its own")
+    variables = template.environment(name_of(stage))
+    asked = {name.upper(): field for name, field in known[stage].model_fields.items()}
+    missing = [name for name, field in asked.items() if field.is_required() and name not in variables]
+    assert missing == []
+    if "DATABASE_HOST" in asked:
+        assert {"DATABASE_HOST", "DATABASE_PORT", "DATABASE_NAME", "DATABASE_USER", "DATABASE_CA"} <= set(variables)
+
+
+def test_snap_start_is_off_unless_asked_for(template: Template) -> None:
+    assert template.raw["Parameters"]["SnapStart"]["Default"] == "off"
+    for stage in STAGES:
+        function = template.resources[name_of(stage)]["Properties"]
+        if stage in WITH_MODELS:
+            assert function["SnapStart"] == {"ApplyOn": {"Fn::If": ["WithSnapStart", "PublishedVersions", "None"]}}
+        else:
+            assert "SnapStart" not in function
+
+
+def test_sweep_runs_each_minute_and_is_not_tried_again(template: Template) -> None:
+    (rule,) = template.of("AWS::Events::Rule").values()
+    assert rule["ScheduleExpression"] == "rate(1 minute)"
+    (target,) = rule["Targets"]
+    assert short(target["Arn"]) == "SweepFunction"
+    assert target["RetryPolicy"]["MaximumRetryAttempts"] == 0
+    assert template.resources["SweepFunction"]["Properties"]["Timeout"] < 60
+
+
+def test_sweep_deletes_no_frame_that_a_policy_still_allows(template: Template) -> None:
+    policies = pytest.importorskip("proviso.policies", reason="the policies are not there yet")
+    folder = Path(policies.__file__).parent
+    import tomllib
+
+    limits = []
+    for path in folder.rglob("*.toml"):
+        found = _find(tomllib.loads(path.read_text(encoding="utf-8")), "frame_age_limit_s")
+        limits.append(found["value"] if isinstance(found, dict) else found)
+    if not limits:
+        pytest.skip("no policy file states frame_age_limit_s")
+    assert template.raw["Parameters"]["FrameAgeLimitSeconds"]["Default"] >= max(limits)
+
+
+def _find(tree: dict, name: str) -> object:
+    if name in tree:
+        return tree[name]
+    for inner in tree.values():
+        if isinstance(inner, dict) and (found := _find(inner, name)) is not None:
+            return found
+    return None
+
+
+def test_the_network_s_functions_wait_for_the_schema(template: Template) -> None:
+    for stage in IN_NETWORK - {"migrate"}:
+        assert template.resources[name_of(stage)]["DependsOn"] == "DatabaseSchema"
+    assert "DependsOn" not in template.resources["MigrateFunction"]
+
+
+def test_the_schema_is_migrated_when_it_changes(template: Template, root: Path) -> None:
+    schema = template.resources["DatabaseSchema"]
+    assert schema["Type"] == "Custom::DatabaseSchema"
+    properties = schema["Properties"]
+    assert short(properties["ServiceToken"]) == "MigrateFunction"
+    assert properties["FirstAuthoriser"] == {"Ref": "FirstAuthoriser"}
+    assert properties["SoftwareBuild"] == {"Ref": "SoftwareBuild"}
+    assert properties["ServiceTimeout"] > template.resources["MigrateFunction"]["Properties"]["Timeout"]
+    folder = root / "layers/core/src/proviso/store/migrations"
+    numbers = [int(path.name.split("_")[0]) for path in folder.glob("[0-9]*_*.sql")]
+    if not numbers:
+        pytest.skip("there are no migrations yet")
+    assert properties["SchemaVersion"] == max(numbers), "or an update of the stack would not migrate"

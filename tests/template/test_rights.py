@@ -1,0 +1,189 @@
+"""Who may do what. IAM is a gate of its own: a function that is taken over can do no more than its row here."""
+
+import pytest
+
+from tests.template.conftest import Template, listed, references, short
+
+MANAGED = {
+    "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole",
+    # Network interfaces have no names before they exist: AWS's own policy allows them on "*".
+    "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole",
+}
+
+# For each action on data: which functions may do it, and on what. Whoever is not named may not.
+MAY: dict[str, dict[str, set[str]]] = {
+    "s3:GetObject": {
+        "DetectFunction": {"FramesBucket/*", "PermitsBucket/permits/*"},
+        "MatchFunction": {"FramesBucket/*"},
+        "AlertFunction": {"OutboxBucket/notices/*", "PermitsBucket/permits/*"},
+        "GovernFunction": {"PermitsBucket/permits/*"},
+        "ReviewFunction": {"EvidenceBucket/evidence/*", "EnrolmentBucket/enrolment/*"},
+        "RetainFunction": {
+            "PermitsBucket/permits/*",
+            "PermitsBucket/stops/*",
+            "PermitsBucket/due/*",
+            "OutboxBucket/notices/*",
+            "OutboxBucket/receipts/*",
+        },
+        "SweepFunction": {"PermitsBucket/due/*", "PermitsBucket/stops/*"},
+        "ReportFunction": {"RecordsBucket/*"},
+    },
+    "s3:PutObject": {
+        "MatchFunction": {"EvidenceBucket/evidence/*", "OutboxBucket/notices/*/*-raised.json"},
+        "AlertFunction": {"OutboxBucket/receipts/*"},
+        "EnrolFunction": {"EnrolmentBucket/enrolment/*"},
+        "GovernFunction": {"PermitsBucket/permits/*", "PermitsBucket/stops/*", "PermitsBucket/due/*"},
+        "ReviewFunction": {
+            "OutboxBucket/notices/*/*-confirmed.json",
+            "OutboxBucket/notices/*/*-withdrawn.json",
+        },
+        "RetainFunction": {
+            "PermitsBucket/due/*",
+            "OutboxBucket/notices/*/*-raised.json",
+            "OutboxBucket/notices/*/*-confirmed.json",
+            "OutboxBucket/notices/*/*-withdrawn.json",
+            "AnchorsBucket/*",
+            "RecordsBucket/*",
+        },
+    },
+    "s3:DeleteObject": {
+        "DetectFunction": {"FramesBucket/*"},
+        "MatchFunction": {"FramesBucket/*"},
+        "SweepFunction": {"FramesBucket/*"},
+        "GovernFunction": {"PermitsBucket/permits/*"},
+        "RetainFunction": {
+            "EvidenceBucket/evidence/*",
+            "EnrolmentBucket/enrolment/*",
+            "PermitsBucket/permits/*",
+            "PermitsBucket/stops/*",
+            "PermitsBucket/due/*",
+            "OutboxBucket/notices/*",
+            "OutboxBucket/receipts/*",
+        },
+    },
+    "s3:ListBucket": {
+        "DetectFunction": {"FramesBucket", "PermitsBucket"},
+        "MatchFunction": {"FramesBucket"},
+        "AlertFunction": {"OutboxBucket", "PermitsBucket"},
+        "GovernFunction": {"PermitsBucket"},
+        "ReviewFunction": {"EvidenceBucket", "EnrolmentBucket"},
+        "RetainFunction": {"PermitsBucket", "EvidenceBucket", "EnrolmentBucket", "OutboxBucket"},
+        "SweepFunction": {"FramesBucket", "PermitsBucket"},
+        "ReportFunction": {"RecordsBucket"},
+    },
+    "dynamodb:GetItem": {
+        "DetectFunction": {"LedgerTable"},
+        "MatchFunction": {"LedgerTable"},
+        "AlertFunction": {"NoticesTable"},
+        "RetainFunction": {"LedgerTable"},
+        "SweepFunction": {"LedgerTable"},
+    },
+    "dynamodb:PutItem": {"DetectFunction": {"LedgerTable"}, "MatchFunction": {"LedgerTable"}},
+    "dynamodb:UpdateItem": {
+        "DetectFunction": {"LedgerTable"},
+        "MatchFunction": {"LedgerTable"},
+        "AlertFunction": {"NoticesTable"},
+        "RetainFunction": {"LedgerTable"},
+        "SweepFunction": {"LedgerTable"},
+    },
+    "dynamodb:Query": {"RetainFunction": {"LedgerTable/index/by_fold"}},
+    "dynamodb:Scan": {"RetainFunction": {"LedgerTable/index/by_fold"}},
+    "sqs:SendMessage": {"DetectFunction": {"FacesQueue"}},
+    "sqs:ReceiveMessage": {
+        "DetectFunction": {"FramesQueue"},
+        "MatchFunction": {"FacesQueue"},
+        "AlertFunction": {"NoticesQueue"},
+    },
+    "sqs:DeleteMessage": {
+        "DetectFunction": {"FramesQueue"},
+        "MatchFunction": {"FacesQueue"},
+        "AlertFunction": {"NoticesQueue"},
+    },
+    "sqs:GetQueueAttributes": {
+        "DetectFunction": {"FramesQueue"},
+        "MatchFunction": {"FacesQueue"},
+        "AlertFunction": {"NoticesQueue"},
+    },
+    "sns:Publish": {"AlertFunction": {"ReviewersTopic", "RecipientsTopic"}},
+    "lambda:InvokeFunction": {"SweepFunction": {"RetainFunction"}},
+}
+LOGINS = {
+    "MatchFunction": "proviso_match",
+    "EnrolFunction": "proviso_enrol",
+    "GovernFunction": "proviso_govern",
+    "ReviewFunction": "proviso_review",
+    "RetainFunction": "proviso_retain",
+    "ReportFunction": "proviso_report",
+    "MigrateFunction": "Database.Outputs.MasterUser",
+}
+
+
+def functions(template: Template) -> list[str]:
+    return sorted(template.of("AWS::Lambda::Function"))
+
+
+@pytest.mark.parametrize("action", MAY)
+def test_who_may(template: Template, action: str) -> None:
+    found = {name: template.allowed(name, action) for name in functions(template)}
+    assert {name: resources for name, resources in found.items() if resources} == MAY[action]
+
+
+def test_there_is_no_right_that_the_table_above_does_not_name(template: Template) -> None:
+    actions = {a for f in functions(template) for s in template.statements(f) for a in listed(s["Action"])}
+    assert actions == set(MAY) | {"rds-db:connect"}
+
+
+def test_no_action_or_resource_is_everything(template: Template) -> None:
+    for name in functions(template):
+        for statement in template.statements(name):
+            assert not any("*" in action for action in listed(statement["Action"])), (name, statement["Sid"])
+            assert "*" not in listed(statement["Resource"]), (name, statement["Sid"])
+            assert not {"NotAction", "NotResource"} & set(statement), (name, statement["Sid"])
+
+
+def test_a_right_to_list_has_no_condition_that_would_turn_gone_into_forbidden(template: Template) -> None:
+    for name in functions(template):
+        for statement in template.statements(name):
+            if "s3:ListBucket" in listed(statement["Action"]):
+                assert "Condition" not in statement, name
+
+
+def test_each_function_has_a_role_of_its_own_and_no_managed_policy_but_the_basic_ones(template: Template) -> None:
+    roles = {name: short(f["Role"]) for name, f in template.of("AWS::Lambda::Function").items()}
+    assert roles == {name: f"{name}Role" for name in roles}
+    for name, role in template.of("AWS::IAM::Role").items():
+        assert set(role["ManagedPolicyArns"]) <= MANAGED, name
+
+
+@pytest.mark.parametrize("function", LOGINS)
+def test_each_function_logs_in_as_itself_only(template: Template, function: str) -> None:
+    (resource,) = template.allowed(function, "rds-db:connect")
+    assert resource.endswith(f"dbuser:Database.Outputs.ResourceId/{LOGINS[function]}")
+    user = template.environment(function)["DATABASE_USER"]
+    assert LOGINS[function] in (
+        user,
+        "Database." + ".".join(user["Fn::GetAtt"][1:]) if isinstance(user, dict) else user,
+    )
+
+
+def test_those_outside_the_network_have_no_database(template: Template) -> None:
+    for name in set(functions(template)) - set(LOGINS):
+        assert template.allowed(name, "rds-db:connect") == set()
+        assert not [variable for variable in template.environment(name) if variable.startswith("DATABASE")]
+
+
+def test_a_camera_may_write_under_its_own_name_and_nothing_else(template: Template) -> None:
+    (policy,) = template.of("AWS::IAM::ManagedPolicy").values()
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert policy["PolicyDocument"]["Version"] == "2012-10-17", "older versions do not know ${...}"
+    assert (statement["Effect"], statement["Action"]) == ("Allow", "s3:PutObject")
+    assert statement["Resource"] == {"Fn::Sub": "${FramesBucket.Arn}/${!aws:PrincipalTag/camera}/*"}
+
+
+def test_a_function_knows_only_what_it_may_use(template: Template) -> None:
+    """A bucket, table, topic or queue in the environment has a right beside it, and the other way round."""
+    kinds = ("AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::SNS::Topic")
+    for name in functions(template):
+        told = {r for r in references(template.environment(name)) if r in template.of(*kinds)}
+        used = {short(r).split("/")[0] for s in template.statements(name) for r in listed(s["Resource"])}
+        assert told == used & set(template.of(*kinds)), name

@@ -1,0 +1,135 @@
+"""The templates as a whole: they can be created in some order, and refer to nothing that is not there."""
+
+import re
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+from tests.template.conftest import Template, listed, references
+
+POLICIES_REFUSED = [
+    "demo",
+    "volunteers,demo",
+    "demo,volunteers",
+    "my-demo",
+    "demo2",
+    "volunteers,x-demo-y",
+    "",
+    ",",
+    "Demo",
+]
+POLICIES_TAKEN = ["volunteers", "uk-police", "volunteers,uk-police,eu"]
+
+
+def test_no_resource_waits_for_itself(everything: list[Template]) -> None:
+    for template in everything:
+        names = set(template.resources)
+        graph = {
+            name: {r for r in references(resource.get("Properties", {})) if r in names}
+            | set(listed(resource.get("DependsOn", [])))
+            for name, resource in template.resources.items()
+        }
+        order = list(TopologicalSorter(graph).static_order())  # CycleError names the circle
+        assert set(order) == names, template.name
+
+
+def test_a_circle_would_be_found() -> None:
+    from graphlib import CycleError
+
+    bucket = {"DependsOn": "Policy", "Properties": {}}
+    policy = {"Properties": {"Resource": {"Fn::Sub": "${Bucket.Arn}/*"}}}
+    graph = {
+        name: set(references(r["Properties"])) | set(listed(r.get("DependsOn", [])))
+        for name, r in {"Bucket": bucket, "Policy": policy}.items()
+    }
+    with pytest.raises(CycleError):
+        TopologicalSorter(graph).prepare()
+
+
+def test_every_reference_has_something_at_its_end(everything: list[Template]) -> None:
+    for template in everything:
+        known = set(template.resources) | set(template.raw.get("Parameters", {}))
+        found = set(references(template.expanded["Resources"])) | set(references(template.raw.get("Outputs", {})))
+        assert {f for f in found - known if not f.startswith("AWS::")} == set(), template.name
+
+
+def test_every_parameter_is_used(everything: list[Template]) -> None:
+    for template in everything:
+        used = set(references(template.raw))
+        assert set(template.raw.get("Parameters", {})) <= used, template.name
+
+
+def taken(template: Template, parameter: str, value: str) -> bool:
+    return re.fullmatch(template.raw["Parameters"][parameter]["AllowedPattern"], value) is not None
+
+
+@pytest.mark.parametrize("value", POLICIES_REFUSED)
+def test_no_deployment_can_name_the_demo_policy(template: Template, value: str) -> None:
+    assert not taken(template, "Policies", value)
+
+
+@pytest.mark.parametrize("value", POLICIES_TAKEN)
+def test_other_policies_can_be_named(template: Template, value: str) -> None:
+    assert taken(template, "Policies", value)
+
+
+def test_the_default_policy_is_volunteers(template: Template) -> None:
+    assert template.raw["Parameters"]["Policies"]["Default"] == "volunteers"
+
+
+def test_the_variable_of_policies_comes_from_the_parameter_alone(template: Template) -> None:
+    for name in template.of("AWS::Lambda::Function"):
+        assert template.environment(name)["PROVISO_POLICIES"] == {"Ref": "Policies"}
+
+
+def test_the_demo_policy_is_in_no_layer(root: Path) -> None:
+    """The core layer's build takes it out, and fails where it is still there."""
+    recipe = (root / "layers/core/Makefile").read_text(encoding="utf-8")
+    assert "find \"$(TARGET)/proviso/policies\" -iname '*demo*' -delete" in recipe
+    assert "these must not be in the layer" in recipe
+
+
+@pytest.mark.parametrize(
+    ("value", "good"),
+    [("+447700900123", True), ("", True), ("07700900123", False), ("+0123", False), ("+44 7700 900123", False)],
+)
+def test_telephone_numbers_are_international(template: Template, value: str, good: bool) -> None:
+    for parameter in ("ReviewerPhone", "RecipientPhone"):
+        assert taken(template, parameter, value) is good
+
+
+def test_alarms_watch_every_queue_and_reach_somebody(observability: Template) -> None:
+    alarms = observability.of("AWS::CloudWatch::Alarm")
+    assert all(a["AlarmActions"] == [{"Ref": "AlarmsTopicArn"}] for a in alarms.values())
+    watched = {
+        (a["MetricName"], a["Dimensions"][0]["Value"]["Ref"])
+        for a in alarms.values()
+        if a.get("Namespace") == "AWS/SQS"
+    }
+    expected = {("ApproximateNumberOfMessagesVisible", f"{q}DeadLetterQueue") for q in ("Frames", "Faces", "Notices")}
+    expected |= {("ApproximateAgeOfOldestMessage", f"{q}Queue") for q in ("Frames", "Faces", "Notices")}
+    assert watched == expected
+    assert alarms["SweepSilent"]["TreatMissingData"] == "breaching"
+    (orphaned,) = [a for a in alarms.values() if a.get("Namespace") == "Proviso"]
+    assert orphaned["Dimensions"] == [{"Name": "service", "Value": "match"}]
+
+
+def test_alarms_watch_the_errors_of_every_function(observability: Template) -> None:
+    watched = {
+        query["MetricStat"]["Metric"]["Dimensions"][0]["Value"]["Ref"]
+        for alarm in observability.of("AWS::CloudWatch::Alarm").values()
+        for query in alarm.get("Metrics", [])
+        if "MetricStat" in query
+    }
+    # migrate runs at deployment, and the deployment fails with it.
+    stages = ["Detect", "Match", "Alert", "Sweep", "Retain", "Enrol", "Govern", "Review", "Report", "Grant"]
+    assert watched == {f"{stage}Function" for stage in stages}
+
+
+def test_the_dashboard_is_json(observability: Template) -> None:
+    import json
+
+    (board,) = observability.of("AWS::CloudWatch::Dashboard").values()
+    widgets = json.loads(board["DashboardBody"]["Fn::Sub"])["widgets"]
+    assert len(widgets) >= 4
