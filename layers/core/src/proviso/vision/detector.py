@@ -23,7 +23,9 @@ STRIDES = (8, 16, 32)
 _MULTIPLE = 32
 _FULL_SCALE_PX = 640
 _MAX_NETWORK_PX = 1920
+_COARSE_FROM_PX = 960
 _COARSE_PX = 480
+_LARGE_FACE_PX = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +85,22 @@ class YuNet:
     def detect(self, image: Image) -> list[Face]:
         """All faces in pixels of the full picture, largest first.
 
-        A picture above about 4 megapixels in which nothing is found is looked at once more at a coarse scale: a
-        portrait may fill it with one face that is larger than the network knows.
+        A picture above 1080p is looked at once more, coarsely, for large faces: a portrait from a telephone may be
+        filled by one, in which the network at half scale sees parts that look like faces of their own.
         """
-        size = network_size(image.width, image.height, self._rule)
-        rows = self._run(image.pixels, size)
-        if not len(rows) and self._rule == "half" and max(size.width, size.height) > _FULL_SCALE_PX * 1.5:
-            size = _fitted(image.width, image.height, _COARSE_PX)
-            rows = self._run(image.pixels, size)
-        rows[:, 0:14:2] *= image.width / size.width
-        rows[:, 1:14:2] *= image.height / size.height
+        rows = self._in_frame(image, size := network_size(image.width, image.height, self._rule))
+        if self._rule == "half" and max(size.width, size.height) > _COARSE_FROM_PX:
+            coarse = self._in_frame(image, _fitted(image.width, image.height, _COARSE_PX))
+            rows = with_large_faces(rows, coarse, _LARGE_FACE_PX * image.width / size.width)
         faces = [face for row in rows.tolist() if (face := _face(image, row)) is not None]
         return sorted(faces, key=lambda face: face.box.area, reverse=True)
+
+    def _in_frame(self, image: Image, size: NetworkSize) -> "Floats":
+        """The rows of one pass, in pixels of the full picture."""
+        rows = self._run(image.pixels, size)
+        rows[:, 0:14:2] *= image.width / size.width
+        rows[:, 1:14:2] *= image.height / size.height
+        return rows
 
     def _run(self, pixels: Any, size: NetworkSize) -> "Floats":
         """Rows of x, y, width, height, five landmarks and confidence, in pixels of the network's input."""
@@ -161,6 +167,20 @@ def keep_best(rows: "Floats", max_overlap: float) -> list[int]:
         shared = np.maximum(across, 0) * np.maximum(down, 0)
         order = rest[shared <= max_overlap * (area[best] + area[rest] - shared)]
     return kept
+
+
+def with_large_faces(fine: "Floats", coarse: "Floats", from_px: float) -> "Floats":
+    """The coarse pass's faces whose shorter side is at least `from_px`, and the fine pass's rows of which no more
+    than a quarter lies in any of them."""
+    import numpy as np
+
+    large = coarse[np.minimum(coarse[:, 2], coarse[:, 3]) >= from_px]
+    own = np.ones(len(fine), np.bool_)
+    for x, y, width, height in large[:, :4]:
+        across = np.minimum(fine[:, 0] + fine[:, 2], x + width) - np.maximum(fine[:, 0], x)
+        down = np.minimum(fine[:, 1] + fine[:, 3], y + height) - np.maximum(fine[:, 1], y)
+        own &= np.maximum(across, 0) * np.maximum(down, 0) <= 0.25 * fine[:, 2] * fine[:, 3]
+    return np.concatenate((fine[own], large))
 
 
 def _face(image: Image, row: list[float]) -> Face | None:

@@ -14,8 +14,11 @@ from proviso.domain.frame import Image, Jpeg
 if TYPE_CHECKING:
     from proviso.vision.alignment import Pixels
 
-CELLS = 12
-"""Mosaic cells along the frame's long side: a face as high as a 16:9 frame is about five of them across."""
+CELLS = 8
+"""Mosaic cells along the frame's long side: a face as high as a 16:9 frame is three or four of them across."""
+
+GREY_STEP = 64
+"""The mosaic knows four greys. The light of a cell is a trace of whoever stood there, so little of it is kept."""
 
 MARGIN_SHARE = 0.25
 MAX_MARGIN_PX = 16
@@ -84,13 +87,15 @@ def _window(low: int, high: int, length: int) -> tuple[int, int]:
 
 
 def _mosaic(pixels: "Pixels") -> "Pixels":
-    """The whole frame in grey cells, CELLS along its long side, at its own size."""
+    """The whole frame in cells of four greys, CELLS along its long side, at its own size."""
     import cv2
+    import numpy as np
 
     height, width = pixels.shape[:2]
     cell = max(width, height) / CELLS
     cells = (max(1, round(width / cell)), max(1, round(height / cell)))
     grey = cv2.cvtColor(cv2.resize(pixels, cells, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
+    grey = (grey // GREY_STEP * GREY_STEP + GREY_STEP // 2).astype(np.uint8)
     return cv2.cvtColor(  # type: ignore[return-value]
         cv2.resize(grey, (width, height), interpolation=cv2.INTER_NEAREST), cv2.COLOR_GRAY2BGR
     )
