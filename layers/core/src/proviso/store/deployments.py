@@ -1,0 +1,187 @@
+"""Deployments: asked for, authorised, started, stopped, ended (S02 to S05, rule 9).
+
+A search holds the deployment's row for share. Row locks alone would let a stream of searches hold up a stop for ever,
+because PostgreSQL lets a new share pass a waiting writer. So both sides first take an advisory lock of the same name,
+shared or alone, whose queue is fair: from the moment that a stop asks, the next search waits behind it (S04).
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import LiteralString
+
+from psycopg.types.json import Jsonb
+
+from proviso.domain.deployment import Deployment
+from proviso.domain.reasons import Reason, Refused
+from proviso.store import rows
+from proviso.store.connection import RuleBroken, Session
+
+SHARE_DEPLOYMENT: LiteralString = """
+SELECT pg_advisory_xact_lock_shared(hashtextextended('deployment/' || %(deployment)s, 0))::text
+"""
+_HOLD_DEPLOYMENTS: LiteralString = """
+SELECT pg_advisory_xact_lock(hashtextextended('deployment/' || id, 0))::text
+FROM (SELECT id FROM unnest(%(deployments)s::text[]) AS u (id) ORDER BY id) AS sorted
+"""
+_ADD = """
+INSERT INTO deployment (id, state, use, place, starts_at, ends_at, watchlist_id, build_id, pipeline, threshold, policy,
+                        calibrated, software_build, grounds, requested_by, requested_at)
+VALUES (%(id)s, %(state)s, %(use)s, %(place)s, %(starts_at)s, %(ends_at)s, %(watchlist_id)s, %(build_id)s,
+        %(pipeline)s, %(threshold)s, %(policy)s, %(calibrated)s, %(software_build)s, %(grounds)s, %(requested_by)s,
+        %(requested_at)s)
+"""
+_FINISH = """
+UPDATE deployment SET state = %(state)s, finished_at = %(at)s, finished_by = %(by)s
+WHERE id = ANY (%(deployments)s) AND state = ANY (%(from)s)
+  AND (%(over_by)s::timestamptz IS NULL OR ends_at <= %(over_by)s)
+RETURNING id
+"""
+
+
+class DeploymentTables:
+    """Deployments, in one transaction."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add_deployment(self, deployment: Deployment) -> None:
+        """A request with its cameras. RuleBroken when a ground is missing (S02) or the list is erased."""
+        names = (
+            "id",
+            "use",
+            "place",
+            "starts_at",
+            "ends_at",
+            "watchlist_id",
+            "build_id",
+            "pipeline",
+            "threshold",
+            "calibrated",
+            "software_build",
+            "requested_by",
+            "requested_at",
+        )
+        self._session.change(
+            _ADD,
+            {
+                **{name: getattr(deployment, name) for name in names},
+                "state": deployment.state.value,
+                "policy": Jsonb(deployment.policy.as_mapping()),
+                "grounds": Jsonb(rows.grounds(deployment.grounds)),
+            },
+        )
+        self._session.change(
+            """
+            INSERT INTO deployment_camera (deployment_id, position, camera)
+            SELECT %(deployment)s, position, camera
+            FROM unnest(%(cameras)s::text[]) WITH ORDINALITY AS u (camera, position)
+            """,
+            {"deployment": deployment.id, "cameras": list(deployment.cameras)},
+        )
+
+    def deployment(self, deployment_id: str, *, lock: bool = False) -> Deployment | None:
+        """One deployment. `lock`: no search under it and no other change of it until the transaction ends."""
+        given = {"deployment": deployment_id}
+        if lock:
+            self._hold([deployment_id])
+            self._session.rows("SELECT id FROM deployment WHERE id = %(deployment)s FOR UPDATE", given)
+        found = self._session.row(rows.DEPLOYMENTS + "WHERE d.id = %(deployment)s", given)
+        return rows.deployment(found) if found else None
+
+    def deployments(self) -> list[Deployment]:
+        """All, newest request first."""
+        found = self._session.rows(rows.DEPLOYMENTS + "ORDER BY d.requested_at DESC, d.id")
+        return [rows.deployment(row) for row in found]
+
+    def authorise(self, deployment_id: str, by: str, at: datetime, digest: str) -> bool:
+        """requested → authorised, by another person than the requester (S03), before the window is over."""
+        changed = self._session.change(
+            """
+            UPDATE deployment
+            SET state = 'authorised', authorised_by = %(by)s, authorised_at = %(at)s, authorised_digest = %(digest)s
+            WHERE id = %(deployment)s AND state = 'requested' AND requested_by <> %(by)s AND %(at)s < ends_at
+            """,
+            {"deployment": deployment_id, "by": by, "at": at, "digest": digest},
+        )
+        return changed == 1
+
+    def activate(self, deployment_id: str, at: datetime) -> Refused | None:
+        """authorised → active; its cameras are taken in the same statement."""
+        given = {"deployment": deployment_id, "at": at}
+        try:
+            with self._session.attempt():
+                changed = self._session.change(
+                    """
+                    UPDATE deployment SET state = 'active', started_at = %(at)s
+                    WHERE id = %(deployment)s AND state = 'authorised' AND starts_at <= %(at)s AND %(at)s < ends_at
+                    """,
+                    given,
+                )
+        except RuleBroken as broken:
+            if broken.rule != "one_active_deployment_a_camera":
+                raise
+            return Refused(Reason.CAMERA_BUSY, ", ".join(self._busy_cameras(deployment_id)))
+        if changed:
+            return None
+        state = self._session.value("SELECT state FROM deployment WHERE id = %(deployment)s", given)
+        if state == "authorised":
+            return Refused(Reason.OUTSIDE_WINDOW)
+        return Refused(Reason.WRONG_STATE, str(state)) if state else Refused(Reason.NOT_FOUND, "deployment")
+
+    def stop(self, deployment_id: str | None, by: str, at: datetime) -> list[Deployment]:
+        """requested, authorised or active → stopped (None: all of them). Waits for searches that have begun."""
+        return self._finish("stopped", ["requested", "authorised", "active"], by, at, only=deployment_id)
+
+    def end_due(self, now: datetime) -> list[Deployment]:
+        """What is over: active or authorised → ended; what nobody authorised → stopped, to be closed."""
+        ended = self._finish("ended", ["authorised", "active"], "the end of its window", now, over_by=now)
+        return ended + self._finish("stopped", ["requested"], "the end of its window", now, over_by=now)
+
+    def _finish(
+        self,
+        state: str,
+        states: list[str],
+        by: str,
+        at: datetime,
+        *,
+        only: str | None = None,
+        over_by: datetime | None = None,
+        requested_by: datetime | None = None,
+    ) -> list[Deployment]:
+        found = self._session.tuples(
+            """
+            SELECT id FROM deployment
+            WHERE state = ANY (%(from)s) AND (%(only)s::text IS NULL OR id = %(only)s)
+              AND (%(over_by)s::timestamptz IS NULL OR ends_at <= %(over_by)s)
+              AND (%(requested_by)s::timestamptz IS NULL OR requested_at <= %(requested_by)s)
+            ORDER BY id
+            """,
+            {"from": states, "only": only, "over_by": over_by, "requested_by": requested_by},
+        )
+        if not found:
+            return []
+        wanted = [row[0] for row in found]
+        self._hold(wanted)
+        changed = self._session.tuples(
+            _FINISH,
+            {"state": state, "at": at, "by": by, "deployments": wanted, "from": states, "over_by": over_by},
+        )
+        finished = self._session.rows(
+            rows.DEPLOYMENTS + "WHERE d.id = ANY (%(deployments)s) ORDER BY d.id",
+            {"deployments": [row[0] for row in changed]},
+        )
+        return [rows.deployment(row) for row in finished]
+
+    def _hold(self, deployment_ids: Sequence[str]) -> None:
+        self._session.tuples(_HOLD_DEPLOYMENTS, {"deployments": list(deployment_ids)})
+
+    def _busy_cameras(self, deployment_id: str) -> list[str]:
+        found = self._session.tuples(
+            """
+            SELECT other.camera FROM deployment_camera other JOIN deployment_camera mine USING (camera)
+            WHERE mine.deployment_id = %(deployment)s AND other.deployment_id <> %(deployment)s AND other.active
+            ORDER BY other.camera
+            """,
+            {"deployment": deployment_id},
+        )
+        return [row[0] for row in found]

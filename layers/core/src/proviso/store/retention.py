@@ -1,0 +1,194 @@
+"""The store of retain: ending, expiring, erasing and certifying (S04, S18, S23, S31).
+
+Erasing leaves counts, states, digests and reference numbers, so that "was I on it?" can be answered (S31) and the
+record can be published; it leaves nothing by which a face could be found or a person named.
+"""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import LiteralString
+
+from psycopg.types.json import Jsonb
+
+from proviso.domain.candidate import Candidate
+from proviso.domain.deployment import OVER, Deployment, DeploymentState
+from proviso.domain.errors import Fault
+from proviso.domain.notice import Kind
+from proviso.domain.ports import StopRecord
+from proviso.domain.retention import Certificate, StoreCount
+from proviso.store import rows
+from proviso.store.audit import AuditTable
+from proviso.store.connection import Connector, Session, Store
+from proviso.store.deployments import DeploymentTables
+
+_EXPIRE = """
+UPDATE candidate SET state = 'expired'
+WHERE id IN (
+    SELECT id FROM candidate WHERE state = 'raised' AND decide_by <= %(now)s ORDER BY id FOR UPDATE SKIP LOCKED
+)
+RETURNING id
+"""
+_UNPUT = """
+SELECT c.id, useful_until
+FROM candidate c
+JOIN deployment d ON d.id = c.deployment_id
+CROSS JOIN LATERAL (
+    SELECT CASE c.state
+        WHEN 'raised' THEN c.decide_by
+        WHEN 'confirmed' THEN
+            LEAST(c.decided_at + make_interval(secs => (d.policy ->> 'notice_useful_s')::integer), d.ends_at)
+    END AS useful_until
+) AS useful
+WHERE d.state = 'active' AND c.state IN ('raised', 'confirmed') AND %(now)s < useful_until
+"""
+_ERASE_OWN: tuple[LiteralString, ...] = (
+    """
+    DELETE FROM runner_up USING candidate c WHERE c.id = candidate_id AND c.deployment_id = %(deployment)s
+    """,
+    """
+    UPDATE candidate SET evidence_key = '' WHERE deployment_id = %(deployment)s AND evidence_key <> ''
+    """,
+)
+_ERASE_LIST: tuple[LiteralString, ...] = (
+    """
+    DELETE FROM build_reference USING build b WHERE b.id = build_id AND b.watchlist_id = %(watchlist)s
+    """,
+    "DELETE FROM reference_template WHERE watchlist_id = %(watchlist)s",
+    "DELETE FROM reference WHERE watchlist_id = %(watchlist)s",
+    """
+    UPDATE entry
+    SET label = '', reason = '', source = '', lawful_holding = '', image_date = NULL, consent_reference = NULL,
+        erased_at = clock_timestamp()
+    WHERE watchlist_id = %(watchlist)s AND erased_at IS NULL
+    """,
+    """
+    UPDATE watchlist SET erased_at = clock_timestamp() WHERE id = %(watchlist)s AND erased_at IS NULL
+    """,
+)
+_CLOSE = """
+WITH closing AS (
+    UPDATE deployment SET state = 'closed', closed_at = %(at)s, closed_by = %(by)s
+    WHERE id = %(deployment)s AND state IN ('stopped', 'ended')
+    RETURNING id
+)
+INSERT INTO certificate (deployment_id, watchlist_id, counts, verified_at, backups_expire_at)
+SELECT id, %(watchlist)s, %(counts)s, %(at)s, %(backups)s FROM closing
+"""
+
+
+class PostgresRetainWork(DeploymentTables, AuditTable):
+    """RetainWork."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def carry_out_stop(self, record: StopRecord, now: datetime) -> list[Deployment]:
+        """The stop that was asked for while the database was away. "All" means all that were there when it was said."""
+        states = ["requested", "authorised", "active"]
+        said_before = record.at if record.deployment_id is None else None
+        return self._finish("stopped", states, record.actor, now, only=record.deployment_id, requested_by=said_before)
+
+    def expire_candidates(self, now: datetime) -> list[str]:
+        """raised → expired when the time to decide is over. One that is being decided right now is left alone."""
+        return sorted(row[0] for row in self._session.tuples(_EXPIRE, {"now": now}))
+
+    def unput_notices(self, now: datetime) -> list[tuple[Candidate, str, Kind, datetime]]:
+        """Of active deployments: raised ones until they must be decided, confirmed ones while the notice is of use."""
+        until = {row[0]: row[1] for row in self._session.tuples(_UNPUT, {"now": now})}
+        found = self._session.rows(
+            rows.CANDIDATES + "WHERE c.id = ANY (%(wanted)s) ORDER BY c.raised_at, c.id", {"wanted": list(until)}
+        )
+        return [
+            (rows.candidate(row), row["message_prefix"], Kind(row["state"]), until[row["id"]])
+            for row in found
+            if row["state"] in (Kind.RAISED, Kind.CONFIRMED)
+        ]
+
+    def to_close(self, now: datetime) -> list[str]:
+        """Stopped or ended by now, and not closed; the one that was over first comes first."""
+        found = self._session.tuples(
+            """
+            SELECT id FROM deployment WHERE state IN ('stopped', 'ended') AND finished_at <= %(now)s
+            ORDER BY finished_at, id
+            """,
+            {"now": now},
+        )
+        return [row[0] for row in found]
+
+    def candidates_of(self, deployment_id: str) -> list[str]:
+        """The ids of all its candidates."""
+        found = self._session.tuples(
+            "SELECT id FROM candidate WHERE deployment_id = %(deployment)s ORDER BY id", {"deployment": deployment_id}
+        )
+        return [row[0] for row in found]
+
+    def other_uses(self, watchlist_id: str, deployment_id: str) -> bool:
+        """Is the list still needed by another deployment that is not closed?"""
+        return bool(
+            self._session.value(
+                "SELECT list_used_by_another(%(watchlist)s, %(deployment)s)",
+                {"watchlist": watchlist_id, "deployment": deployment_id},
+            )
+        )
+
+    def erase(self, deployment_id: str) -> str | None:
+        """Delete what the deployment holds of its own and, unless another still needs it, its list.
+
+        The list's id, or None when the list stays. Doing it again changes nothing. Fault when it is not over.
+        """
+        deployment = self.deployment(deployment_id, lock=True)
+        if deployment is None or deployment.state not in (*OVER, DeploymentState.CLOSED):
+            raise Fault(f"deployment {deployment_id} is not over, so nothing of it is erased")
+        given = {"deployment": deployment_id, "watchlist": deployment.watchlist_id}
+        for statement in _ERASE_OWN:
+            self._session.change(statement, given)
+        # A new deployment on this list waits for this lock, and then finds the list erased.
+        self._session.rows("SELECT id FROM watchlist WHERE id = %(watchlist)s FOR UPDATE", given)
+        if self.other_uses(deployment.watchlist_id, deployment_id):
+            return None
+        for statement in _ERASE_LIST:
+            self._session.change(statement, given)
+        return deployment.watchlist_id
+
+    def left(self, deployment_id: str) -> list[StoreCount]:
+        """What is left, by table. The list's tables are named only where nobody else needs the list any more."""
+        found = self._session.tuples(
+            "SELECT store, still FROM deployment_left(%(deployment)s)", {"deployment": deployment_id}
+        )
+        return [StoreCount(store, still) for store, still in found]
+
+    def close(self, certificate: Certificate, by: str) -> None:
+        """→ closed, with its certificate. RuleBroken when a count is not zero; Fault when it is not over."""
+        changed = self._session.change(
+            _CLOSE,
+            {
+                "deployment": certificate.deployment_id,
+                "watchlist": certificate.watchlist_id,
+                "counts": Jsonb([asdict(count) for count in certificate.counts]),
+                "at": certificate.verified_at,
+                "backups": certificate.backups_expire_at,
+                "by": by,
+            },
+        )
+        if changed != 1:
+            raise Fault(f"deployment {certificate.deployment_id} is not over, or is closed already")
+
+    def certificate(self, deployment_id: str) -> Certificate | None:
+        """The certificate, once there is one."""
+        found = self._session.row(
+            """
+            SELECT deployment_id, watchlist_id, counts, verified_at, backups_expire_at
+            FROM certificate WHERE deployment_id = %(deployment)s
+            """,
+            {"deployment": deployment_id},
+        )
+        if found is None:
+            return None
+        return Certificate(**{**found, "counts": tuple(StoreCount(**count) for count in found["counts"])})
+
+
+class PostgresRetainStore(Store[PostgresRetainWork]):
+    """RetainStore."""
+
+    def __init__(self, connector: Connector) -> None:
+        super().__init__(connector, PostgresRetainWork)

@@ -1,0 +1,174 @@
+"""Watchlists, their entries and references, and the builds made of them (S06, S31)."""
+
+from datetime import datetime
+from typing import LiteralString
+
+from proviso.domain.reasons import Reason, Refused
+from proviso.domain.watchlist import Build, Entry, Reference, Watchlist, build_digest
+from proviso.store import rows
+from proviso.store.connection import Session
+from proviso.store.halfvec import HalfVector
+
+_WATCHLISTS: LiteralString = """
+SELECT w.id, w.name, w.policy, w.created_by, w.created_at,
+       (SELECT count(*) FROM entry e WHERE e.watchlist_id = w.id AND e.removed_at IS NULL) AS entries,
+       (SELECT count(*) FROM reference r JOIN entry e ON e.id = r.entry_id
+        WHERE r.watchlist_id = w.id AND e.removed_at IS NULL) AS references
+FROM watchlist w
+"""
+_ENTRIES: LiteralString = """
+SELECT e.id, e.watchlist_id, e.reference_no, e.label, e.category, e.reason, e.source, e.lawful_holding, e.image_date,
+       e.consent_reference, e.added_by, e.added_at, e.removed_at,
+       (SELECT count(*) FROM reference r WHERE r.entry_id = e.id) AS references
+FROM entry e
+WHERE e.watchlist_id = %(watchlist)s AND e.erased_at IS NULL
+"""
+_USABLE = """
+SELECT r.id, r.entry_id, r.image_digest
+FROM reference r JOIN entry e ON e.id = r.entry_id
+WHERE r.watchlist_id = %(watchlist)s AND r.pipeline = %(pipeline)s AND e.removed_at IS NULL
+ORDER BY r.id
+"""
+_ADD_ENTRY = """
+INSERT INTO entry (id, watchlist_id, reference_no, label, category, reason, source, lawful_holding, image_date,
+                   consent_reference, added_by, added_at)
+VALUES (%(id)s, %(watchlist_id)s, %(reference_no)s, %(label)s, %(category)s, %(reason)s, %(source)s,
+        %(lawful_holding)s, %(image_date)s, %(consent_reference)s, %(added_by)s, %(added_at)s)
+"""
+_ADD_REFERENCE = """
+INSERT INTO reference (id, entry_id, watchlist_id, pipeline, image_key, image_digest, added_by, added_at)
+VALUES (%(id)s, %(entry_id)s, %(watchlist_id)s, %(pipeline)s, %(image_key)s, %(image_digest)s, %(added_by)s,
+        %(added_at)s)
+"""
+_ADD_BUILD = """
+INSERT INTO build (id, watchlist_id, pipeline, digest, entries, "references", built_by, built_at)
+VALUES (%(id)s, %(watchlist_id)s, %(pipeline)s, %(digest)s, %(entries)s, %(references)s, %(built_by)s, %(built_at)s)
+"""
+
+
+class WatchlistTables:
+    """Watchlists, in one transaction."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add_watchlist(self, watchlist: Watchlist) -> None:
+        self._session.change(
+            """
+            INSERT INTO watchlist (id, name, policy, created_by, created_at)
+            VALUES (%(id)s, %(name)s, %(policy)s, %(created_by)s, %(created_at)s)
+            """,
+            {name: getattr(watchlist, name) for name in ("id", "name", "policy", "created_by", "created_at")},
+        )
+
+    def watchlist(self, watchlist_id: str, *, lock: bool = False) -> Watchlist | None:
+        """One list with its counts (removed entries are not counted); None also when it is erased.
+
+        `lock`: nobody else adds until the transaction ends, so that a cap that is checked is a cap that holds.
+        """
+        given = {"watchlist": watchlist_id}
+        if lock:  # a statement of its own: the counts below must see what was committed while this one waited
+            self._session.rows("SELECT id FROM watchlist WHERE id = %(watchlist)s FOR NO KEY UPDATE", given)
+        found = self._session.row(_WATCHLISTS + "WHERE w.id = %(watchlist)s AND w.erased_at IS NULL", given)
+        return rows.watchlist(found) if found else None
+
+    def watchlists(self) -> list[Watchlist]:
+        """All lists that are not erased, newest first."""
+        found = self._session.rows(_WATCHLISTS + "WHERE w.erased_at IS NULL ORDER BY w.created_at DESC, w.id")
+        return [rows.watchlist(row) for row in found]
+
+    def add_entry(self, entry: Entry) -> None:
+        """RuleBroken when a ground is blank (S06) or the reference number is taken."""
+        names = (
+            "id",
+            "watchlist_id",
+            "reference_no",
+            "label",
+            "category",
+            "reason",
+            "source",
+            "lawful_holding",
+            "image_date",
+            "consent_reference",
+            "added_by",
+            "added_at",
+        )
+        self._session.change(_ADD_ENTRY, {name: getattr(entry, name) for name in names})
+
+    def entry(self, watchlist_id: str, entry_id: str) -> Entry | None:
+        """One entry, removed ones too; None when it is erased."""
+        found = self._session.row(_ENTRIES + "AND e.id = %(entry)s", {"watchlist": watchlist_id, "entry": entry_id})
+        return rows.entry(found) if found else None
+
+    def entries(self, watchlist_id: str) -> list[Entry]:
+        """All entries, removed ones too, in the order in which they were added."""
+        found = self._session.rows(_ENTRIES + "ORDER BY e.added_at, e.id", {"watchlist": watchlist_id})
+        return [rows.entry(row) for row in found]
+
+    def remove_entry(self, watchlist_id: str, entry_id: str, at: datetime) -> bool:
+        """A tombstone that every search from now on honours. Removing twice keeps the first time."""
+        changed = self._session.change(
+            """
+            UPDATE entry SET removed_at = COALESCE(removed_at, %(at)s)
+            WHERE id = %(entry)s AND watchlist_id = %(watchlist)s
+            """,
+            {"entry": entry_id, "watchlist": watchlist_id, "at": at},
+        )
+        return changed == 1
+
+    def add_reference(self, reference: Reference) -> None:
+        """Store a reference and, apart from it, its template. RuleBroken when the list is erased."""
+        names = ("id", "entry_id", "watchlist_id", "pipeline", "image_key", "image_digest", "added_by", "added_at")
+        values = {name: getattr(reference, name) for name in names}
+        self._session.change(_ADD_REFERENCE, values)
+        self._session.change(
+            """
+            INSERT INTO reference_template (reference_id, watchlist_id, pipeline, template)
+            VALUES (%(id)s, %(watchlist_id)s, %(pipeline)s, %(template)s::halfvec)
+            """,
+            {
+                "id": reference.id,
+                "watchlist_id": reference.watchlist_id,
+                "pipeline": reference.pipeline,
+                "template": HalfVector(reference.template),
+            },
+        )
+
+    def add_build(self, build_id: str, watchlist_id: str, pipeline: str, by: str, at: datetime) -> Build | Refused:
+        """Snapshot the usable references: of this pipeline, of entries that are not removed. BUILD_EMPTY."""
+        usable = self._session.tuples(_USABLE, {"watchlist": watchlist_id, "pipeline": pipeline})
+        if not usable:
+            return Refused(Reason.BUILD_EMPTY)
+        build = Build(
+            id=build_id,
+            watchlist_id=watchlist_id,
+            pipeline=pipeline,
+            digest=build_digest(watchlist_id, pipeline, list(usable)),
+            entries=len({entry for _, entry, _ in usable}),
+            references=len(usable),
+            built_by=by,
+            built_at=at,
+        )
+        names = ("id", "watchlist_id", "pipeline", "digest", "entries", "references", "built_by", "built_at")
+        self._session.change(_ADD_BUILD, {name: getattr(build, name) for name in names})
+        self._session.change(
+            """
+            INSERT INTO build_reference (build_id, reference_id, entry_id)
+            SELECT %(build)s, reference_id, entry_id
+            FROM unnest(%(references)s::text[], %(entries)s::text[]) AS u (reference_id, entry_id)
+            """,
+            {
+                "build": build_id,
+                "references": [reference for reference, _, _ in usable],
+                "entries": [entry for _, entry, _ in usable],
+            },
+        )
+        return build
+
+    def build(self, build_id: str) -> Build | None:
+        found = self._session.row(rows.BUILDS + "WHERE id = %(build)s", {"build": build_id})
+        return rows.build(found) if found else None
+
+    def warm(self, build_id: str) -> int:
+        """Fresh statistics and one pass of the search over the build; how many references a search would compare."""
+        return int(self._session.value("SELECT warm_build(%(build)s)", {"build": build_id}) or 0)
