@@ -118,7 +118,7 @@ class TestLedger:
 
     def test_shows_what_is_to_be_folded_and_nothing_else(self, ledger: Any) -> None:
         ledger.received("received", CAMERA, NOW)
-        ledger.finish(searched("searched"))
+        ledger.finish(dataclasses.replace(searched("searched"), finished_at=NOW - timedelta(hours=2)))
         hours = [NOW - timedelta(hours=n) for n in range(5)]
         for number, hour in enumerate(hours):
             ledger.finish(refused(f"hour-{number}", hour))
