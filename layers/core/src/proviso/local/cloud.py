@@ -22,13 +22,14 @@ from typing import Any
 from proviso.domain.errors import ConfigurationFault
 from proviso.local import poller as sqs_poller
 from proviso.local import postgres, resources, running
+from proviso.local.environment import endpoints_of, environment_of, function_of
 from proviso.local.gateway import Gateway, Route, routes_of
 from proviso.local.lambda_api import LambdaApi
 from proviso.local.schedule import Schedule, Scheduler, period_of
 from proviso.local.sign_in import SignIn
 from proviso.local.simulator import Message, Simulator, simulator
 from proviso.local.template import Resource, Stack, load_stack
-from proviso.local.worker import Function, Invocation, Worker, WorkerPool, base_environment
+from proviso.local.worker import Invocation, Worker, WorkerPool
 
 _FUNCTION = "AWS::Lambda::Function"
 _ALWAYS = [
@@ -213,12 +214,18 @@ class _Database:
         self._starting: Future[str] | None = None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="postgres")
         if data is not None:
-            self._starting = self._pool.submit(self._start, data / "postgres")
+            self._starting = self._pool.submit(self._start, data / f"postgres-{os.getpid()}")
 
     def _start(self, folder: Path) -> str:
-        # moto's state ends with the process, so what the database knows of it must end too.
+        # moto's state ends with the process, so what the database knows of it must end too. A folder each, because
+        # `proviso invoke` may run twice at the same time; what a killed process left is swept here.
+        for left in folder.parent.glob("postgres-*"):
+            if not Path(f"/proc/{left.name.removeprefix('postgres-').removesuffix('.log')}").exists():
+                shutil.rmtree(left, ignore_errors=True)
+                left.with_suffix(".log").unlink(missing_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
         url = self._context.enter_context(postgres.embedded_postgres(folder))
+        self._context.callback(folder.with_suffix(".log").unlink, True)
         self._context.callback(shutil.rmtree, folder, True)
         return url
 
@@ -241,21 +248,6 @@ def _count(stack: Stack) -> str:
     return "resources: " + ", ".join(f"{kinds[kind]} {name}" for kind, name in wanted.items())
 
 
-def _function(resource: Resource) -> Function:
-    properties = resource.resolved()
-    variables = properties.get("Environment", {}).get("Variables", {})
-    return Function(
-        logical_id=resource.logical_id,
-        name=resources.physical_name(resource),
-        handler=properties["Handler"],
-        timeout_s=float(properties.get("Timeout", 3)),
-        memory_mb=int(properties.get("MemorySize", 128)),
-        environment={name: str(value) for name, value in variables.items()},
-        in_vpc=bool(properties.get("VpcConfig")),
-        log_format=properties.get("LoggingConfig", {}).get("LogFormat", "Text"),
-    )
-
-
 def _custom(stack: Stack) -> list[Resource]:
     return [one for one in stack.all_resources() if one.type.startswith("Custom::")]
 
@@ -271,7 +263,7 @@ def _build_workers(
     trusted: bool,
 ) -> dict[str, str]:
     """A pool a function; returns the passwords of the login roles (none where the database trusts)."""
-    functions = [_function(one) for one in cloud._stack.all_resources() if one.type == _FUNCTION]
+    functions = [function_of(one) for one in cloud._stack.all_resources() if one.type == _FUNCTION]
     owners = {_token_function(one) for one in _custom(cloud._stack)}
     roles = sorted(
         {
@@ -290,10 +282,8 @@ def _build_workers(
         wanted = options.functions is None or function.logical_id in options.functions or function.name in owners
         if not wanted:
             continue
-        environment = base_environment(function, root, options.environment)
-        environment |= function.environment
-        _override(environment, options)
-        environment |= _endpoints(function, cloud.aws_endpoint, lambda_api.url, closed)
+        endpoints = endpoints_of(function, cloud.aws_endpoint, lambda_api.url, closed)
+        environment = environment_of(function, root, options.environment, options.extra_policies, endpoints)
         if function.name in owners:
             environment["DATABASE_URL"] = cloud.database_url
         elif "DATABASE_USER" in function.environment:
@@ -304,26 +294,6 @@ def _build_workers(
         cloud._pools[function.name] = pool
         cleanup.callback(pool.close)
     return passwords
-
-
-def _override(environment: dict[str, str], options: LocalCloudOptions) -> None:
-    """What this machine says and not the template: where models are, which pack, and the policies for demonstrations."""
-    environment.pop("PROVISO_MODELS", None)  # a folder of a layer
-    for name in ("PROVISO_MODELS", "PROVISO_PACK"):
-        if options.environment.get(name):
-            environment[name] = options.environment[name]
-    if "PROVISO_MODELS" in environment:
-        environment["PROVISO_MODELS"] = str(Path(environment["PROVISO_MODELS"]).expanduser().absolute())
-    if "PROVISO_POLICIES" in environment:
-        names = [one for one in environment["PROVISO_POLICIES"].split(",") if one]
-        environment["PROVISO_POLICIES"] = ",".join([*names, *(p for p in options.extra_policies if p not in names)])
-
-
-def _endpoints(function: Function, aws: str, lambda_url: str, closed: str) -> dict[str, str]:
-    if function.in_vpc:
-        # As in the VPC, where only these two have an endpoint; there such a call would hang, here it is refused.
-        return {"AWS_ENDPOINT_URL": closed, "AWS_ENDPOINT_URL_S3": aws, "AWS_ENDPOINT_URL_DYNAMODB": aws}
-    return {"AWS_ENDPOINT_URL": aws, "AWS_ENDPOINT_URL_LAMBDA": lambda_url}
 
 
 def _closed_port(cleanup: contextlib.ExitStack) -> str:

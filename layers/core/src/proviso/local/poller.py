@@ -4,6 +4,7 @@ A failed message is left alone and comes back after the queue's visibility timeo
 moves it to its dead-letter queue. Only what succeeded is deleted.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Any
 from proviso.local.template import REGION
 from proviso.local.worker import Invocation
 
+_LOG = logging.getLogger(__name__)
 _WAIT_S = 1
 _RECEIVE = 10  # SQS hands out ten at a time
 
@@ -106,9 +108,10 @@ class Poller:
                         self._handle(self._fill(batch))
                     finally:
                         self._busy(-1)
-            except Exception:  # noqa: BLE001 - the worker loop: a broken receive must not end the pump
+            except Exception as fault:  # noqa: BLE001 - the worker loop: a broken receive must not end the pump
                 if self._stop.wait(0.2):
                     return
+                _LOG.warning("pump of %s: %s", self.mapping.queue_arn, type(fault).__name__)
 
     def _busy(self, change: int) -> None:
         with self._lock:

@@ -3,9 +3,11 @@
 import contextlib
 import json
 import os
+import socket
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 _FILE = "current.json"
 
@@ -48,7 +50,12 @@ def find_running(data: Path) -> RunningCloud | None:
     except ProcessLookupError:
         return None
     except PermissionError:
-        return found
+        pass  # another user's process: whether it is a cloud, its port tells
+    url = urlsplit(found.api_url)
+    try:
+        socket.create_connection((url.hostname or "", url.port or 0), timeout=1).close()
+    except OSError:
+        return None  # the number was given to another process since
     return found
 
 

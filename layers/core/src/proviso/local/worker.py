@@ -241,37 +241,3 @@ class WorkerPool:
     def close(self) -> None:
         for worker in self.workers:
             worker.close()
-
-
-def base_environment(function: Function, root: Path, caller: Mapping[str, str]) -> dict[str, str]:
-    """A worker's environment from nothing: what Lambda sets, and of the caller's only what a process needs to run."""
-    environment = {
-        "PATH": caller.get("PATH", "/usr/bin:/bin"),
-        "HOME": caller.get("HOME", "/"),
-        "LANG": "C.UTF-8",
-        "TZ": "UTC",
-        "PYTHONPATH": os.pathsep.join([str(root), str(root / "layers" / "core" / "src")]),
-        "PYTHONUNBUFFERED": "1",
-        "LAMBDA_TASK_ROOT": str(root),
-        "_HANDLER": function.handler,
-        "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}",
-        "AWS_LAMBDA_FUNCTION_NAME": function.name,
-        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
-        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
-        "AWS_LAMBDA_LOG_STREAM_NAME": "local",
-        "AWS_LAMBDA_LOG_FORMAT": function.log_format,
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-        # A developer's own AWS settings must not be read: no call may reach a real account.
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "OMP_NUM_THREADS": "1",
-    }
-    if "XDG_CACHE_HOME" in caller:
-        environment["XDG_CACHE_HOME"] = caller["XDG_CACHE_HOME"]
-    return environment
