@@ -3,28 +3,105 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+SAM := .venv-sam/bin/sam
+BENCH := .venv-bench/bin/python
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export SAM_CLI_TELEMETRY := 0
+QUIETLY := $(PYTHON) scripts/quietly.py
+# Two workers: the tests with real parts start processes of their own.
+PYTEST_WORKERS ?= 2
+PYTEST_ARGS ?=
+CODE := layers functions tests scripts bench
 .DEFAULT_GOAL := help
+.PHONY: help demo install install-dev install-dlib lock test lint format bench preflight system-deps clean
 
 help: ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | sort | column -t -s "$$(printf '\t')"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST) | sort
+
+demo: preflight ## the main job, end to end, on this machine; KEEP=1 leaves it running
+	@$(MAKE) --no-print-directory install
+	@pack="$$PROVISO_PACK"; \
+	if [ -z "$$pack" ]; then \
+	  $(BIN)/proviso models >/dev/null; found=$$?; \
+	  if [ $$found -eq 3 ]; then \
+	    echo "going on with the dlib pack instead: slower, about 100 MB from the package index"; \
+	    $(MAKE) --no-print-directory install-dlib || exit 1; pack=dlib; \
+	  elif [ $$found -ne 0 ]; then exit $$found; fi; \
+	elif [ "$$pack" = dlib ]; then $(MAKE) --no-print-directory install-dlib || exit 1; fi; \
+	PROVISO_PACK="$$pack" exec $(BIN)/proviso demo $(if $(KEEP),--keep)
+
+preflight: # Python, venv, disk, what will be downloaded
+	@$(PYTHON) scripts/preflight.py
+
+install: $(VENV)/.run ## the environment that runs it
+install-dev: $(VENV)/.dev ## the environment that develops and tests it
+install-dlib: $(VENV)/.dlib ## the dlib model pack, from the package index alone
 
 $(VENV)/.run: requirements/run.txt layers/core/pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install -r requirements/run.txt
-	$(PIP) install --no-deps --no-build-isolation -e layers/core
+	@$(QUIETLY) "installing packages into $(VENV)" $(BIN)/python -m pip install -qq -r requirements/run.txt
+	@$(QUIETLY) "installing proviso" $(BIN)/python -m pip install -qq --no-deps --no-build-isolation -e layers/core
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt layers/core/pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install -r requirements/dev.txt
-	$(PIP) install --no-deps --no-build-isolation -e layers/core
+	@$(QUIETLY) "installing packages into $(VENV)" $(BIN)/python -m pip install -qq -r requirements/dev.txt
+	@$(QUIETLY) "installing proviso" $(BIN)/python -m pip install -qq --no-deps --no-build-isolation -e layers/core
 	@touch $@ $(VENV)/.run
 
-lock: ## resolve requirements/*.in into pinned requirements/*.txt
-	$(PYTHON) -m venv .venv-lock && .venv-lock/bin/python -m pip -q install uv
-	@cd requirements && for name in run dev dlib sam; do \
-	  ../.venv-lock/bin/uv pip compile -q --python-version 3.11 --no-emit-index-url --no-header --no-annotate $$name.in -o $$name.txt; done
+$(VENV)/.dlib: requirements/dlib.txt | $(VENV)/.run
+	@$(QUIETLY) "installing the dlib pack" $(BIN)/python -m pip install -qq --no-deps -r requirements/dlib.txt
+	@touch $@
 
-install: $(VENV)/.run ## the environment that runs it
-install-dev: $(VENV)/.dev ## the environment that develops and tests it
+.venv-sam/.done: requirements/sam.txt
+	@test -x .venv-sam/bin/python || $(PYTHON) -m venv .venv-sam
+	@$(QUIETLY) "installing the SAM command line into .venv-sam" .venv-sam/bin/python -m pip install -qq -r requirements/sam.txt
+	@touch $@
+
+# face_recognition asks for dlib, which would be compiled; dlib-bin is the same, built. Hence --no-deps.
+.venv-bench/.done: requirements/bench.txt layers/core/pyproject.toml
+	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	@$(QUIETLY) "installing packages into .venv-bench" $(BENCH) -m pip install -qq -r requirements/bench.txt
+	@$(QUIETLY) "installing face_recognition" $(BENCH) -m pip install -qq --no-deps face_recognition==1.3.0
+	@$(QUIETLY) "installing proviso" $(BENCH) -m pip install -qq --no-deps --no-build-isolation -e layers/core
+	@touch $@
+
+test: install-dev ## all tests; what cannot run here is skipped with its reason
+	@$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+
+lint: install-dev .venv-sam/.done ## ruff, mypy, import-linter, cfn-lint, sam validate
+	@$(BIN)/ruff check $(CODE)
+	@$(BIN)/ruff format --check $(CODE)
+	@$(BIN)/mypy
+	@PYTHONPATH=.:layers/core/src $(BIN)/lint-imports
+	@$(BIN)/cfn-lint template.yaml infra/*.yaml
+	@$(SAM) validate --region eu-west-2 --template template.yaml
+	@$(SAM) validate --region eu-west-2 --template template.yaml --lint
+
+format: install-dev ## ruff's formatting and its safe fixes
+	@$(BIN)/ruff check --fix $(CODE)
+	@$(BIN)/ruff format $(CODE)
+
+bench: .venv-bench/.done ## the figures, with their comparators on the same frames in the same run
+	@for file in bench/*.py; do \
+	  case "$$(basename $$file)" in _*) continue ;; esac; \
+	  echo "== $$file"; PYTHONPATH=.:layers/core/src $(BENCH) $$file || exit 1; done
+
+lock: ## resolve requirements/*.in into pinned requirements/*.txt
+	@test -x .venv-lock/bin/python || $(PYTHON) -m venv .venv-lock
+	@.venv-lock/bin/python -m pip install -qq uv
+	@cd requirements && for name in run dev dlib sam bench; do \
+	  ../.venv-lock/bin/uv pip compile -q --python-version 3.11 --no-emit-index-url --no-header --no-annotate $$name.in -o $$name.txt || exit 1; done
+
+# The only target that calls apt. Zone files for local time in notices; no test needs a browser yet.
+system-deps: ## what comes from apt, and nothing else does
+	@run=""; [ "$$(id -u)" = 0 ] || run="sudo"; \
+	if dpkg -s tzdata >/dev/null 2>&1; then echo "system packages: all there"; else \
+	  $$run env DEBIAN_FRONTEND=noninteractive apt-get update -qq && \
+	  $$run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends tzdata; fi
+
+clean: ## remove what was made here, environments and caches included; models/ stays
+	@rm -rf $(VENV) .venv-sam .venv-bench .venv-lock .proviso .aws-sam out build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+-include build.mk

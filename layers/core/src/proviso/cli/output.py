@@ -20,7 +20,7 @@ errors = Console(stderr=True, highlight=False)
 
 def say(text: str) -> None:
     """One line, its square brackets shown as they are."""
-    console.print(escape(text))
+    console.print(escape(text), soft_wrap=True)
 
 
 def fail(sentence: str, code: int = 1) -> NoReturn:

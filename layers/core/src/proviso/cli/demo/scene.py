@@ -141,7 +141,7 @@ def _hall(camera: str, seed: int) -> Any:
     import numpy as np
 
     random = np.random.default_rng([seed, *camera.encode()])
-    down, across = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
+    down, across = (axis.astype(np.float32) for axis in np.mgrid[0:HEIGHT, 0:WIDTH])
     horizon = 470
     wall = 150 - 40 * (down / HEIGHT) + 18 * np.cos(across / WIDTH * 3 + random.uniform(0, 6))
     floor = 70 + 60 * (down - horizon) / (HEIGHT - horizon)
