@@ -1,6 +1,8 @@
 """The API: routes one by one, a signed-in person at each but those that are named here."""
 
 import json
+import re
+from pathlib import Path
 
 from tests.template.conftest import Template, references
 
@@ -67,6 +69,19 @@ def test_routes(template: Template) -> None:
         }
         found.setdefault(target.replace("Aliaslive", ""), set()).add(f"{method} {path}")
     assert found == ROUTES
+
+
+def test_functions_answer_the_routes_that_the_api_sends_them(root: Path) -> None:
+    """Names of path parameters may differ (`<watchlist_id>` and `{watchlist}`), their places may not."""
+    for function, routes in ROUTES.items():
+        folder = root / "functions" / function.removesuffix("Function").lower()
+        text = "\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py")))
+        found = re.findall(r'@\w+\.(get|post|put|patch|delete)\("([^"]+)"', text)
+        if not found:
+            assert "not_offered_yet" in text, f"{function} has no routes and does not say why"
+            continue
+        answered = {f"{method.upper()} {re.sub('<[^>]+>', '{}', path)}" for method, path in found}
+        assert answered == {re.sub("{[^}]+}", "{}", route) for route in routes}, function
 
 
 def test_there_is_no_route_for_everything(template: Template) -> None:
