@@ -281,6 +281,13 @@ class TestPictureStore:
         assert pictures.keys("evidence/a/") == ["evidence/a/1.jpg", "evidence/a/2.jpg", "evidence/a/3.jpg"]
         assert pictures.keys("enrolment/") == []
 
+    def test_lists_what_was_stored_before(self, pictures: Any) -> None:
+        for name in ("1", "2", "3"):
+            pictures.put(f"evidence/{name}.jpg", Jpeg(b"1"))
+        later = datetime.now(UTC) + timedelta(seconds=5)
+        assert len(pictures.keys("evidence/", stored_before=later)) == 3
+        assert pictures.keys("evidence/", stored_before=later - timedelta(minutes=1)) == []
+
 
 @BOTH
 class TestOutbox:

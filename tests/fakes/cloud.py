@@ -157,16 +157,19 @@ class FakeStops(Fake):
 
 
 class FakePictures(Fake):
-    """PictureStore. `objects`: key to JPEG bytes."""
+    """PictureStore. `objects`: key to JPEG bytes; `stored_at`: key to when, where that is of interest."""
 
-    def __init__(self, journal: list[str] | None = None, port: str = "pictures") -> None:
+    def __init__(self, journal: list[str] | None = None, port: str = "pictures", clock: Clock = utc_now) -> None:
         super().__init__(journal)
         self.port = port
         self.objects: dict[str, bytes] = {}
+        self.stored_at: dict[str, datetime] = {}
+        self._clock = clock
 
     def put(self, key: str, jpeg: Jpeg) -> None:
         self._change("put", key)
         self.objects[key] = jpeg.data
+        self.stored_at[key] = self._clock()
 
     def get(self, key: str) -> Jpeg | None:
         self._read("get")
@@ -176,9 +179,14 @@ class FakePictures(Fake):
         self._change("delete", key)
         self.objects.pop(key, None)
 
-    def keys(self, prefix: str) -> list[str]:
+    def keys(self, prefix: str, stored_before: datetime | None = None) -> list[str]:
         self._read("keys")
-        return sorted(key for key in self.objects if key.startswith(prefix))
+        return sorted(
+            key
+            for key in self.objects
+            if key.startswith(prefix)
+            and (stored_before is None or self.stored_at.get(key, self._clock()) < stored_before)
+        )
 
 
 class FakeOutbox(Fake):

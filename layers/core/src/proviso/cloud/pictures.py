@@ -1,5 +1,6 @@
 """A bucket of pictures: evidence for reviewers, or enrolment pictures. Keys come from the domain."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from proviso.cloud import objects
@@ -31,5 +32,9 @@ class S3Pictures:
     def delete(self, key: str) -> None:
         objects.delete(self._client, self._bucket, key)
 
-    def keys(self, prefix: str) -> list[str]:
-        return [item.key for item in objects.listed(self._client, self._bucket, prefix, self._page)]
+    def keys(self, prefix: str, stored_before: datetime | None = None) -> list[str]:
+        return [
+            item.key
+            for item in objects.listed(self._client, self._bucket, prefix, self._page)
+            if stored_before is None or item.stored_at < stored_before
+        ]
