@@ -11,7 +11,6 @@ import shutil
 import socket
 import threading
 import time
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from proviso.domain.errors import ConfigurationFault
+from proviso.local import custom_resource, postgres, resources, running
 from proviso.local import poller as sqs_poller
-from proviso.local import postgres, resources, running
 from proviso.local.environment import endpoints_of, environment_of, function_of
 from proviso.local.gateway import Gateway, Route, routes_of
 from proviso.local.lambda_api import LambdaApi
@@ -185,8 +184,10 @@ def local_cloud(
         cloud.lambda_endpoint = lambda_api.url
         cloud.database_url = database.url()
         progress("PostgreSQL: " + ("the one of DATABASE_URL" if given else "16, embedded, thrown away at the end"))
-        passwords = _build_workers(cloud, options, root, data, lambda_api, cleanup, trusted=given is None)
-        _custom_resources(cloud, lambda_api, passwords, options, progress)
+        answers = custom_resource.Answers(data)
+        cleanup.callback(answers.close)
+        passwords = _build_workers(cloud, options, root, data, answers, cleanup, trusted=given is None)
+        _custom_resources(cloud, answers, passwords, options, progress)
         _pumps(cloud, options, cleanup)
         if options.functions is None:
             threading.Thread(target=_warm, args=(list(cloud._pools.values()),), daemon=True).start()
@@ -257,14 +258,14 @@ def _build_workers(
     options: LocalCloudOptions,
     root: Path,
     data: Path,
-    lambda_api: LambdaApi,
+    answers: custom_resource.Answers,
     cleanup: contextlib.ExitStack,
     *,
     trusted: bool,
 ) -> dict[str, str]:
     """A pool a function; returns the passwords of the login roles (none where the database trusts)."""
     functions = [function_of(one) for one in cloud._stack.all_resources() if one.type == _FUNCTION]
-    owners = {_token_function(one) for one in _custom(cloud._stack)}
+    owners = {custom_resource.function_name(one) for one in _custom(cloud._stack)}
     roles = sorted(
         {
             one.environment["DATABASE_USER"]
@@ -282,10 +283,11 @@ def _build_workers(
         wanted = options.functions is None or function.logical_id in options.functions or function.name in owners
         if not wanted:
             continue
-        endpoints = endpoints_of(function, cloud.aws_endpoint, lambda_api.url, closed)
+        endpoints = endpoints_of(function, cloud.aws_endpoint, cloud.lambda_endpoint, closed)
         environment = environment_of(function, root, options.environment, options.extra_policies, endpoints)
         if function.name in owners:
             environment["DATABASE_URL"] = cloud.database_url
+            environment["SSL_CERT_FILE"] = str(answers.certificate)
         elif "DATABASE_USER" in function.environment:
             environment["DATABASE_URL"] = urls[function.environment["DATABASE_USER"]]
         log = data / "logs" / f"{function.logical_id}.log"
@@ -304,44 +306,20 @@ def _closed_port(cleanup: contextlib.ExitStack) -> str:
     return f"http://127.0.0.1:{held.getsockname()[1]}"
 
 
-def _token_function(resource: Resource) -> str:
-    token = str(resource.stack.resolve(resource.properties["ServiceToken"], resource.path))
-    return token.split(":function:")[-1].split(":")[0]
-
-
 def _custom_resources(
     cloud: LocalCloud,
-    lambda_api: LambdaApi,
+    answers: custom_resource.Answers,
     passwords: Mapping[str, str],
     options: LocalCloudOptions,
     progress: Callable[[str], None],
 ) -> None:
-    """Create the template's custom resources as CloudFormation would: invoke, then wait for the answer."""
     chosen = [cloud.pool(name).function for name in options.functions or ()]
     if options.functions is not None and not any(one.in_vpc for one in chosen):
         return  # a single function without a database needs no schema
+    extra = {"RolePasswords": dict(passwords)} if passwords else {}
     for resource in _custom(cloud._stack):
         begin = time.monotonic()
-        request_id = str(uuid.uuid4())
-        properties = resource.resolved()
-        if passwords:
-            properties["RolePasswords"] = dict(passwords)
-        event = {
-            "RequestType": "Create",
-            "ResponseURL": lambda_api.response_url(request_id),
-            "StackId": resource.stack.resolve({"Ref": "AWS::StackId"}),
-            "RequestId": request_id,
-            "LogicalResourceId": resource.logical_id,
-            "ResourceType": resource.type,
-            "ResourceProperties": properties,
-        }
-        invocation = cloud.invoke(_token_function(resource), event)
-        answer = None if invocation.error else lambda_api.take_answer(request_id, 5.0)
-        if invocation.error is not None or answer is None or answer.get("Status") != "SUCCESS":
-            said = invocation.error or answer or {}
-            reason = said.get("errorMessage") or said.get("Reason") or "no answer"
-            tail = "\n".join(invocation.log[-15:])
-            raise ConfigurationFault(f"{resource.logical_id} could not be created: {reason}\n{tail}".rstrip())
+        answer = custom_resource.create(resource, cloud.invoke, answers, extra)
         cloud._identities.custom[resource.logical_id] = answer
         progress(f"{resource.logical_id}: created in {time.monotonic() - begin:.1f} s")
 

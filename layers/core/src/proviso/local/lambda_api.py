@@ -1,11 +1,7 @@
-"""Lambda's Invoke call, so that one function can wake another by name, and so that `proviso invoke` finds them.
-
-It also takes the answers of custom resources (the PUT to their ResponseURL), which in AWS go to S3.
-"""
+"""Lambda's Invoke call, so that one function can wake another by name, and so that `proviso invoke` finds them."""
 
 import base64
 import json
-import queue
 import re
 import threading
 from collections.abc import Callable
@@ -25,7 +21,6 @@ class LambdaApi:
     def __init__(self, call: Callable[[str, bytes], Invocation], later: Callable[[str, bytes], None]) -> None:
         self.call = call
         self.later = later
-        self._answers: dict[str, queue.Queue[dict[str, Any]]] = {}
         api = self
 
         class Handler(_LambdaHandler):
@@ -38,25 +33,6 @@ class LambdaApi:
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
-
-    def response_url(self, request_id: str) -> str:
-        """An address that takes one custom resource's answer."""
-        self._answers[request_id] = queue.Queue()
-        return f"{self.url}/local/custom-resource/{request_id}"
-
-    def take_answer(self, request_id: str, timeout_s: float) -> dict[str, Any] | None:
-        """What was put there, or None when nothing came in time."""
-        try:
-            return self._answers[request_id].get(timeout=timeout_s)
-        except queue.Empty:
-            return None
-
-    def put_answer(self, request_id: str, body: bytes) -> bool:
-        waiting = self._answers.get(request_id)
-        if waiting is None:
-            return False
-        waiting.put(json.loads(body))
-        return True
 
 
 def as_dict(invocation: Invocation) -> dict[str, Any]:
@@ -75,16 +51,7 @@ def as_dict(invocation: Invocation) -> dict[str, Any]:
 class _LambdaHandler(QuietHandler):
     owner: ClassVar[LambdaApi]
 
-    def do_PUT(self) -> None:  # noqa: N802 - the base class finds it by name
-        body = self.body()
-        path = urlsplit(self.path).path
-        try:
-            known = self.owner.put_answer(path.removeprefix("/local/custom-resource/"), body)
-        except ValueError:
-            return self.reply(400)
-        return self.reply(200 if known else 404)
-
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:  # noqa: N802 - the base class finds it by name
         body = self.body() or b"{}"
         path = unquote(urlsplit(self.path).path)
         try:

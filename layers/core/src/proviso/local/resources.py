@@ -146,6 +146,7 @@ class Identities:
             ("AWS::ApiGatewayV2::Api", "ApiEndpoint"): self.api_url,
             ("AWS::ApiGatewayV2::Api", "ApiId"): own,
             ("AWS::Lambda::Version", "Version"): "1",
+            ("AWS::RDS::DBCluster", "Endpoint.Port"): "5432",
         }
         if (resource.type, name) in known:
             return known[resource.type, name]
