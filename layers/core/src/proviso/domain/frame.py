@@ -14,8 +14,9 @@ from proviso.domain.reasons import Reason, Refused
 
 CAMERA_PATTERN = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _KEY = re.compile(
-    rf"^(?P<camera>{CAMERA_PATTERN})/(?P<date>\d{{4}}-\d{{2}}-\d{{2}})/"
-    r"(?P<time>\d{6}\.\d{3})Z_(?P<sequence>\d{1,9})\.(?P<kind>[a-z]{1,5})$"
+    rf"(?P<camera>{CAMERA_PATTERN})/(?P<date>\d{{4}}-\d{{2}}-\d{{2}})/"
+    r"(?P<time>\d{6}\.\d{3})Z_(?P<sequence>\d{6}|[1-9]\d{6,8})\.(?P<kind>[a-z]{1,5})",
+    re.ASCII,
 )
 MAX_FRAME_BYTES = 8 * 1024 * 1024
 MAX_FRAME_PIXELS = 24_000_000
@@ -80,8 +81,8 @@ class FrameKey:
 
     @classmethod
     def parse(cls, key: str) -> "FrameKey | Refused":
-        """Read a key as S3 names it (already unquoted). Anything else is refused, never guessed."""
-        found = _KEY.match(key)
+        """Read a key as S3 names it (already unquoted). Anything else is refused, never guessed: one frame has one name."""
+        found = _KEY.fullmatch(key)
         if found is None:
             return Refused(Reason.BAD_KEY, key[:200])
         if found["kind"] != "jpg":

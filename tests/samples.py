@@ -1,0 +1,208 @@
+"""Values of the domain for unit and safeguards tests. Nobody and nothing real."""
+
+import struct
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+from proviso.domain.candidate import Candidate, CandidateState, ConfirmingReview, Decision, Review, candidate_id
+from proviso.domain.deployment import Deployment, DeploymentState, Grounds
+from proviso.domain.face import Box, Face, Quality, QualityGate, Template
+from proviso.domain.frame import FrameKey
+from proviso.domain.messages import FacesMessage
+from proviso.domain.notice import Kind, Notice
+from proviso.domain.people import Person, Principal, Role
+from proviso.domain.permit import CheckedPermit, Permit
+from proviso.domain.policy import Policy
+
+NOW = datetime(2026, 11, 22, 20, 15, 30, 250000, tzinfo=UTC)
+START = NOW - timedelta(minutes=5)
+END = NOW + timedelta(minutes=40)
+CAMERA = "gate-1"
+DEPLOYMENT = "0d2f7c1a-6a3e-4f5b-9c8d-7e6f5a4b3c2d"
+PIPELINE = "9" * 64
+SOFTWARE = "test-build"
+GATE = QualityGate(32, 16, 20, 40, 220, 0.4, 30, 0.9)
+
+
+def policy(**changed) -> Policy:
+    """The rules of `demo`, which may run uncalibrated."""
+    rules = Policy(
+        name="demo",
+        version="2026.11.1",
+        uses=("demonstration",),
+        categories=("public_domain_photograph",),
+        max_entries=5,
+        max_duration_minutes=60,
+        calibration_required=False,
+        site_trial_required=False,
+        reviewers_required=1,
+        consent_required=False,
+        build_max_age_hours=24,
+        image_warn_age_years=100,
+        image_refuse_age_years=200,
+        frame_age_limit_s=60,
+        clock_skew_s=5,
+        same_entry_window_s=120,
+        decide_within_s=300,
+        notice_useful_s=600,
+        evidence_hours=24,
+        message_prefix="DEMONSTRATION",
+    )
+    return replace(rules, **changed)
+
+
+def grounds(**changed) -> Grounds:
+    return Grounds(
+        **{
+            "operator_kind": "none",
+            "operator_name": "Example",
+            "legal_basis": "for the test",
+            "policy_document": "P-1",
+            "necessity": "for the test",
+            "proportionality": "for the test",
+            "less_intrusive_means": "none would test it",
+            "schedule_8_condition": "not applicable",
+            "data_protection_assessment": "D-1",
+            "equality_assessment": "E-1",
+            "community_assessment": "C-1",
+            **changed,
+        }
+    )
+
+
+def deployment(**changed) -> Deployment:
+    asked = Deployment(
+        id=DEPLOYMENT,
+        state=DeploymentState.REQUESTED,
+        use="demonstration",
+        place="Gate 1",
+        cameras=(CAMERA,),
+        starts_at=START,
+        ends_at=END,
+        watchlist_id="list-1",
+        build_id="build-1",
+        build_digest="b" * 64,
+        pipeline=PIPELINE,
+        threshold=Decimal("0.5"),
+        policy=policy(),
+        software_build=SOFTWARE,
+        grounds=grounds(),
+        requested_by="requester",
+        requested_at=START - timedelta(minutes=1),
+    )
+    return replace(asked, **changed)
+
+
+def permit(**changed) -> Permit:
+    given = Permit(DEPLOYMENT, "d" * 64, CAMERA, START, END, PIPELINE, frame_age_limit_s=60, clock_skew_s=5)
+    return replace(given, **changed)
+
+
+def checked_permit(**changed) -> CheckedPermit:
+    given = CheckedPermit(
+        DEPLOYMENT, "d" * 64, "build-1", PIPELINE, Decimal("0.5"), "Gate 1", CAMERA, END, policy(), calibrated=False
+    )
+    return replace(given, **changed)
+
+
+def frame_key(sequence: int = 1, camera: str = CAMERA, at: datetime = NOW) -> str:
+    return str(FrameKey(camera, at, sequence))
+
+
+def face(x: float = 100.0, side: float = 96.0, **quality) -> Face:
+    """A usable face; measures of its quality may be changed."""
+    measures = {"inter_eye_px": side / 2, "sharpness": 210.0, "luminance": 118.0, "yaw": 0.02, "roll_deg": 1.3}
+    eye, mouth = 160.0, 200.0
+    points = ((x + 20, eye), (x + 60, eye), (x + 40, 180.0), (x + 24, mouth), (x + 56, mouth))
+    return Face(Box(x, 120.0, side, side), points, 0.93, Quality(**{**measures, **quality}))
+
+
+def axis(number: int, pipeline: str = PIPELINE) -> Template:
+    """A unit vector along one of 128 axes: similarity 1 to itself and 0 to every other."""
+    return Template(struct.pack("<128f", *(1.0 if i == number else 0.0 for i in range(128))), 128, pipeline)
+
+
+def faces_message(key: str | None = None, count: int = 1, **changed) -> FacesMessage:
+    key = key or frame_key()
+    parsed = FrameKey.parse(key)
+    message = FacesMessage(
+        frame_key=key,
+        camera=parsed.camera,
+        captured_at=parsed.captured_at,
+        deployment_id=DEPLOYMENT,
+        digest="d" * 64,
+        pipeline=PIPELINE,
+        correlation_id="3f0e2d1c-4b5a-5968-8776-655443322110",
+        received_at=NOW,
+        frame_age_limit_s=60,
+        faces=tuple(face(x=100.0 + 120 * i) for i in range(count)),
+        bystanders=(),
+        detected=count,
+        refused=0,
+        not_searched=0,
+    )
+    return replace(message, **changed)
+
+
+def candidate(**changed) -> Candidate:
+    key = frame_key()
+    raised = Candidate(
+        id=candidate_id(DEPLOYMENT, key, "entry-1"),
+        deployment_id=DEPLOYMENT,
+        entry_id="entry-1",
+        camera=CAMERA,
+        place="Gate 1",
+        frame_key=key,
+        captured_at=NOW,
+        raised_at=NOW,
+        decide_by=NOW + timedelta(minutes=5),
+        last_sighting_at=NOW,
+        state=CandidateState.RAISED,
+        similarity=0.71,
+        threshold=Decimal("0.5"),
+        pipeline=PIPELINE,
+        policy="demo 2026.11.1",
+        calibrated=False,
+        evidence_key=f"evidence/{DEPLOYMENT}/x.jpg",
+        evidence_digest="e" * 64,
+        correlation_id="3f0e2d1c-4b5a-5968-8776-655443322110",
+    )
+    return replace(raised, **changed)
+
+
+def confirmation(**changed) -> ConfirmingReview:
+    confirmed = candidate(state=CandidateState.CONFIRMED, **changed)
+    review = Review("review-1", confirmed.id, "reviewer", Decision.CONFIRM, "alike", NOW)
+    return ConfirmingReview(review, confirmed, "DEMONSTRATION", NOW + timedelta(minutes=10))
+
+
+def notice(kind: Kind = Kind.RAISED, **changed) -> Notice:
+    made = Notice(
+        candidate_id=candidate().id,
+        kind=kind,
+        deployment_id=DEPLOYMENT,
+        camera=CAMERA,
+        place="Gate 1",
+        occurred_at=NOW,
+        expires_at=NOW + timedelta(minutes=5),
+        message_prefix="DEMONSTRATION",
+        calibrated=False,
+        correlation_id="3f0e2d1c-4b5a-5968-8776-655443322110",
+    )
+    return replace(made, **changed)
+
+
+def principal(sub: str, *roles: Role) -> Principal:
+    return Principal(Person(sub, frozenset(roles)))
+
+
+ENTRY = {
+    "label": "Hidden Name",
+    "category": "public_domain_photograph",
+    "reason": "for the test",
+    "source": "a museum",
+    "lawful_holding": "L-1",
+    "image_date": date(2020, 1, 1),
+}
+"""The particulars of an entry, as `EntryRequest` takes them."""
