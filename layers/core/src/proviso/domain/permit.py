@@ -64,7 +64,7 @@ class Permit:
         """Read the object's body. PermitUnreadable when anything in it is missing or odd (S36)."""
         try:
             values: dict[str, Any] = json.loads(body)
-            if values["version"] != 1:
+            if _whole(values, "version") != 1:
                 raise PermitUnreadable("the permit has an unknown version")
             permit = cls(
                 deployment_id=_text(values, "deployment_id"),
@@ -73,10 +73,10 @@ class Permit:
                 starts_at=_moment(values, "starts_at"),
                 ends_at=_moment(values, "ends_at"),
                 pipeline=_text(values, "pipeline"),
-                frame_age_limit_s=int(values["frame_age_limit_s"]),
-                clock_skew_s=int(values["clock_skew_s"]),
+                frame_age_limit_s=_whole(values, "frame_age_limit_s"),
+                clock_skew_s=_whole(values, "clock_skew_s"),
             )
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise PermitUnreadable(f"the permit cannot be read: {type(error).__name__}") from error
         if permit.starts_at >= permit.ends_at or permit.frame_age_limit_s <= 0 or permit.clock_skew_s < 0:
             raise PermitUnreadable("the permit contradicts itself")
@@ -102,6 +102,14 @@ class CheckedPermit:
 def _text(values: dict[str, Any], name: str) -> str:
     value = values[name]
     if not isinstance(value, str) or not value:
+        raise ValueError(name)
+    return value
+
+
+def _whole(values: dict[str, Any], name: str) -> int:
+    """An integer of at most a day of seconds. A truth value or a number in quotes is none: int() would take both."""
+    value = values[name]
+    if type(value) is not int or not 0 <= value <= 86400:
         raise ValueError(name)
     return value
 
