@@ -121,6 +121,10 @@ def test_a_pixel_bomb_is_refused_before_any_pixel_is_decoded(monkeypatch):
     assert answer == Refused(Reason.TOO_MANY_PIXELS, "65500x65500, at most 24000000 pixels")
 
 
+def test_a_strip_that_no_camera_writes_is_refused():
+    assert reason(with_size(GOOD, 65500, 100)) is Reason.TOO_MANY_PIXELS
+
+
 def test_a_file_of_endless_scans_is_refused_before_any_pixel_is_decoded(monkeypatch):
     monkeypatch.setattr(decoding, "_decode_pixels", lambda *_: pytest.fail("the decoder was asked"))
     progressive = cv2.imencode(".jpg", gradient(), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()

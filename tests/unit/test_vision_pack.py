@@ -1,5 +1,6 @@
 """Manifests are complete, and the digest moves with all that moves similarities and with nothing else."""
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -110,5 +111,12 @@ def test_the_digest_needs_no_heavy_import():
         "load_pipeline('mobilefacenet', folders=[]).digest\n"
         f"print(sorted(set({heavy!r}) & set(sys.modules)))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
     assert done.stdout.strip() == "[]"

@@ -15,6 +15,8 @@ from proviso.domain.reasons import Reason, Refused
 
 # A progressive file may hold any number of scans, each of which costs a pass over all pixels. Encoders write about ten.
 MAX_SCANS = 100
+# OpenCV's warps take sides below 32,768, and no camera writes a strip like that.
+MAX_SIDE_PX = 16_384
 
 _OTHER_TYPES = (
     (b"\x89PNG", "PNG"),
@@ -100,6 +102,8 @@ def decode(jpeg: Jpeg, *, max_bytes: int = MAX_FRAME_BYTES, max_pixels: int = MA
     pixels = header.width * header.height
     if pixels > max_pixels:
         return Refused(Reason.TOO_MANY_PIXELS, f"{header.width}x{header.height}, at most {max_pixels} pixels")
+    if max(header.width, header.height) > MAX_SIDE_PX:
+        return Refused(Reason.TOO_MANY_PIXELS, f"{header.width}x{header.height}, at most {MAX_SIDE_PX} a side")
     if header.components not in (1, 3):
         return Refused(Reason.WRONG_TYPE, f"a JPEG of {header.components} colour components")
     if data.count(b"\xff\xda") > MAX_SCANS:

@@ -138,7 +138,7 @@ def decode_outputs(out: "dict[str, Floats]", padded_width: int, min_confidence: 
         columns = padded_width // stride
         corner = np.stack((cells % columns, cells // columns), axis=1).astype(np.float32)
         bbox = out[f"bbox_{stride}"][cells]
-        sides = np.exp(bbox[:, 2:4]) * stride
+        sides = np.exp(np.minimum(bbox[:, 2:4], 8.0)) * stride  # no face is larger; nothing overflows
         rows = np.empty((cells.size, 15), np.float32)
         rows[:, 0:2] = (corner + bbox[:, 0:2]) * stride - sides / 2
         rows[:, 2:4] = sides
