@@ -91,8 +91,10 @@ class Notice:
                 calibrated=values["calibrated"] is True,
                 correlation_id=str(values["correlation_id"]),
             )
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"not a notice: {type(error).__name__}") from error
+        if notice.occurred_at.tzinfo is None or notice.expires_at.tzinfo is None:
+            raise ValueError("not a notice: a time without its zone")
         if notice.key != key or values.get("version") != 1:
             raise ValueError("the notice does not belong to its key")
         return notice
@@ -153,7 +155,7 @@ def place_fault(place: str) -> str | None:
         return "a place needs a name"
     if len(place) > PLACE_LENGTH:
         return f"a place has at most {PLACE_LENGTH} characters, so that a notice is one SMS part"
-    if odd := sorted(set(place) - GSM7):
+    if odd := sorted(set(place) - GSM7 | set(place) & {"\n", "\r"}):
         return f"an SMS cannot carry {' '.join(odd)!r}; use letters of the GSM alphabet"
     return None
 
@@ -189,9 +191,9 @@ def texts(notice: Notice, zone: ZoneInfo) -> NoticeTexts:
         lines = ["An earlier notice with this reference is withdrawn. Do not act on it."]
     if not notice.calibrated:
         lines.append("The threshold is not calibrated: how often a stranger reaches it is not known.")
-    if notice.message_prefix:
-        lines.insert(0, f"{notice.message_prefix}: this is not an operational notice.")
     if len(sms) > SMS_SEPTETS or not GSM7.issuperset(sms):
         raise ValueError(f"the SMS is not one GSM-7 part ({len(sms)} characters)")
-    body = [f"Reference: {reference}", f"Place:     {notice.place}", f"Time:      {clock} on {day}", "", *lines]
+    first = [f"{notice.message_prefix}: this is not an operational notice.", ""] if notice.message_prefix else []
+    facts = [f"Reference: {reference}", f"Place:     {notice.place}", f"Time:      {clock} on {day}"]
+    body = [*first, *facts, "", *lines]
     return NoticeTexts(sms=sms, subject=subject.encode("ascii", "replace").decode()[:99], email="\n".join(body) + "\n")
