@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from proviso.domain.face import Box, Face, Quality
+from proviso.domain.frame import FrameKey
+from proviso.domain.reasons import Refused
 
 MAX_FACES = 256
 
@@ -65,7 +67,7 @@ class FacesMessage:
             values: dict[str, Any] = json.loads(body)
             if values["version"] != 1 or len(values["faces"]) > MAX_FACES:
                 raise ValueError("unknown version or too many faces")
-            return cls(
+            message = cls(
                 frame_key=str(values["frame_key"]),
                 camera=str(values["camera"]),
                 captured_at=datetime.fromisoformat(values["captured_at"]),
@@ -82,8 +84,15 @@ class FacesMessage:
                 not_searched=int(values["not_searched"]),
                 stages=tuple((str(name), float(ms)) for name, ms in values["stages"]),
             )
-        except (KeyError, TypeError, IndexError) as error:
+        except (KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError) as error:
             raise ValueError(f"not a faces message: {type(error).__name__}") from error
+        # The camera and the time that the gate is asked about are those of the frame that is read (S01).
+        key = FrameKey.parse(message.frame_key)
+        if isinstance(key, Refused) or (key.camera, key.captured_at) != (message.camera, message.captured_at):
+            raise ValueError("the faces message does not belong to its frame")
+        if message.received_at.tzinfo is None:
+            raise ValueError("not a faces message: a time without its zone")
+        return message
 
 
 def _face_values(face: Face) -> list[Any]:
