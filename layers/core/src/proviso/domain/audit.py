@@ -5,6 +5,7 @@ system. Verification needs nothing but the records.
 """
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -81,5 +82,16 @@ def first_fault(records: Iterable[AuditRecord]) -> str | None:
             return f"{name} does not follow the record before it"
         if record.hash != chain_hash(record.previous, record.body):
             return f"{name} was changed after it was written"
+        if _place(record.body) != (record.chain, record.sequence):
+            return f"{name} was written for another place: its chain was exchanged"
         previous = record.hash
     return None
+
+
+def _place(body: bytes) -> tuple[str, int] | None:
+    """The chain and number that a record was written for. Without this, two whole chains could change their names."""
+    try:
+        said = json.loads(body)
+        return said["chain"], said["sequence"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
