@@ -17,8 +17,8 @@ from proviso.domain.reasons import Reason, Refused
 from tests.samples import axis
 
 cameras = st.from_regex(rf"\A{CAMERA_PATTERN}\Z")
-moments = st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2100, 1, 1), timezones=st.just(UTC)).map(
-    lambda moment: moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+moments = st.integers(0, 4_000_000_000_000).map(
+    lambda ms: datetime(1990, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
 )
 KEY = "gate-1/2026-11-22/201530.250Z_000001.jpg"
 
@@ -37,8 +37,8 @@ def test_a_key_is_written_in_utc(moment):
 
 @given(st.text() | st.from_regex(r"[a-z0-9/._Z-]{5,60}"))
 @example(KEY + "\n")
-@example("gate-1/２０２６-11-22/201530.250Z_000001.jpg")
-@example("gate-1/2026-11-22/201530.250Z_٠٠٠٠٠١.jpg")
+@example("gate-1/\uff12\uff10\uff12\uff16-11-22/201530.250Z_000001.jpg")
+@example("gate-1/2026-11-22/201530.250Z_\u0660\u0660\u0660\u0660\u0660\u0661.jpg")
 @example("../permits/gate-1/2026-11-22/201530.250Z_000001.jpg")
 def test_what_is_read_is_exactly_what_would_be_written(text):
     """Nothing is guessed: a key is taken only if it is the very name that this frame has."""

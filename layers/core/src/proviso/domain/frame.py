@@ -81,7 +81,7 @@ class FrameKey:
 
     @classmethod
     def parse(cls, key: str) -> "FrameKey | Refused":
-        """Read a key as S3 names it (already unquoted). Anything else is refused, never guessed: one frame has one name."""
+        """Read a key as S3 names it (already unquoted). Anything else is refused: a frame has one name."""
         found = _KEY.fullmatch(key)
         if found is None:
             return Refused(Reason.BAD_KEY, key[:200])
