@@ -116,13 +116,11 @@ def test_quoted_keys_unquote() -> None:
     assert key == ODD_KEY
 
 
-@pytest.mark.xfail(reason="the edge passes keys on as S3 quotes them", strict=False)
 def test_the_edge_unquotes_too() -> None:
     (body,) = bodies("detect-quoted-key")
     assert list(s3_keys(body)) == [ODD_KEY]
 
 
-@pytest.mark.xfail(reason="the edge's record handler must name its argument `record`", strict=False)
 @of(*QUEUES)
 def test_the_edge_hands_every_message_on(path: Path) -> None:
     class Context:

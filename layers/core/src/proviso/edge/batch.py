@@ -7,6 +7,7 @@ fault's text. Messages of foreign exceptions are not logged, since nobody knows 
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import unquote_plus
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes import S3Event
@@ -21,18 +22,18 @@ Event = dict[str, Any]
 def each_message(event: Event, context: Any, handle: Callable[[str], None]) -> Event:
     """Call `handle` with each message's body. Returns the partial batch response that SQS expects."""
 
-    def record(message: SQSRecord) -> None:
+    def one(record: SQSRecord) -> None:  # Powertools passes it by that name
         try:
-            handle(message.body)
+            handle(record.body)
         except Exception as error:
             name = type(error).__name__
             logger().warning(
                 "message failed and will come back",
                 extra={
-                    "message_id": message.message_id,
+                    "message_id": record.message_id,
                     "fault": name,
                     "detail": str(error) if isinstance(error, Fault) else "",
-                    "receive_count": message.attributes.approximate_receive_count,
+                    "receive_count": record.attributes.approximate_receive_count,
                 },
             )
             count(f"Fault.{name}")
@@ -42,7 +43,7 @@ def each_message(event: Event, context: Any, handle: Callable[[str], None]) -> E
         raise ValueError("not an SQS event: it has no Records; see events/ for samples")
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
     with invocation(context.aws_request_id):
-        return dict(process_partial_response(event=event, record_handler=record, processor=processor, context=context))
+        return dict(process_partial_response(event=event, record_handler=one, processor=processor, context=context))
 
 
 def s3_keys(body: str) -> Iterator[str]:
@@ -58,4 +59,4 @@ def s3_keys(body: str) -> Iterator[str]:
     if not isinstance(notification.get("Records"), list):
         raise ValueError("not an S3 notification: it has no Records")
     for record in S3Event(notification).records:
-        yield record.s3.get_object.key
+        yield unquote_plus(record.s3.get_object.key)  # as S3 quoted it; only S3Event.object_key unquotes
