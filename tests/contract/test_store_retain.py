@@ -1,0 +1,250 @@
+"""Ending, expiring, erasing to zero, certifying (S04, S18, S23, S31)."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from proviso.domain.candidate import CandidateState, Hit
+from proviso.domain.deployment import DeploymentState
+from proviso.domain.errors import Fault
+from proviso.domain.notice import Kind
+from proviso.domain.ports import StopRecord
+from proviso.domain.retention import Certificate, StoreCount
+from proviso.store.connection import RuleBroken
+from tests.contract.store_samples import POLICY, House, Scene, decision, house, now
+from tests.embedded_database import Database
+
+pytest_plugins = ["tests.databases"]
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def rooms(clean_database: Database) -> Iterator[House]:
+    with house(clean_database) as made:
+        yield made
+
+
+@pytest.fixture
+def scene(rooms: House) -> Scene:
+    return rooms.scene()
+
+
+def stop(scene: Scene) -> None:
+    with scene.house.govern().work() as work:
+        work.stop(scene.deployment.id, "anybody", now())
+
+
+def certificate(scene: Scene, *counts: StoreCount) -> Certificate:
+    at = now()
+    return Certificate(scene.deployment.id, scene.entry.watchlist_id, counts, at, at + timedelta(days=1))
+
+
+def rows(scene: Scene, table: str) -> int:
+    with psycopg.connect(scene.house.database.master_url) as master:
+        found = master.execute(f"SELECT count(*) FROM {table}".encode()).fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+def test_a_spooled_stop_is_carried_out(scene: Scene) -> None:
+    made = scene.raised()
+    record = StopRecord("stop-1", now(), "anybody", scene.deployment.id)
+    later = scene.house.requested(scene.house.build(scene.entry.watchlist_id), requested_at=now())
+    with scene.house.retain().work() as work:
+        at = now()
+        [stopped] = work.carry_out_stop(record, at)
+        assert (stopped.state, stopped.finished_by, stopped.finished_at) == (DeploymentState.STOPPED, "anybody", at)
+        assert work.carry_out_stop(record, at) == []
+        before = StopRecord("stop-2", later.requested_at - timedelta(seconds=1), "anybody", None)
+        assert work.carry_out_stop(before, at) == []  # "all" were those that there were when it was said
+        assert [d.id for d in work.carry_out_stop(replace(before, at=at), at)] == [later.id]
+    [(frozen, _)] = scene.house.search().candidates_of_frame(made.frame_key)
+    assert frozen.state is CandidateState.FROZEN
+
+
+def test_what_nobody_decided_expires(scene: Scene) -> None:
+    """S18."""
+    made, decided = scene.raised(), scene.raised()
+    with scene.house.review().work() as review:
+        review.decide(decision(decided), now())
+    with scene.house.retain().work() as work:
+        assert work.expire_candidates(now()) == []
+        assert work.expire_candidates(made.decide_by) == [made.id]
+        assert work.expire_candidates(made.decide_by) == []
+
+
+def test_notices_that_may_have_been_lost(scene: Scene) -> None:
+    waiting, confirmed = scene.raised(), scene.raised()
+    review = decision(confirmed)
+    with scene.house.review().work() as work:
+        work.decide(review, now())
+    useful = review.decided_at + timedelta(seconds=POLICY.notice_useful_s)
+    with scene.house.retain().work() as retain:
+        found = retain.unput_notices(now())
+        assert [(c.id, prefix, kind, until) for c, prefix, kind, until in found] == [
+            (waiting.id, "TRIAL", Kind.RAISED, waiting.decide_by),
+            (confirmed.id, "TRIAL", Kind.CONFIRMED, useful),
+        ]
+        assert [c.id for c, *_ in retain.unput_notices(waiting.decide_by)] == [confirmed.id]
+        assert retain.unput_notices(useful) == []
+    stop(scene)
+    with scene.house.retain().work() as retain:
+        assert retain.unput_notices(now()) == []  # S04: withheld
+
+
+def test_a_deployment_closes_to_zero(scene: Scene) -> None:
+    """S23, and S31: what is left is counts, states and the reference number."""
+    other = scene.house.entry(scene.entry.watchlist_id)
+    made = scene.raised([Hit(other.id, "reference-x", 0.55)])
+    retain = scene.house.retain()
+    with retain.work() as work:
+        before = {count.store: count.left for count in work.left(scene.deployment.id)}
+        assert before == {
+            "evidence pointers": 1,
+            "runners-up": 1,
+            "templates": 1,
+            "references": 1,
+            "references in builds": 1,
+            "entry particulars": 2,
+        }
+        assert work.to_close(now()) == []
+        assert work.candidates_of(scene.deployment.id) == [made.id]
+    stop(scene)
+    with retain.work() as work:
+        assert work.to_close(now()) == [scene.deployment.id]
+        assert work.erase(scene.deployment.id) == scene.entry.watchlist_id
+        assert work.erase(scene.deployment.id) == scene.entry.watchlist_id
+    with retain.work() as work:
+        left = work.left(scene.deployment.id)
+        assert {count.store: count.left for count in left} == dict.fromkeys(before, 0)
+        assert work.certificate(scene.deployment.id) is None
+        done = certificate(scene, *left, StoreCount("evidence", 0))
+        work.close(done, "function:retain")
+        assert work.certificate(scene.deployment.id) == done
+        closed = work.deployment(scene.deployment.id, lock=True)
+        assert closed is not None
+        assert (closed.state, closed.closed_at) == (DeploymentState.CLOSED, done.verified_at)
+        assert work.to_close(now()) == []
+    for table in ("reference", "reference_template", "build_reference", "runner_up"):
+        assert rows(scene, table) == 0
+    assert rows(scene, "entry WHERE reference_no LIKE 'R-%' AND label = '' AND reason = '' AND source = ''") == 2
+    assert rows(scene, "candidate WHERE evidence_key = ''") == 1
+    with scene.house.govern().work() as govern:
+        assert govern.watchlist(scene.entry.watchlist_id) is None
+        assert govern.entries(scene.entry.watchlist_id) == []
+        assert govern.remove_entry(scene.entry.watchlist_id, scene.entry.id, now())
+    with scene.house.review().work() as review:
+        assert review.category(made.id) is None
+        assert review.reference_keys(made.id) == []
+
+
+def test_a_list_that_another_deployment_needs_stays(scene: Scene) -> None:
+    other = scene.house.requested(scene.house.build(scene.entry.watchlist_id))
+    scene.raised()
+    stop(scene)
+    retain = scene.house.retain()
+    with retain.work() as work:
+        assert work.other_uses(scene.entry.watchlist_id, scene.deployment.id)
+        assert work.erase(scene.deployment.id) is None
+        left = work.left(scene.deployment.id)
+        assert left == [StoreCount("evidence pointers", 0), StoreCount("runners-up", 0)]
+        work.close(certificate(scene, *left), "function:retain")
+    assert rows(scene, "reference_template") == 1
+    with scene.house.govern().work() as govern:
+        govern.stop(other.id, "anybody", now())
+    with retain.work() as work:
+        assert not work.other_uses(scene.entry.watchlist_id, other.id)
+        assert work.erase(other.id) == scene.entry.watchlist_id
+    assert rows(scene, "reference_template") == 0
+
+
+def test_nothing_is_erased_under_a_live_deployment(scene: Scene) -> None:
+    with pytest.raises(Fault, match="not over"), scene.house.retain().work() as work:
+        work.erase(scene.deployment.id)
+    with pytest.raises(Fault, match="not over"), scene.house.retain().work() as work:
+        work.erase("none")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM build_reference",
+        "DELETE FROM reference_template",
+        "UPDATE entry SET label = '', reason = '', source = '', lawful_holding = '', image_date = NULL,"
+        " consent_reference = NULL, erased_at = now()",
+    ],
+)
+def test_not_even_by_hand(scene: Scene, statement: str) -> None:
+    """The function's own login role, and the owner."""
+    for url in (scene.house.database.url("retain"), scene.house.database.master_url):
+        with psycopg.connect(url) as connection, pytest.raises(psycopg.DatabaseError, match="live deployment"):
+            connection.execute(statement.encode())
+
+
+def test_an_erased_list_takes_nothing_more(scene: Scene) -> None:
+    build = scene.house.build(scene.entry.watchlist_id)
+    stop(scene)
+    with scene.house.retain().work() as work:
+        work.erase(scene.deployment.id)
+    with pytest.raises(RuleBroken, match="erased"):
+        scene.house.requested(build)
+    with pytest.raises(RuleBroken, match="erased"):
+        scene.house.entry(scene.entry.watchlist_id)
+    with pytest.raises(RuleBroken, match="erased"):
+        scene.house.reference(scene.entry, scene.face)
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        [StoreCount("evidence", 1)],
+        [StoreCount("evidence", 0), StoreCount("outbox", 3)],
+        [],
+    ],
+)
+def test_no_certificate_with_something_left(scene: Scene, counts: list[StoreCount]) -> None:
+    """S23, by constraint; and the deployment does not close."""
+    stop(scene)
+    retain = scene.house.retain()
+    with retain.work() as work:
+        work.erase(scene.deployment.id)
+    with pytest.raises(RuleBroken, match="s23"), retain.work() as work:
+        work.close(certificate(scene, *counts), "function:retain")
+    with retain.work() as work:
+        found = work.deployment(scene.deployment.id)
+        assert found is not None
+        assert found.state is DeploymentState.STOPPED
+
+
+def test_a_certificate_that_says_zero_and_is_not_true(scene: Scene) -> None:
+    """The database counts its own tables again."""
+    stop(scene)
+    with pytest.raises(RuleBroken, match="not everything"), scene.house.retain().work() as work:
+        work.close(certificate(scene, StoreCount("references", 0)), "function:retain")
+
+
+def test_a_close_without_a_certificate_or_twice(scene: Scene) -> None:
+    with pytest.raises(Fault, match="not over"), scene.house.retain().work() as work:
+        work.close(certificate(scene, StoreCount("references", 0)), "function:retain")
+    stop(scene)
+    by_hand = b"UPDATE deployment SET state = 'closed', closed_at = now(), closed_by = 'x'"
+    for url in (scene.house.database.url("retain"), scene.house.database.master_url):
+        with psycopg.connect(url) as connection, pytest.raises(psycopg.DatabaseError, match="certificate"):
+            connection.execute(by_hand)
+
+
+@pytest.mark.parametrize("change", ["UPDATE certificate SET counts = '[]'", "DELETE FROM certificate"])
+def test_a_certificate_stays(scene: Scene, change: Any) -> None:
+    stop(scene)
+    with scene.house.retain().work() as work:
+        work.erase(scene.deployment.id)
+        work.close(certificate(scene, *work.left(scene.deployment.id)), "function:retain")
+    with (
+        psycopg.connect(scene.house.database.master_url) as master,
+        pytest.raises(psycopg.DatabaseError, match="append"),
+    ):
+        master.execute(change.encode())
