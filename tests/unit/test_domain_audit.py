@@ -1,4 +1,4 @@
-"""Any single change, removal in the midst or exchange in a chain is found (S29). Cutting off its end is not: heads are."""
+"""Any single change, removal or exchange in the midst of a chain is found (S29). A cut-off end is not: heads are."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What goes out: one SMS part, no name, no category, no similarity (S20); and a document counts for its key only (S16)."""
+"""What goes out: one SMS part, no name, no category, no similarity (S20). A document counts for its key only (S16)."""
 
 import json
 from datetime import timedelta

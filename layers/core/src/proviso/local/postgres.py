@@ -27,7 +27,8 @@ SUPERUSER = "postgres"
 DATABASE = "proviso"
 _START_S = 30.0
 _STOP_S = 20.0
-# Nothing of a template may reach the server's log: no statements, no parameters, no DETAIL lines ("Failing row ...").
+# Nothing of a template may reach the server's log: no statements, no parameters, no errors of statements (one that
+# cannot be parsed is quoted in the message, a row that breaks a constraint in its DETAIL). The client is told anyway.
 _SETTINGS = {
     "listen_addresses": "",
     "shared_buffers": "64MB",
@@ -36,6 +37,7 @@ _SETTINGS = {
     "log_min_duration_statement": "-1",
     "log_parameter_max_length": "0",
     "log_parameter_max_length_on_error": "0",
+    "log_min_messages": "fatal",
     "log_error_verbosity": "terse",
     "log_checkpoints": "off",
     "jit": "off",
@@ -204,6 +206,8 @@ def embedded_postgres(data: Path, *, durable: bool = False) -> Iterator[str]:
     identity = _identity()
     binaries = _reachable_binaries(identity)
     data = data.absolute()
+    data.parent.mkdir(parents=True, exist_ok=True)
+    log = data.parent / f"{data.name}.log"
     with contextlib.ExitStack() as cleanup:
         if not _traversable(data.parent, identity):
             if durable:
@@ -214,8 +218,7 @@ def embedded_postgres(data: Path, *, durable: bool = False) -> Iterator[str]:
             data = Path(tempfile.mkdtemp(prefix="proviso-db-")) / "data"
             cleanup.callback(shutil.rmtree, data.parent, True)
             data.parent.chmod(0o711)
-        data.mkdir(parents=True, exist_ok=True)
-        log = data.parent / f"{data.name}.log"
+        data.mkdir(exist_ok=True)
         if not (data / "PG_VERSION").exists():
             data.chmod(0o700)
             identity.owns(data)
