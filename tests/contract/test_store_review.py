@@ -180,7 +180,7 @@ def test_two_reviewers_and_one_rejects(rooms: House) -> None:
     assert state(scene, made).state is CandidateState.REJECTED
 
 
-# --- past the program: what its login role, or the owner, might try by hand --------------------------------------------
+# --- past the program: what its login role, or the owner, might try by hand -------------------------------------------
 
 
 _CONFIRM = "UPDATE candidate SET state = 'confirmed', decided_by = 'reviewer', decided_at = now()"

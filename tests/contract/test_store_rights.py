@@ -1,0 +1,301 @@
+"""What each login role may do, table by table: written down here once more, so that a grant too many is seen."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from proviso.store.migrations import ROLES
+from tests.contract.store_samples import House, Scene, act, house
+from tests.embedded_database import Database
+
+pytest_plugins = ["tests.databases"]
+pytestmark = pytest.mark.integration
+
+# S select, I insert, U update, D delete; small letters: some columns only. What is not named here is not granted.
+RIGHTS = {
+    "proviso_match": {
+        "deployment": "su",
+        "deployment_camera": "S",
+        "build": "S",
+        "build_reference": "S",
+        "reference_template": "S",
+        "entry": "s",
+        "candidate": "SIu",
+        "sighting": "SI",
+        "runner_up": "I",
+        "searched_frame": "SI",
+    },
+    "proviso_enrol": {
+        "person": "S",
+        "watchlist": "Su",
+        "entry": "S",
+        "reference": "SI",
+        "reference_template": "I",
+    },
+    "proviso_govern": {
+        "person": "SIu",
+        "watchlist": "SIu",
+        "entry": "SIu",
+        "reference": "S",
+        "build": "SI",
+        "build_reference": "SI",
+        "deployment": "SIu",
+        "deployment_camera": "SI",
+        "certificate": "S",
+        "audit_event": "S",
+        "audit_head": "S",
+    },
+    "proviso_review": {
+        "person": "S",
+        "deployment": "su",
+        "deployment_camera": "S",
+        "build_reference": "S",
+        "reference": "s",
+        "entry": "s",
+        "candidate": "Su",
+        "review": "SI",
+    },
+    "proviso_retain": {
+        "watchlist": "Su",
+        "build": "S",
+        "build_reference": "SD",
+        "deployment": "Su",
+        "deployment_camera": "S",
+        "candidate": "Su",
+        "runner_up": "SD",
+        "review": "S",
+        "certificate": "SI",
+        "searched_frame": "S",
+        "audit_event": "S",
+        "audit_head": "S",
+        "reference": "sD",
+        "reference_template": "sD",
+        "entry": "su",
+    },
+    "proviso_report": {
+        "deployment": "S",
+        "deployment_camera": "S",
+        "build": "S",
+        "searched_frame": "S",
+        "candidate": "S",
+        "certificate": "S",
+        "audit_event": "S",
+        "audit_head": "S",
+        "entry": "s",
+        "review": "s",
+    },
+}
+# The columns of which a right on "some columns" speaks.
+COLUMNS = {
+    ("proviso_match", "deployment", "UPDATE"): {"held"},
+    ("proviso_match", "entry", "SELECT"): {"id", "watchlist_id", "removed_at"},
+    ("proviso_match", "candidate", "UPDATE"): {"sightings", "last_sighting_at"},
+    ("proviso_enrol", "watchlist", "UPDATE"): {"held"},
+    ("proviso_govern", "watchlist", "UPDATE"): {"held"},
+    ("proviso_govern", "person", "UPDATE"): {"roles", "trained_until"},
+    ("proviso_govern", "entry", "UPDATE"): {"removed_at"},
+    ("proviso_govern", "deployment", "UPDATE"): {
+        "state",
+        "authorised_by",
+        "authorised_at",
+        "authorised_digest",
+        "started_at",
+        "finished_at",
+        "finished_by",
+        "held",
+    },
+    ("proviso_review", "deployment", "UPDATE"): {"held"},
+    ("proviso_review", "entry", "SELECT"): {"id", "watchlist_id", "category", "erased_at"},
+    ("proviso_review", "reference", "SELECT"): {"id", "entry_id", "watchlist_id", "image_key"},
+    ("proviso_review", "candidate", "UPDATE"): {
+        "state",
+        "revision",
+        "decided_by",
+        "decided_at",
+        "confirming_review",
+    },
+    ("proviso_retain", "reference_template", "SELECT"): {"reference_id", "watchlist_id"},
+    ("proviso_retain", "candidate", "UPDATE"): {"state", "evidence_key"},
+    ("proviso_report", "entry", "SELECT"): {
+        "id",
+        "watchlist_id",
+        "reference_no",
+        "category",
+        "added_at",
+        "removed_at",
+        "erased_at",
+    },
+}
+NEVER_READ = {  # (role, table): columns that hold what this role must not learn
+    ("proviso_match", "entry"): {"label", "reason", "source", "reference_no"},
+    ("proviso_match", "deployment"): {"grounds"},
+    ("proviso_review", "entry"): {"label", "reason", "source", "reference_no"},
+    ("proviso_retain", "entry"): {"label", "reason", "source"},
+    ("proviso_retain", "reference_template"): {"template"},
+}
+PRIVILEGES = {"S": "SELECT", "I": "INSERT", "U": "UPDATE", "D": "DELETE"}
+
+
+@pytest.fixture
+def rooms(clean_database: Database) -> Iterator[House]:
+    with house(clean_database) as made:
+        yield made
+
+
+@pytest.fixture
+def master(migrated_database: Database) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(migrated_database.master_url, autocommit=True) as connection:
+        yield connection
+
+
+def tables(master: psycopg.Connection[Any]) -> list[str]:
+    found = master.execute(
+        "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm') AND relnamespace = 'public'::regnamespace"
+    )
+    return sorted(row[0] for row in found)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_right_on_every_table(master: psycopg.Connection[Any], role: str) -> None:
+    found: dict[str, str] = {}
+    for table in tables(master):
+        rights = ""
+        for letter, privilege in PRIVILEGES.items():
+            whole, some = master.execute(
+                "SELECT has_table_privilege(%(role)s, %(table)s, %(privilege)s),"
+                " CASE WHEN %(privilege)s = 'DELETE' THEN false"
+                " ELSE has_any_column_privilege(%(role)s, %(table)s, %(privilege)s) END",
+                {"role": role, "table": table, "privilege": privilege},
+            ).fetchone() or (False, False)
+            rights += letter if whole else letter.lower() if some else ""
+        for privilege in ("TRUNCATE", "REFERENCES", "TRIGGER"):
+            assert master.execute("SELECT has_table_privilege(%s, %s, %s)", [role, table, privilege]).fetchone() == (
+                False,
+            )
+        if rights:
+            found[table] = rights
+    assert found == RIGHTS[role]
+
+
+@pytest.mark.parametrize(("role", "table", "privilege"), COLUMNS)
+def test_every_right_on_some_columns(master: psycopg.Connection[Any], role: str, table: str, privilege: str) -> None:
+    found = master.execute(
+        "SELECT attname FROM pg_attribute WHERE attrelid = %(table)s::regclass AND attnum > 0 AND NOT attisdropped"
+        " AND has_column_privilege(%(role)s, attrelid, attnum, %(privilege)s)",
+        {"role": role, "table": table, "privilege": privilege},
+    )
+    assert {row[0] for row in found} == COLUMNS[role, table, privilege]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_is_nothing_but_itself(master: psycopg.Connection[Any], role: str) -> None:
+    found = master.execute(
+        "SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls OR rolreplication,"
+        " EXISTS (SELECT FROM pg_auth_members WHERE member = r.oid),"
+        " has_schema_privilege(rolname, 'public', 'CREATE'),"
+        " has_database_privilege(rolname, current_database(), 'TEMPORARY'),"
+        " has_database_privilege(rolname, current_database(), 'CREATE')"
+        " FROM pg_roles r WHERE rolname = %s",
+        [role],
+    ).fetchone()
+    assert found == (False, False, False, False, False)
+
+
+def test_functions_with_the_owners_rights_are_granted_one_by_one(master: psycopg.Connection[Any]) -> None:
+    found = master.execute(
+        "SELECT p.proname, r.rolname FROM pg_proc p, pg_roles r"
+        " WHERE p.prosecdef AND p.prorettype <> 'trigger'::regtype AND r.rolname LIKE 'proviso\\_%'"
+        " AND has_function_privilege(r.oid, p.oid, 'EXECUTE')"
+    )
+    expected = {(name, role) for name in ("audit_reserve", "audit_append") for role in ROLES}
+    expected |= {
+        ("warm_build", "proviso_govern"),
+        ("involved_in", "proviso_review"),
+        ("deployment_left", "proviso_retain"),
+    }
+    assert {tuple(row) for row in found} == expected
+
+
+@pytest.mark.parametrize(
+    ("role", "statement"),
+    [
+        ("match", "SELECT label FROM entry"),
+        ("match", "SELECT * FROM entry"),
+        ("match", "SELECT grounds FROM deployment"),
+        ("match", "SELECT * FROM review"),
+        ("match", "SELECT * FROM person"),
+        ("match", "UPDATE deployment SET state = 'active'"),
+        ("match", "UPDATE deployment SET ends_at = now() + interval '1 day'"),
+        ("match", "UPDATE candidate SET state = 'confirmed'"),
+        ("match", "DELETE FROM searched_frame"),
+        ("match", "INSERT INTO audit_event (chain, sequence, body) VALUES ('x', 1, '{}')"),
+        ("match", "SELECT * FROM audit_event"),
+        ("match", "CREATE TEMPORARY TABLE kept (template halfvec)"),
+        ("match", "CREATE TABLE kept (template halfvec)"),
+        ("match", "SELECT warm_build('x')"),
+        ("enrol", "SELECT template FROM reference_template"),
+        ("enrol", "SELECT reference_id FROM reference_template"),
+        ("enrol", "SELECT count(*) FROM reference_template"),
+        ("enrol", "INSERT INTO reference_template SELECT * FROM reference_template RETURNING template"),
+        ("enrol", "INSERT INTO person VALUES ('x', '{authoriser}')"),
+        ("enrol", "UPDATE entry SET removed_at = NULL"),
+        ("govern", "SELECT template FROM reference_template"),
+        ("govern", "INSERT INTO reference SELECT * FROM reference"),
+        ("govern", "UPDATE deployment SET threshold = 0"),
+        ("govern", "DELETE FROM entry"),
+        ("govern", "UPDATE candidate SET state = 'confirmed'"),
+        ("govern", "UPDATE deployment_camera SET active = false"),
+        ("govern", "UPDATE audit_head SET sequence = 0"),
+        ("review", "SELECT template FROM reference_template"),
+        ("review", "SELECT label FROM entry"),
+        ("review", "UPDATE candidate SET similarity = 1"),
+        ("review", "UPDATE candidate SET decide_by = now() + interval '1 day'"),
+        ("review", "UPDATE deployment SET state = 'active'"),
+        ("review", "UPDATE person SET roles = '{reviewer}'"),
+        ("review", "UPDATE review SET decision = 'confirm'"),
+        ("retain", "SELECT template FROM reference_template"),
+        ("retain", "DELETE FROM reference_template RETURNING template"),
+        ("retain", "SELECT label FROM entry"),
+        ("retain", "UPDATE candidate SET decided_by = 'x'"),
+        ("retain", "DELETE FROM audit_event"),
+        ("retain", "DELETE FROM searched_frame"),
+        ("retain", "INSERT INTO review VALUES ('r', 'c', 'p', 'confirm', 'x', now())"),
+        ("report", "SELECT reason FROM review"),
+        ("report", "SELECT reviewer FROM review"),
+        ("report", "SELECT label FROM entry"),
+        ("report", "SELECT * FROM reference"),
+        ("report", "UPDATE deployment SET state = 'closed'"),
+    ],
+)
+def test_what_is_not_granted_is_refused(migrated_database: Database, role: str, statement: str) -> None:
+    with (
+        psycopg.connect(migrated_database.url(role)) as connection,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        connection.execute(statement.encode())
+
+
+def test_what_match_may_update_changes_nothing(rooms: House) -> None:
+    """The right that lets it lock the deployment's row is the right to write `false` where `false` stands."""
+    scene: Scene = rooms.scene()
+    with psycopg.connect(rooms.database.url("match"), autocommit=True) as match:
+        with pytest.raises(psycopg.errors.DatabaseError):
+            match.execute("UPDATE deployment SET held = true")
+        match.execute("UPDATE deployment SET held = false")
+    with rooms.govern().work() as work:
+        assert work.deployment(scene.deployment.id) == scene.deployment
+
+
+@pytest.mark.parametrize("role", ["enrol", "review", "retain", "report", "match", "govern"])
+def test_every_role_can_record_what_it_does(rooms: House, role: str) -> None:
+    with rooms.govern(role).work() as work:
+        work.audit(act("chain-1"))
+
+
+def test_what_must_not_be_learnt_is_not_among_the_rights(master: psycopg.Connection[Any]) -> None:
+    for (role, table), columns in NEVER_READ.items():
+        for column in columns:
+            found = master.execute("SELECT has_column_privilege(%s, %s, %s, 'SELECT')", [role, table, column])
+            assert found.fetchone() == (False,), (role, table, column)
