@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from proviso.domain.audit import AuditRecord, deployment_act, first_fault, system_act
 from proviso.domain.deployment import OVER, Deployment, DeploymentState, Grounds
-from proviso.domain.errors import DatabaseAway, PermitUnreadable
+from proviso.domain.errors import AuditUnwritable, DatabaseAway, PermitUnreadable, StorageFault
 from proviso.domain.frame import CAMERA_PATTERN
 from proviso.domain.notice import place_fault
 from proviso.domain.people import Principal, Role
@@ -41,7 +41,7 @@ class DeploymentRequest:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """What a stop did. `spooled` when the database was away: retain carries the rest out when it is back."""
+    """What a stop did. `spooled`: the database was away or could not record it; retain does what is left."""
 
     deployments: tuple[str, ...]
     permits_deleted: tuple[str, ...]
@@ -160,7 +160,9 @@ def start(
     with store.work() as work:
         active = work.deployment(deployment_id)
     if active is None or active.state is not DeploymentState.ACTIVE:
-        _delete_permits(permits, deployment_id)  # stopped while it was being started: the stop wins
+        _, fault = _delete_permits(permits, deployment_id)  # stopped while it was being started: the stop wins
+        if fault is not None:
+            raise fault
         return Refused(Reason.WRONG_STATE, "stopped while starting")
     return active
 
@@ -179,25 +181,26 @@ def stop(
     """Stop one deployment, or all (None). Any verified account may: stopping is the safe direction, and it is recorded.
 
     Takes the verified `sub` and not a Principal, because a Principal needs the database and a stop must not (rule 9).
+    Neither a bucket, nor the database, nor an audit that cannot be written keeps it from doing the rest (S36); what was
+    not done is raised at the end (StorageFault), so that it is tried again.
     """
     now = clock()
-    deleted = _delete_permits(permits, deployment_id)
+    deleted, _ = _delete_permits(permits, deployment_id)
+    stopped: list[Deployment] = []
+    spooled = False
     try:
-        with store.work() as work:
-            stopped = work.stop(deployment_id, sub, now)
-            for deployment in stopped:
-                work.audit(
-                    deployment_act(deployment.id, now, sub, "deployment_stopped", {"permits_deleted": len(deleted)})
-                )
-            if not stopped:
-                details = {"permits_deleted": len(deleted)}
-                work.audit(system_act(now, sub, "stop_found_nothing", deployment_id or "all", details))
-    except DatabaseAway:
+        stopped = _stop_rows(sub, deployment_id, store, now, len(deleted))
+    except (AuditUnwritable, DatabaseAway) as error:
+        if isinstance(error, AuditUnwritable):
+            stopped = _stop_unrecorded(sub, deployment_id, store, now)
         spool.put(StopRecord(new_id(), now, sub, deployment_id))
-        return Stopped((), tuple(deleted), spooled=True)
+        spooled = True
+    again, fault = _delete_permits(permits, deployment_id)  # a start may have written some in between
+    if fault is not None:
+        raise fault
     for deployment in stopped:
         due.put(deployment.id, now + CLOSE_AFTER)
-    return Stopped(tuple(d.id for d in stopped), tuple(deleted), spooled=False)
+    return Stopped(tuple(d.id for d in stopped), tuple(sorted({*deleted, *again})), spooled)
 
 
 def close(
@@ -285,17 +288,52 @@ def _permit(deployment: Deployment, camera: str) -> Permit:
     )
 
 
-def _delete_permits(permits: PermitStore, deployment_id: str | None) -> list[str]:
-    """Delete the permits of one deployment, or all. One that cannot be read is deleted too: doubt closes (S36)."""
-    deleted = []
-    for camera in permits.cameras():
-        if deployment_id is not None:
-            try:
-                permit = permits.read(camera)
-            except PermitUnreadable:
-                permit = None
-            if permit is not None and permit.deployment_id != deployment_id:
-                continue
-        permits.delete(camera)
-        deleted.append(camera)
-    return deleted
+def _stop_rows(
+    sub: str, deployment_id: str | None, store: GovernStore, now: datetime, deleted: int
+) -> list[Deployment]:
+    with store.work() as work:
+        stopped = work.stop(deployment_id, sub, now)
+        details = {"permits_deleted": deleted}
+        for deployment in stopped:
+            work.audit(deployment_act(deployment.id, now, sub, "deployment_stopped", details))
+        if not stopped:
+            work.audit(system_act(now, sub, "stop_found_nothing", deployment_id or "all", details))
+    return stopped
+
+
+def _stop_unrecorded(sub: str, deployment_id: str | None, store: GovernStore, now: datetime) -> list[Deployment]:
+    """Stopping works when the audit does not (S36): the row now, the record from the spool once it can be written."""
+    try:
+        with store.work() as work:
+            return work.stop(deployment_id, sub, now)
+    except DatabaseAway:
+        return []
+
+
+def _delete_permits(permits: PermitStore, deployment_id: str | None) -> tuple[list[str], StorageFault | None]:
+    """Delete the permits of one deployment, or all. One that cannot be read is deleted too: doubt closes (S36).
+
+    One that cannot be deleted does not keep the others: the first fault is handed back, not raised.
+    """
+    deleted: list[str] = []
+    fault: StorageFault | None = None
+    try:
+        cameras = permits.cameras()
+    except StorageFault as error:
+        return deleted, error
+    for camera in cameras:
+        try:
+            if deployment_id is None or _belongs(permits, camera, deployment_id):
+                permits.delete(camera)
+                deleted.append(camera)
+        except StorageFault as error:
+            fault = fault or error
+    return deleted, fault
+
+
+def _belongs(permits: PermitStore, camera: str, deployment_id: str) -> bool:
+    try:
+        permit = permits.read(camera)
+    except PermitUnreadable:
+        return True
+    return permit is None or permit.deployment_id == deployment_id

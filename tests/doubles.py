@@ -1,0 +1,233 @@
+"""Doubles for the two wings that need heavy parts: a pipeline that reads its faces from a line of text, and stores in
+memory that keep nothing of a transaction which fails. They hold no rules: rules that are SQL are tested on SQL.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from types import SimpleNamespace
+
+from proviso.domain.audit import Act
+from proviso.domain.candidate import Candidate, Hit, OpenCandidate
+from proviso.domain.deployment import OVER, Deployment, DeploymentState
+from proviso.domain.face import Box, Face, QualityGate, Template
+from proviso.domain.frame import Image, Jpeg
+from proviso.domain.permit import CheckedPermit
+from proviso.domain.reasons import Reason, Refused
+from proviso.domain.retention import StoreCount
+from tests.samples import GATE, PIPELINE, axis, face
+
+
+class FakePipeline:
+    """A picture is a line like `people 3 7 ~9`: a face a number, a tilde for one that no gate lets through.
+
+    A face's template is the axis of its number. Anything else is not an image.
+    """
+
+    dimension = 128
+
+    def __init__(self, digest: str = PIPELINE) -> None:
+        self.digest = digest
+        self.search_gate: QualityGate = GATE
+        self.enrolment_gate: QualityGate = GATE
+        self.evidence_asked: list[tuple[Face, list[Box]]] = []
+        self.opened: list[str] = []
+
+    def decode(self, jpeg: Jpeg) -> Image | Refused:
+        self.opened.append("decode")
+        if not jpeg.data.startswith(b"people"):
+            return Refused(Reason.NOT_AN_IMAGE)
+        return Image(jpeg.data.decode().split()[1:], 1280, 720)
+
+    def detect(self, image: Image) -> list[Face]:
+        return [face(100.0 + 120 * i, sharpness=1.0 if "~" in who else 210.0) for i, who in enumerate(image.pixels)]
+
+    def templates(self, image: Image, faces: Sequence[Face]) -> list[Template]:
+        people = [image.pixels[round((one.box.x - 100) / 120)] for one in faces]
+        return [axis(int(who.strip("~")), self.digest) for who in people]
+
+    def evidence(self, image: Image, candidate: Face, others: Sequence[Box]) -> Jpeg:
+        self.evidence_asked.append((candidate, list(others)))
+        return Jpeg(b"evidence of %d" % candidate.box.x)
+
+
+def people(*who: object) -> bytes:
+    """The frame that FakePipeline reads."""
+    return f"people {' '.join(map(str, who))}".encode()
+
+
+@dataclass
+class Memory:
+    """What a store in memory shares: faults by method name, and a journal."""
+
+    journal: list[str] = field(default_factory=list)
+    faults: dict[str, Exception] = field(default_factory=dict)
+    acts: list[Act] = field(default_factory=list)
+
+    def _do(self, name: str, what: str = "") -> None:
+        if fault := self.faults.get(name):
+            raise fault
+        self.journal.append(f"store.{name} {what}".strip())
+
+
+@dataclass
+class MemorySearchStore(Memory):
+    """SearchStore: the gate answers `permit`, the search `hits`."""
+
+    permit: CheckedPermit | Refused = field(default_factory=lambda: Refused(Reason.NOT_ACTIVE))
+    hits: list[list[Hit]] = field(default_factory=list)
+    open_now: dict[str, OpenCandidate] = field(default_factory=dict)
+    searched: dict[str, object] = field(default_factory=dict)
+    candidates: list[Candidate] = field(default_factory=list)
+    sightings: list[tuple[str, str]] = field(default_factory=list)
+
+    def connect(self) -> None:
+        self._do("connect")
+
+    @contextmanager
+    def work(self) -> Iterator["MemorySearchStore"]:
+        self._do("begin")
+        kept = (dict(self.searched), list(self.candidates), list(self.sightings), list(self.acts))
+        try:
+            yield self
+            self._do("commit")
+        except BaseException:
+            self.searched, self.candidates, self.sightings, self.acts = kept
+            self.journal.append("store.rollback")
+            raise
+
+    def was_searched(self, frame_key: str) -> bool:
+        return frame_key in self.searched
+
+    def gate(self, **asked) -> CheckedPermit | Refused:
+        self._do("gate")
+        self.asked = asked
+        return self.permit
+
+    def search(self, permit: CheckedPermit, probes: Sequence[Template]) -> list[list[Hit]]:
+        self._do("search")
+        return self.hits
+
+    def lock_entries(self, permit: CheckedPermit, entry_ids: Sequence[str]) -> dict[str, OpenCandidate]:
+        self._do("lock_entries", ",".join(entry_ids))
+        return {entry: found for entry, found in self.open_now.items() if entry in entry_ids}
+
+    def open(self, candidate: Candidate, runners_up: Sequence[Hit]) -> None:
+        self._do("open", candidate.entry_id)
+        self.candidates.append(candidate)
+        self.sightings.append((candidate.id, candidate.frame_key))
+
+    def join(self, open_candidate_id: str, frame_key: str, captured_at: datetime, similarity: float) -> None:
+        self._do("join", open_candidate_id)
+        self.sightings.append((open_candidate_id, frame_key))
+
+    def record_searched(self, *, frame_key: str, **rest) -> None:
+        self._do("record_searched")
+        self.searched[frame_key] = rest
+
+    def audit(self, act: Act) -> None:
+        self._do("audit", act.action)
+        self.acts.append(act)
+
+    def candidates_of_frame(self, frame_key: str) -> list[tuple[Candidate, str]]:
+        self._do("candidates_of_frame")
+        return [(found, "DEMONSTRATION") for found in self.candidates if found.frame_key == frame_key]
+
+    def sightings_of_frame(self, frame_key: str) -> int:
+        return sum(1 for _, key in self.sightings if key == frame_key)
+
+
+@dataclass
+class MemoryDeployments(Memory):
+    """As much of GovernStore and RetainStore as deployments need. `faults` may name any method."""
+
+    rows: dict[str, Deployment] = field(default_factory=dict)
+    references: int = 1
+    candidate_ids: list[str] = field(default_factory=list)
+    left_counts: list[StoreCount] = field(default_factory=list)
+    certificates: dict[str, object] = field(default_factory=dict)
+
+    @contextmanager
+    def work(self) -> Iterator["MemoryDeployments"]:
+        self._do("begin")
+        kept = (dict(self.rows), list(self.acts), dict(self.certificates))
+        try:
+            yield self
+            self._do("commit")
+        except BaseException:
+            self.rows, self.acts, self.certificates = kept
+            self.journal.append("store.rollback")
+            raise
+
+    def audit(self, act: Act) -> None:
+        self._do("audit", act.action)
+        self.acts.append(act)
+
+    def deployment(self, deployment_id: str, *, lock: bool = False) -> Deployment | None:
+        self._do("deployment")
+        return self.rows.get(deployment_id)
+
+    def build(self, build_id: str) -> SimpleNamespace:
+        return SimpleNamespace(built_at=self.rows[next(iter(self.rows))].requested_at)
+
+    def warm(self, build_id: str) -> int:
+        self._do("warm")
+        return self.references
+
+    def activate(self, deployment_id: str, at: datetime) -> Refused | None:
+        self._do("activate")
+        self.rows[deployment_id] = replace(self.rows[deployment_id], state=DeploymentState.ACTIVE, started_at=at)
+        return None
+
+    def _finish(self, ids: list[str], state: DeploymentState, by: str, at: datetime) -> list[Deployment]:
+        for one in ids:
+            self.rows[one] = replace(self.rows[one], state=state, finished_by=by, finished_at=at)
+        return [self.rows[one] for one in ids]
+
+    def stop(self, deployment_id: str | None, by: str, at: datetime) -> list[Deployment]:
+        self._do("stop", deployment_id or "all")
+        live = [key for key, row in self.rows.items() if row.state in ("requested", "authorised", "active")]
+        return self._finish([k for k in live if deployment_id in (None, k)], DeploymentState.STOPPED, by, at)
+
+    def carry_out_stop(self, record, now: datetime) -> list[Deployment]:
+        return self.stop(record.deployment_id, record.actor, now)
+
+    def end_due(self, now: datetime) -> list[Deployment]:
+        self._do("end_due")
+        due = [key for key, row in self.rows.items() if row.state == "active" and row.ends_at <= now]
+        return self._finish(due, DeploymentState.ENDED, "the end", now)
+
+    def expire_candidates(self, now: datetime) -> list[str]:
+        self._do("expire_candidates")
+        return []
+
+    def unput_notices(self, now: datetime) -> list:
+        self._do("unput_notices")
+        return []
+
+    def without_row(self, evidence_keys: Sequence[str]) -> list[str]:
+        self._do("without_row")
+        return [key for key in evidence_keys if not any(one in key for one in self.candidate_ids)]
+
+    def to_close(self, now: datetime) -> list[str]:
+        return [key for key, row in self.rows.items() if row.state in OVER and row.finished_at <= now]
+
+    def candidates_of(self, deployment_id: str) -> list[str]:
+        return self.candidate_ids
+
+    def other_uses(self, watchlist_id: str, deployment_id: str) -> bool:
+        return False
+
+    def erase(self, deployment_id: str) -> str | None:
+        self._do("erase", deployment_id)
+        return self.rows[deployment_id].watchlist_id
+
+    def left(self, deployment_id: str) -> list[StoreCount]:
+        return self.left_counts
+
+    def close(self, certificate, by: str) -> None:
+        self._do("close", certificate.deployment_id)
+        row = self.rows[certificate.deployment_id]
+        self.rows[row.id] = replace(row, state=DeploymentState.CLOSED, closed_at=certificate.verified_at)
+        self.certificates[row.id] = certificate
