@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from proviso.domain.audit import deployment_act, system_act
-from proviso.domain.deployment import DeploymentState
+from proviso.domain.deployment import OVER, Deployment, DeploymentState
+from proviso.domain.errors import AuditUnwritable, PermitUnreadable
 from proviso.domain.notice import Kind as NoticeKind
 from proviso.domain.notice import Notice, raised_notice
 from proviso.domain.ports import (
@@ -20,6 +21,7 @@ from proviso.domain.ports import (
     PermitStore,
     PictureStore,
     RetainStore,
+    StopRecord,
     StopSpool,
 )
 from proviso.domain.reasons import Reason
@@ -78,16 +80,46 @@ def retain(*, room: RetainRoom) -> Retained:
 
 
 def _carry_out_stops(room: RetainRoom) -> int:
+    """What a stop could not do or record itself. The spooled record stays until it stands in the audit."""
     stops = room.spool.waiting()
     for record in stops:
         now = room.clock()
-        with room.store.work() as work:
-            for deployment in work.carry_out_stop(record, now):
-                details = {"stop": record.id, "permits_deleted_at": _text(record.at)}
-                work.audit(deployment_act(deployment.id, now, record.actor, "deployment_stopped", details))
-                room.due.put(deployment.id, now + CLOSE_AFTER)
-        room.spool.delete(record.id)
+        recorded = True
+        try:
+            stopped = _stop_recorded(room, record, now)
+        except AuditUnwritable:
+            recorded = False
+            with room.store.work() as work:  # stopping works when the audit does not (S36)
+                stopped = work.carry_out_stop(record, now)
+        for deployment in stopped:
+            _take_permits_back(room, deployment)
+            room.due.put(deployment.id, now + CLOSE_AFTER)
+        if recorded:
+            room.spool.delete(record.id)
     return len(stops)
+
+
+def _stop_recorded(room: RetainRoom, record: StopRecord, now: datetime) -> list[Deployment]:
+    details = {"stop": record.id, "said_at": _text(record.at)}
+    with room.store.work() as work:
+        stopped = work.carry_out_stop(record, now)
+        for deployment in stopped:
+            work.audit(deployment_act(deployment.id, now, record.actor, "deployment_stopped", details))
+        found = {**details, "stopped_now": len(stopped)}
+        work.audit(system_act(now, record.actor, "stop_carried_out", record.deployment_id or "all", found))
+    return stopped
+
+
+def _take_permits_back(room: RetainRoom, deployment: Deployment) -> None:
+    """Its cameras' permits, and any of theirs that says nothing: doubt closes (S36)."""
+    for camera in deployment.cameras:
+        try:
+            permit = room.permits.read(camera)
+        except PermitUnreadable:
+            room.permits.delete(camera)
+            continue
+        if permit is not None and permit.deployment_id == deployment.id:
+            room.permits.delete(camera)
 
 
 def _end(room: RetainRoom) -> int:
@@ -97,10 +129,7 @@ def _end(room: RetainRoom) -> int:
         for deployment in ended:
             work.audit(deployment_act(deployment.id, now, ACTOR, "deployment_ended", {}))
     for deployment in ended:
-        for camera in deployment.cameras:
-            permit = room.permits.read(camera)
-            if permit is not None and permit.deployment_id == deployment.id:
-                room.permits.delete(camera)
+        _take_permits_back(room, deployment)
         room.due.put(deployment.id, now + CLOSE_AFTER)
     return len(ended)
 
@@ -169,16 +198,19 @@ def _delete_stray_evidence(room: RetainRoom) -> int:
 
 
 def _close_due(room: RetainRoom) -> tuple[list[str], list[str]]:
+    """What is due, and what is over for so long that somebody must have forgotten to say that it is due."""
     closed, left = [], []
     now = room.clock()
-    for deployment_id in room.due.due(now):
+    with room.store.work() as work:
+        forgotten = work.to_close(now - CLOSE_AFTER)
+    for deployment_id in sorted({*room.due.due(now), *forgotten}):
         with room.store.work() as work:
             deployment = work.deployment(deployment_id)
         if deployment is None or deployment.state is DeploymentState.CLOSED:
             room.due.delete(deployment_id)
-        elif deployment.state not in (DeploymentState.STOPPED, DeploymentState.ENDED):
+        elif deployment.state not in OVER:
             room.due.put(deployment_id, min(deployment.ends_at, now + LOOK_EVERY))
-        elif _close(room, deployment_id, deployment.watchlist_id).complete:
+        elif _close(room, deployment).complete:
             room.due.delete(deployment_id)
             closed.append(deployment_id)
         else:
@@ -186,8 +218,10 @@ def _close_due(room: RetainRoom) -> tuple[list[str], list[str]]:
     return closed, left
 
 
-def _close(room: RetainRoom, deployment_id: str, watchlist_id: str) -> Certificate:
+def _close(room: RetainRoom, deployment: Deployment) -> Certificate:
     """Delete in every store, count each, certify. Nothing is certified that was not counted after it was deleted."""
+    deployment_id, watchlist_id = deployment.id, deployment.watchlist_id
+    _take_permits_back(room, deployment)
     with room.store.work() as work:
         candidates = work.candidates_of(deployment_id)
         shared = work.other_uses(watchlist_id, deployment_id)
