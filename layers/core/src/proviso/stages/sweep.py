@@ -4,10 +4,12 @@ Whatever became of a frame's message, the frame does not outlive its age limit (
 keep it awake for ever, so what is due is read from small objects in S3.
 """
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
+from proviso.domain.errors import StorageFault
 from proviso.domain.frame import FrameKey, LedgerEntry, Outcome
-from proviso.domain.ports import Clock, DueStore, FrameStore, Ledger, StopSpool, Waker
+from proviso.domain.ports import Clock, DueStore, FrameStore, Ledger, StopSpool, StoredFrame, Waker
 from proviso.domain.reasons import Reason, Refused
 
 
@@ -21,34 +23,42 @@ def sweep(
     spool: StopSpool,
     waker: Waker,
 ) -> dict[str, int]:
-    """Delete what is too old and wake retain if needed. Returns counts: deleted, stale, unprocessed, woken."""
+    """Delete what is too old and wake retain if needed. Returns counts: deleted, stale, unprocessed, woken.
+
+    A frame whose row cannot be written, or that cannot be deleted, keeps neither the others nor retain waiting: the
+    first fault is raised at the end.
+    """
     now = clock()
     counts = {"deleted": 0, "stale": 0, "unprocessed": 0, "woken": 0}
+    fault: StorageFault | None = None
     for frame in frames.stored_before(now - timedelta(seconds=age_limit_s)):
-        row = ledger.get(frame.key)
-        outcome = Outcome.UNPROCESSED if row is None else Outcome.STALE
-        if row is None:
-            parsed = FrameKey.parse(frame.key)
-            camera = None if isinstance(parsed, Refused) else parsed.camera
-            row = LedgerEntry(frame.key, Outcome.RECEIVED, received_at=frame.stored_at, camera=camera)
-        final = LedgerEntry(
-            key=frame.key,
-            outcome=outcome,
-            received_at=row.received_at,
-            reason=Reason.STALE,
-            detail=f"still there after {age_limit_s} s",
-            camera=row.camera,
-            deployment_id=row.deployment_id,
-            counts=row.counts,
-            finished_at=now,
-            stages=row.stages,
-        )
-        if ledger.finish(final):
-            counts[outcome.value] += 1
-        frames.delete(frame.key)  # whoever decided: past its age it goes
-        counts["deleted"] += 1
+        try:
+            final = _final(frame, ledger, now, age_limit_s)
+            if ledger.finish(final):
+                counts[final.outcome.value] += 1
+        except StorageFault as error:
+            fault = fault or error
+        try:
+            frames.delete(frame.key)  # whoever decided, and recorded or not: past its age it goes
+            counts["deleted"] += 1
+        except StorageFault as error:
+            fault = fault or error
     reasons = [f"due:{deployment}" for deployment in due.due(now)] + [f"stop:{stop.id}" for stop in spool.waiting()]
     if reasons:
         waker.wake(", ".join(reasons[:10]))
         counts["woken"] = 1
+    if fault is not None:
+        raise fault
     return counts
+
+
+def _final(frame: StoredFrame, ledger: Ledger, now: datetime, age_limit_s: int) -> LedgerEntry:
+    """Its row as it would end now: never seen by detect is another outcome than begun and not finished."""
+    row = ledger.get(frame.key)
+    outcome = Outcome.UNPROCESSED if row is None else Outcome.STALE
+    if row is None:
+        parsed = FrameKey.parse(frame.key)
+        camera = None if isinstance(parsed, Refused) else parsed.camera
+        row = LedgerEntry(frame.key, Outcome.RECEIVED, received_at=frame.stored_at, camera=camera)
+    detail = f"still there after {age_limit_s} s"
+    return replace(row, outcome=outcome, reason=Reason.STALE, detail=detail, finished_at=now)

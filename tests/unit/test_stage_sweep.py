@@ -1,0 +1,115 @@
+"""sweep: past its age a frame goes, whatever else fails (S14); and retain is woken only when something is due."""
+
+from datetime import timedelta
+
+import pytest
+
+from proviso.domain.errors import StorageFault
+from proviso.domain.frame import LedgerEntry, Outcome
+from proviso.domain.ports import StopRecord
+from proviso.domain.reasons import Reason
+from proviso.stages.sweep import sweep
+from tests.fakes.cloud import FakeDue, FakeFrames, FakeLedger, FakeStops, FakeWaker
+from tests.samples import CAMERA, NOW, frame_key
+
+OLD = NOW - timedelta(seconds=121)
+
+
+class Room:
+    def __init__(self) -> None:
+        self.frames, self.ledger, self.due = FakeFrames(), FakeLedger(), FakeDue()
+        self.spool, self.waker = FakeStops(), FakeWaker()
+
+    def sweep(self):
+        return sweep(
+            clock=lambda: NOW,
+            age_limit_s=120,
+            frames=self.frames,
+            ledger=self.ledger,
+            due=self.due,
+            spool=self.spool,
+            waker=self.waker,
+        )
+
+
+@pytest.fixture
+def room():
+    return Room()
+
+
+def test_what_is_too_old_goes_and_what_is_not_stays(room):
+    room.frames.upload(frame_key(1), b"", OLD)
+    room.frames.upload(frame_key(2), b"", OLD + timedelta(seconds=1))
+    assert room.sweep() == {"deleted": 1, "stale": 0, "unprocessed": 1, "woken": 0}
+    assert set(room.frames.objects) == {frame_key(2)}
+
+
+@pytest.mark.parametrize(
+    ("row", "outcome"),
+    [
+        (None, Outcome.UNPROCESSED),
+        (LedgerEntry(frame_key(), Outcome.RECEIVED, OLD, camera=CAMERA), Outcome.STALE),
+        (LedgerEntry(frame_key(), Outcome.SEARCHED, OLD), Outcome.SEARCHED),
+        (LedgerEntry(frame_key(), Outcome.REFUSED, OLD), Outcome.REFUSED),
+    ],
+)
+def test_it_takes_the_outcome_that_it_has_or_one_of_its_own(room, row, outcome):
+    room.frames.upload(frame_key(), b"", OLD)
+    if row is not None:
+        room.ledger.rows[row.key] = row
+    room.sweep()
+    found = room.ledger.rows[frame_key()]
+    assert found.outcome is outcome
+    if outcome in (Outcome.STALE, Outcome.UNPROCESSED):
+        assert (found.reason, found.camera) == (Reason.STALE, CAMERA)
+    assert room.frames.objects == {}
+
+
+def test_an_object_with_any_name_goes_too(room):
+    room.frames.upload("anything at all", b"", OLD)
+    room.sweep()
+    assert room.frames.objects == {}
+    assert room.ledger.rows["anything at all"].camera is None
+
+
+@pytest.mark.parametrize("method", ["get", "finish", "*"])
+def test_a_ledger_that_is_away_keeps_no_frame(room, method):
+    """S14: deleted whatever became of its message. The fault is raised after it, so that it is seen."""
+    room.frames.upload(frame_key(), b"", OLD)
+    room.due.put("d", NOW)
+    room.ledger.faults[method] = StorageFault("away")
+    with pytest.raises(StorageFault):
+        room.sweep()
+    assert room.frames.objects == {}
+    assert room.waker.reasons == ["due:d"]
+
+
+def test_a_frame_that_cannot_be_deleted_keeps_no_other(room):
+    for sequence in (1, 2, 3):
+        room.frames.upload(frame_key(sequence), b"", OLD)
+    delete = room.frames.delete
+
+    def stubborn(key):
+        if key == frame_key(1):
+            raise StorageFault("denied")
+        delete(key)
+
+    room.frames.delete = stubborn
+    room.spool.put(StopRecord("s", NOW, "anybody", None))
+    with pytest.raises(StorageFault):
+        room.sweep()
+    assert set(room.frames.objects) == {frame_key(1)}
+    assert room.waker.reasons == ["stop:s"]
+
+
+def test_the_database_sleeps_when_nothing_is_due(room):
+    room.due.put("later", NOW + timedelta(seconds=1))
+    assert room.sweep()["woken"] == 0
+    assert room.waker.reasons == []
+
+
+def test_what_is_due_or_unreadable_and_a_waiting_stop_wake_retain_once(room):
+    room.due.objects = {"now": NOW, "odd": None}
+    room.spool.put(StopRecord("s", NOW, "anybody", None))
+    assert room.sweep()["woken"] == 1
+    assert room.waker.reasons == ["due:now, due:odd, stop:s"]
