@@ -103,7 +103,8 @@ def _attempt(row: LedgerEntry, message: FacesMessage, room: MatchRoom, stopwatch
     with stopwatch.lap("search"), room.store.work() as work:
         refused = _search(work, message, room, image, probes)
     if refused is not None:
-        return _finish(row, Outcome.REFUSED, refused, message, room, stopwatch)
+        outcome = Outcome.STALE if refused.reason is Reason.STALE else Outcome.REFUSED
+        return _finish(row, outcome, refused, message, room, stopwatch)
     return _after_commit(row, message, room, stopwatch)
 
 
@@ -125,6 +126,8 @@ def _search(
     )
     if isinstance(permit, Refused):
         return permit
+    if refused := _out_of_time(permit, message.captured_at, now):
+        return refused
     pairings = pair(work.search(permit, probes))
     opened = _raise(work, permit, pairings, message, room, image, now)
     counts = Counts(
@@ -155,6 +158,15 @@ def _search(
             },
         )
     )
+    return None
+
+
+def _out_of_time(permit: CheckedPermit, captured_at: datetime, now: datetime) -> Refused | None:
+    """By the policy in the locked row: the message's own figures are only what detect was told."""
+    if captured_at > now + timedelta(seconds=permit.policy.clock_skew_s):
+        return Refused(Reason.CLOCK_SKEW, f"{(captured_at - now).total_seconds():.0f} s ahead")
+    if now - captured_at > timedelta(seconds=permit.policy.frame_age_limit_s):
+        return Refused(Reason.STALE, f"{(now - captured_at).total_seconds():.0f} s old")
     return None
 
 

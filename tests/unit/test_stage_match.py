@@ -1,0 +1,300 @@
+"""match: the order of its effects, what a redelivery does, and what becomes of faults (rules 2, 5, 7)."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from proviso.domain.candidate import CandidateState, Hit, OpenCandidate, evidence_key
+from proviso.domain.errors import (
+    AuditUnwritable,
+    DatabaseAway,
+    PipelineMismatch,
+    StorageFault,
+    TransientFault,
+)
+from proviso.domain.frame import Counts, Outcome
+from proviso.domain.notice import Kind
+from proviso.domain.reasons import Reason, Refused
+from proviso.domain.timing import Stopwatch
+from proviso.stages.match import MatchRoom, match
+from tests.doubles import FakePipeline, MemorySearchStore, people
+from tests.fakes.cloud import FakeFrames, FakeLedger, FakeOutbox, FakePictures
+from tests.samples import CAMERA, DEPLOYMENT, NOW, SOFTWARE, checked_permit, faces_message, frame_key
+
+
+class Scene:
+    """One frame with faces, in the bucket and in the queue."""
+
+    def __init__(self) -> None:
+        self.journal: list[str] = []
+        self.now = NOW
+        self.waits: list[float] = []
+        self.store = MemorySearchStore(self.journal, permit=checked_permit())
+        self.room = MatchRoom(
+            clock=lambda: self.now,
+            wait=self.wait,
+            frames=FakeFrames(self.journal),
+            evidence=FakePictures(self.journal, "evidence"),
+            outbox=FakeOutbox(self.journal),
+            ledger=FakeLedger(self.journal),
+            store=self.store,
+            pipeline=FakePipeline(),
+            software_build=SOFTWARE,
+        )
+        self.message = faces_message(count=2)
+        self.key = self.message.frame_key
+        self.room.frames.upload(self.key, people(3, 4), NOW)
+        self.store.hits = [[], []]
+
+    def wait(self, seconds):
+        self.waits.append(seconds)
+        self.now += timedelta(seconds=seconds)
+
+    def match(self, message=None):
+        return match(
+            message=message or self.message,
+            room=self.room,
+            stopwatch=Stopwatch(lambda: 0.0),
+            give_up_at=NOW + timedelta(seconds=10),
+        )
+
+    def find(self, *entries):
+        self.store.hits = [[Hit(entry, f"r-{entry}", 0.9)] if entry else [] for entry in entries]
+
+    @property
+    def gone(self):
+        return self.key not in self.room.frames.objects
+
+
+@pytest.fixture
+def scene():
+    return Scene()
+
+
+def test_without_a_candidate_only_counts_are_kept(scene):
+    row = scene.match()
+    assert row.outcome is Outcome.SEARCHED
+    assert row.counts == Counts(detected=2, searched=2)
+    assert scene.gone
+    assert scene.room.evidence.objects == {}
+    assert scene.room.outbox.objects == {}
+    assert scene.store.candidates == []
+    (act,) = scene.store.acts
+    assert (act.action, act.details["faces_searched"]) == ("frame_searched", 2)
+
+
+def test_the_order_is_the_safeguard(scene):
+    scene.find("e-2", None)
+    scene.match()
+    (candidate,) = scene.store.candidates
+    assert scene.journal == [
+        f"ledger.received {scene.key}",
+        "store.connect",
+        "store.begin",
+        "store.gate",
+        "store.search",
+        "store.lock_entries e-2",
+        f"evidence.put {evidence_key(DEPLOYMENT, candidate.id)}",
+        "store.open e-2",
+        "store.record_searched",
+        "store.audit frame_searched",
+        "store.commit",
+        "store.candidates_of_frame",
+        f"outbox.put notices/{candidate.id}/1-raised.json",
+        f"frames.delete {scene.key}",
+        f"ledger.finish {scene.key} searched",
+    ]
+
+
+def test_a_candidate_carries_what_it_came_from(scene):
+    scene.store.hits = [[], [Hit("e", "r", 0.9), Hit("f", "r2", 0.8)]]
+    row = scene.match()
+    (candidate,) = scene.store.candidates
+    permit = scene.store.permit
+    assert row.counts.candidates == 1
+    assert (candidate.entry_id, candidate.similarity, candidate.threshold) == ("e", 0.9, permit.threshold)
+    assert (candidate.pipeline, candidate.policy) == (permit.pipeline, "demo 2026.11.1")
+    assert candidate.decide_by == NOW + timedelta(seconds=permit.policy.decide_within_s)
+    asked, others = scene.room.pipeline.evidence_asked[0]
+    assert asked == scene.message.faces[1]
+    assert others == [scene.message.faces[0].box]
+    (notice,) = scene.room.outbox.notices
+    assert (notice.kind, notice.expires_at) == (Kind.RAISED, candidate.decide_by)
+
+
+def test_the_time_to_decide_ends_with_the_deployment(scene):
+    scene.store.permit = checked_permit(ends_at=NOW + timedelta(seconds=7))
+    scene.find("e", None)
+    scene.match()
+    assert scene.store.candidates[0].decide_by == NOW + timedelta(seconds=7)
+
+
+def test_a_sighting_joins_the_open_candidate_and_says_nothing_again(scene):
+    scene.store.open_now = {"e": OpenCandidate("open", "e", CandidateState.RAISED, NOW)}
+    scene.find("e", None)
+    row = scene.match()
+    assert row.counts.candidates == 1
+    assert scene.store.candidates == []
+    assert scene.store.sightings == [("open", scene.key)]
+    assert scene.room.evidence.objects == {}
+    assert scene.room.outbox.objects == {}
+    assert scene.store.acts[0].details["sightings"] == 1
+
+
+@pytest.mark.parametrize("reason", [Reason.NOT_ACTIVE, Reason.DIGEST_DIFFERS, Reason.CAMERA_NOT_LISTED])
+def test_the_gate_refuses_and_nothing_is_searched(scene, reason):
+    scene.store.permit = Refused(reason)
+    row = scene.match()
+    assert (row.outcome, row.reason) == (Outcome.REFUSED, reason)
+    assert row.counts == Counts(detected=2, not_searched=2)
+    assert scene.gone
+    assert not any("search" in line or "audit" in line for line in scene.journal if line.startswith("store"))
+
+
+def test_the_gate_is_asked_about_this_frame_and_this_process(scene):
+    scene.match()
+    assert scene.store.asked == {
+        "deployment_id": DEPLOYMENT,
+        "digest": "d" * 64,
+        "camera": CAMERA,
+        "captured_at": NOW,
+        "now": NOW,
+        "pipeline": scene.room.pipeline.digest,
+        "software_build": SOFTWARE,
+    }
+
+
+@pytest.mark.parametrize(
+    ("captured_at", "outcome", "reason"),
+    [
+        (NOW - timedelta(seconds=60), Outcome.SEARCHED, None),
+        (NOW - timedelta(seconds=61), Outcome.STALE, Reason.STALE),
+        (NOW + timedelta(seconds=5), Outcome.SEARCHED, None),
+        (NOW + timedelta(seconds=6), Outcome.REFUSED, Reason.CLOCK_SKEW),
+    ],
+)
+def test_a_message_that_promises_itself_more_time_is_held_to_the_policy(scene, captured_at, outcome, reason):
+    """The age limit in the message is what detect was told; the one that holds is in the locked row."""
+    scene.key = frame_key(at=captured_at)
+    scene.room.frames.upload(scene.key, people(3, 4), NOW)
+    row = scene.match(faces_message(scene.key, count=2, frame_age_limit_s=86400))
+    assert (row.outcome, row.reason) == (outcome, reason)
+    assert (scene.key in scene.store.searched) is (outcome is Outcome.SEARCHED)
+    assert scene.gone
+
+
+def test_a_stale_message_is_not_searched(scene):
+    scene.now = NOW + timedelta(seconds=61)
+    row = scene.match()
+    assert (row.outcome, row.reason) == (Outcome.STALE, Reason.STALE)
+    assert scene.gone
+    assert "store.connect" not in scene.journal
+
+
+def test_another_pipeline_is_a_fault_at_once(scene):
+    with pytest.raises(PipelineMismatch):
+        scene.match(replace(scene.message, pipeline="8" * 64))
+    assert not scene.gone
+    assert scene.waits == []
+    assert scene.room.ledger.rows == {}
+
+
+def test_a_duplicate_of_a_decided_frame_does_nothing(scene):
+    scene.match()
+    scene.journal.clear()
+    assert scene.match().outcome is Outcome.SEARCHED
+    assert scene.journal == [f"ledger.received {scene.key}"]
+
+
+@pytest.mark.parametrize("frame_gone", [False, True])
+def test_a_redelivery_after_the_commit_does_what_is_left(scene, frame_gone):
+    """A crash between the commit and the ledger: nothing is searched again, the same candidate's notice is put."""
+    scene.find("e", None)
+    scene.room.outbox.faults["put"] = StorageFault("away")
+    with pytest.raises(StorageFault):
+        scene.match()
+    assert len(scene.store.candidates) == 1
+    scene.room.outbox.faults.clear()
+    scene.now = NOW
+    if frame_gone:
+        scene.room.frames.objects.clear()
+    scene.journal.clear()
+    row = scene.match()
+    assert (row.outcome, row.counts.candidates) == (Outcome.SEARCHED, 1)
+    assert "store.search" not in scene.journal
+    assert len(scene.store.candidates) == 1
+    assert len(scene.room.outbox.notices) == 1
+    assert scene.gone
+
+
+def test_no_frame_and_no_row_is_orphaned(scene):
+    scene.room.frames.objects.clear()
+    assert scene.match().outcome is Outcome.ORPHANED
+    assert "store.search" not in scene.journal
+
+
+@pytest.mark.parametrize("step", ["gate", "search", "lock_entries", "open", "record_searched", "audit", "commit"])
+def test_a_fault_before_the_commit_keeps_nothing(scene, step):
+    scene.find("e", None)
+    scene.store.faults[step] = AuditUnwritable("no") if step == "audit" else TransientFault("no")
+    with pytest.raises((AuditUnwritable, TransientFault)):
+        scene.match()
+    assert scene.store.candidates == []
+    assert scene.store.searched == {}
+    assert scene.store.acts == []
+    assert scene.room.outbox.objects == {}
+    assert not scene.gone
+    assert scene.room.ledger.rows[scene.key].outcome is Outcome.RECEIVED
+
+
+def test_evidence_that_cannot_be_put_opens_no_candidate(scene):
+    scene.find("e", None)
+    scene.room.evidence.faults["put"] = StorageFault("denied")
+    with pytest.raises(StorageFault):
+        scene.match()
+    assert scene.store.candidates == []
+    assert not scene.gone
+
+
+def test_transient_faults_are_tried_again_until_the_end_of_the_call(scene):
+    scene.store.faults["connect"] = DatabaseAway("resuming")
+    with pytest.raises(DatabaseAway):
+        scene.match()
+    assert scene.waits == [0.25, 0.5, 1.0, 2.0, 4.0]
+    assert not scene.gone
+    scene.now = NOW
+
+    def wakes(seconds):
+        scene.waits.append(seconds)
+        scene.store.faults.clear()
+
+    scene.room = replace(scene.room, wait=wakes)
+    assert scene.match().outcome is Outcome.SEARCHED
+
+
+def test_trying_again_stops_at_the_age_limit(scene):
+    scene.store.faults["connect"] = DatabaseAway("resuming")
+    scene.now = NOW + timedelta(seconds=58)
+    row = match(
+        message=scene.message,
+        room=scene.room,
+        stopwatch=Stopwatch(lambda: 0.0),
+        give_up_at=NOW + timedelta(seconds=500),
+    )
+    assert row.outcome is Outcome.STALE
+    assert scene.gone
+
+
+def test_an_unwritable_audit_is_not_tried_again_in_here(scene):
+    scene.store.faults["audit"] = AuditUnwritable("no")
+    with pytest.raises(AuditUnwritable):
+        scene.match()
+    assert scene.waits == []
+
+
+def test_a_frame_that_cannot_be_read_any_more_is_unreadable(scene):
+    scene.room.frames.upload(scene.key, b"changed", NOW)
+    row = scene.match()
+    assert (row.outcome, row.reason) == (Outcome.UNREADABLE, Reason.NOT_AN_IMAGE)
+    assert scene.gone
