@@ -233,7 +233,7 @@ class TestPipelineContract:
         image = image_of(pipeline, three_faces())
         faces = pipeline.detect(image)
         for candidate in faces:
-            picture = image_of(pipeline, pipeline.evidence(image, candidate, faces).data)
+            picture = image_of(pipeline, pipeline.evidence(image, candidate, [face.box for face in faces]).data)
             (found,) = pipeline.detect(picture)
             assert found.box.x + found.box.width / 2 == pytest.approx(candidate.box.x + candidate.box.width / 2, abs=12)
 
@@ -242,7 +242,7 @@ class TestPipelineContract:
         before = image.pixels.copy()
         faces = pipeline.detect(image)
         pipeline.templates(image, faces)
-        pipeline.evidence(image, faces[0], faces[1:])
+        pipeline.evidence(image, faces[0], [face.box for face in faces[1:]])
         assert np.array_equal(image.pixels, before)
 
 

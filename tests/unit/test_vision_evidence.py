@@ -68,7 +68,7 @@ def test_the_rest_has_no_colour():
 def test_others_in_the_kept_part_are_flat_and_the_candidate_among_them_is_not():
     image = noise(1280, 720)
     candidate, other = face(300, 200, 200, 240), face(420, 380, 120, 140)
-    picture = decoded(evidence_picture(image, candidate, [candidate, other]))
+    picture = decoded(evidence_picture(image, candidate, [candidate.box, other.box]))
     _, _, right, bottom = kept_region(candidate.box, 1280, 720)
     flat = picture[380 : bottom - 8, 420 : right - 8]
     assert np.abs(flat - FLAT_GREY).max() <= 12
@@ -102,7 +102,7 @@ def test_what_is_kept_is_the_box_and_at_most_the_margin(width, height, x, y, acr
 @settings(max_examples=25, deadline=None)
 @given(st.integers(1, 400), st.integers(1, 400), st.floats(-30, 420), st.floats(-30, 420), st.floats(1, 300))
 def test_every_place_of_a_box_gives_a_picture(width, height, x, y, side):
-    picture = decoded(evidence_picture(noise(width, height), face(x, y, side, side), [face(0, 0, 20, 20)]))
+    picture = decoded(evidence_picture(noise(width, height), face(x, y, side, side), [face(0, 0, 20, 20).box]))
     assert picture.shape == (height, width, 3)
 
 
@@ -127,7 +127,7 @@ def test_the_mosaic_has_at_most_its_cells_along_the_long_side(width, height):
 def test_the_frame_is_left_as_it_was_and_the_jpeg_has_no_metadata():
     image = noise(640, 480)
     before = image.pixels.copy()
-    data = evidence_picture(image, face(100, 100, 80, 90), [face(150, 120, 80, 90)]).data
+    data = evidence_picture(image, face(100, 100, 80, 90), [face(150, 120, 80, 90).box]).data
     assert np.array_equal(image.pixels, before)
     assert b"Exif" not in data
     assert b"http://ns.adobe.com" not in data

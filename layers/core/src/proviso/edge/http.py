@@ -83,7 +83,9 @@ def _transient(error: TransientFault) -> Response[str]:
 
 def _fault(error: Fault) -> Response[str]:
     _report(error)
-    return answer(500, {"reason": "fault", "message": "nothing was done; the fault is in the function's log"})
+    return answer(
+        500, {"reason": "fault", "message": "look again before you rely on it; the fault is in the function's log"}
+    )
 
 
 def _no_route(_: NotFoundError) -> Response[str]:
@@ -112,7 +114,7 @@ def act(
     if isinstance(result, Refused):
         return refusal(result)
     if isinstance(result, Jpeg):
-        return Response(200, "image/jpeg", result.data, headers={"Cache-Control": "no-store"})
+        return _picture(result)
     return answer(status, plain(view(result) if view else result))
 
 
@@ -167,6 +169,14 @@ def answer(status: int, body: Any, headers: dict[str, Any] | None = None) -> Res
     """JSON, which nobody on the way may keep."""
     kept_by_nobody = {"Cache-Control": "no-store", **(headers or {})}
     return Response(status, "application/json", json.dumps(body), headers=kept_by_nobody)
+
+
+def _picture(jpeg: Jpeg) -> Response[str]:
+    """A picture that nobody may keep. Encoded here, because Powertools' validation takes bytes for UTF-8 text."""
+    encoded = base64.b64encode(jpeg.data).decode("ascii")
+    response = Response(200, "image/jpeg", encoded, headers={"Cache-Control": "no-store"})
+    response.base64_encoded = True
+    return response
 
 
 def _later(reason: str, message: str) -> Response[str]:

@@ -34,7 +34,7 @@ Region = tuple[int, int, int, int]
 """Left, top, right, bottom in whole pixels; right and bottom are one past the last."""
 
 
-def evidence_picture(image: Image, candidate: Face, others: Sequence[Face]) -> Jpeg:
+def evidence_picture(image: Image, candidate: Face, others: Sequence[Box]) -> Jpeg:
     """A JPEG of the frame (or of 1280 px of it around the candidate) in which only the candidate's box with a narrow
     margin has its pixels. `others` in that box are flat grey; they may include the candidate, which is not filled.
 
@@ -49,9 +49,9 @@ def evidence_picture(image: Image, candidate: Face, others: Sequence[Face]) -> J
     left, top, right, bottom = kept
     picture[top:bottom, left:right] = image.pixels[top:bottom, left:right]
     for other in others:
-        if other.box == candidate.box:
+        if other == candidate.box:
             continue
-        hidden = _overlap(_grown(other.box, width, height, OTHER_MARGIN_SHARE), kept)
+        hidden = _overlap(_grown(other, width, height, OTHER_MARGIN_SHARE), kept)
         if hidden is not None:
             picture[hidden[1] : hidden[3], hidden[0] : hidden[2]] = FLAT_GREY
     cv2.rectangle(
