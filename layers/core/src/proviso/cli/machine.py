@@ -115,8 +115,11 @@ def models(
     download: Annotated[bool, typer.Option(help="Fetch what is nowhere on this machine")] = True,
 ) -> None:
     """Find a model pack's files, verify them, and say where they are. Exit code 3 when some are nowhere."""
+    with plain_faults():
+        root = places.checkout()
+        places.where_models_are(root, pack or places.pack_name())  # a wrong hash is no missing file: code 1
     try:
-        found = places.find_models(places.checkout(), pack=pack, download=download, progress=_downloading)
+        found = places.find_models(root, pack=pack, download=download, progress=_downloading)
     except ConfigurationFault as error:
         fail(str(error), 3)
     for path in found.files.values():

@@ -14,8 +14,10 @@ from proviso.cli.api import ApiFault
 from proviso.cli.camera.sources import SourceFault
 from proviso.domain.errors import Fault
 
-console = Console(highlight=False, soft_wrap=False)
+console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
+if not console.is_terminal:
+    console = Console(highlight=False, width=120)  # nobody's window: as wide as the tables want
 
 
 def say(text: str) -> None:

@@ -12,6 +12,7 @@ from proviso.domain.errors import ConfigurationFault
 from proviso.vision.locate import Progress, find_files, locate, verify
 from proviso.vision.pack import Manifest, load_manifest
 
+_NETWORK_TIMEOUT_S = 8.0
 DEFAULT_PACK = "mobilefacenet"
 SMALLEST_FACE_PX = {"dlib": 100}
 """HOG finds no face below about 80 px at 1280 wide; the others find far smaller ones."""
@@ -73,7 +74,14 @@ class Models:
 def find_models(root: Path, *, pack: str = "", download: bool = False, progress: Progress | None = None) -> Models:
     """All files of the pack, verified. ConfigurationFault, in one line, when one is missing or has a wrong hash."""
     manifest = load_manifest(pack or pack_name())
-    files = find_files(manifest, model_folders(root), cache=cache_folder(), download=download, progress=progress)
+    files = find_files(
+        manifest,
+        model_folders(root),
+        cache=cache_folder(),
+        download=download,
+        timeout_s=_NETWORK_TIMEOUT_S,
+        progress=progress,
+    )
     if manifest.name == "dlib":
         _needs_dlib()
     return Models(manifest, files, _one_folder(files, data_folder(root)))

@@ -1,6 +1,7 @@
 """`proviso demo`: the local cloud up, the script played, the findings shown, and the exit code that they deserve."""
 
 import os
+import shutil
 import time
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -62,12 +63,13 @@ def run_demo(options: DemoOptions, console: Console) -> int:
     """Play it and show it. 0 only when everything that must happen did. ConfigurationFault when it cannot begin."""
     steps = Steps(console)
     findings = Findings()
+    _clear(options.out)
     console.print(f"[bold]Proviso: the main job, end to end[/bold] (model pack {options.models.manifest.name})")
     with ExitStack() as running:
         with steps.step("the local cloud comes up from template.yaml") as tell:
             cloud = running.enter_context(local_cloud(cloud_options(options), progress=tell))
         steps.note(f"API {cloud.api_url}, AWS stand-in {cloud.aws_endpoint}")
-        play = Demonstration(cloud, _policy(), options.models.manifest.demo_threshold, options.out)
+        play = Demonstration(cloud, demo_policy(), options.models.manifest.demo_threshold, options.out)
         try:
             _before(play, steps)
             _frames(play, steps, findings, options.models.smallest_face_px)
@@ -82,7 +84,16 @@ def run_demo(options: DemoOptions, console: Console) -> int:
     return code
 
 
-def _policy() -> Policy:
+def _clear(out: Path) -> None:
+    """Remove what an earlier run wrote, and nothing else."""
+    shutil.rmtree(out / "frames", ignore_errors=True)
+    for pattern in ("evidence-*.jpg", "reference-*.jpg", "frames.png"):
+        for old in out.glob(pattern):
+            old.unlink()
+
+
+def demo_policy() -> Policy:
+    """The policy of the local cloud alone."""
     policy = load(POLICY, (POLICY,))
     if isinstance(policy, Refused):
         raise ConfigurationFault(policy.sentence)

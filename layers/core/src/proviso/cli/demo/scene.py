@@ -170,13 +170,13 @@ def _place(frame: Any, portrait: Portrait, person: Person) -> None:
     scale = person.face_px / portrait.face_px
     pixels = portrait.pixels[:, ::-1] if person.mirrored else portrait.pixels
     rule = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    cut = cv2.resize(np.ascontiguousarray(pixels), None, fx=scale, fy=scale, interpolation=rule).astype(np.float32)
+    cut: Any = cv2.resize(np.ascontiguousarray(pixels), None, fx=scale, fy=scale, interpolation=rule).astype(np.float32)
     height, width = cut.shape[:2]
     edge: Any = np.minimum.outer(_ramp(height), _ramp(width))
     if person.turned_deg:
         turn = cv2.getRotationMatrix2D((width / 2, height / 2), person.turned_deg, 1.0)
         cut = cv2.warpAffine(cut, turn, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        edge = cv2.warpAffine(edge.astype(np.float32), turn, (width, height))
+        edge = cv2.warpAffine(edge, turn, (width, height))
     left, top = person.x - width // 2, person.y - height // 2
     x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + width, WIDTH), min(top + height, HEIGHT)
     inner = (slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))

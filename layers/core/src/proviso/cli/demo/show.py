@@ -21,12 +21,12 @@ _TILE, _CAPTION, _ACROSS = (320, 180), 44, 4
 def frames_table(console: Console, found: Findings) -> None:
     """Every frame, from the ledger."""
     table = Table(title="What happened to every frame (from the ledger)", title_justify="left", title_style="bold")
-    for name in ("frame", "camera", "outcome", "faces: found / searched", "took", "as expected"):
-        table.add_column(name, justify="right" if name in ("took",) else "left", no_wrap=name != "outcome")
+    for name in ("frame", "camera", "outcome", "faces", "took", "expected"):
+        table.add_column(name, justify="right" if name == "took" else "left")
     for sent in found.sent:
         row = found.rows.get(sent.key)
         outcome = outcome_of(row)
-        right = "[green]yes[/green]" if outcome == sent.expected else f"[red]no: {escape(sent.expected)}[/red]"
+        right = "[green]as it is[/green]" if outcome == sent.expected else f"[red]{escape(sent.expected)}[/red]"
         table.add_row(sent.name, sent.camera, escape(outcome), _faces(row), _took(row), right)
     console.print(table)
 
@@ -35,7 +35,7 @@ def _faces(row: LedgerEntry | None) -> str:
     if row is None or not row.counts.detected:
         return ""
     refused = f", {row.counts.refused} too poor" if row.counts.refused else ""
-    return f"{row.counts.detected} / {row.counts.searched}{refused}"
+    return f"{row.counts.detected} found, {row.counts.searched} searched{refused}"
 
 
 def _took(row: LedgerEntry | None) -> str:
@@ -97,7 +97,7 @@ def _tile(sent: Sent, outcome: str) -> Any:
 
     width, height = _TILE
     tile = np.full((height + _CAPTION, width, 3), 255, np.uint8)
-    pixels = cv2.imread(str(sent.file)) if not outcome.startswith("unreadable") else None
+    pixels = None if sent.expected.startswith("unreadable") else cv2.imread(str(sent.file))
     if pixels is None:
         tile[:height] = 205
         cv2.putText(

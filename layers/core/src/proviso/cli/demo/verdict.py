@@ -90,9 +90,12 @@ def _end(found: Findings) -> list[Check]:
     certificate = found.certificate or {}
     left = {count["store"]: count["left"] for count in certificate.get("counts", [])}
     over = ", ".join(f"{store}: {number}" for store, number in left.items() if number)
+    over = over or f"complete: {certificate.get('complete')}"
     return [
         Check("the list was deleted and each store counted", bool(left), "there is no certificate"),
-        Check("every count is zero", bool(left) and not over and certificate.get("complete") is True, over),
+        Check(
+            "every count is zero", bool(left) and not any(left.values()) and certificate.get("complete") is True, over
+        ),
         Check(
             f"the audit chain holds ({found.audit_records} records)",
             found.audit_records > 0 and found.audit_fault is None,

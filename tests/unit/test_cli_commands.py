@@ -1,0 +1,202 @@
+"""The commands as somebody types them, and what they keep on disk."""
+
+import json
+import re
+import stat
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from proviso.cli import places, session
+from proviso.cli.api import ApiFault
+from proviso.cli.deployments import GROUNDS, read_request
+from proviso.cli.main import app
+from proviso.domain.deployment import Grounds
+from proviso.domain.errors import ConfigurationFault
+
+ROOT = Path(__file__).resolve().parents[2]
+runner = CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def _apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A data folder of its own, and nothing of this machine's environment."""
+    monkeypatch.setenv("PROVISO_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for name in ("PROVISO_API", "PROVISO_TOKEN", "PROVISO_MODELS", "PROVISO_PACK", "DATABASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(ROOT)
+
+
+def text(output: str) -> str:
+    """Without colours and line ends, which depend on the terminal."""
+    return re.sub(r"\s+", " ", re.sub(r"\x1b\[[0-9;]*m", "", output))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("", "demo", "local", "invoke", "camera", "login", "check", "models", "stop-all"),
+        *("people", "watchlist", "deployment", "candidates"),
+        *("watchlist add", "deployment request", "candidates confirm"),
+    ],
+)
+def test_every_command_explains_itself(command: str) -> None:
+    result = runner.invoke(app, [*command.split(), "--help"])
+    assert result.exit_code == 0, result.output
+    assert "Usage" in result.output
+
+
+@pytest.mark.parametrize("command", [["people", "list"], ["watchlist", "show"], ["candidates", "list"], ["stop-all"]])
+def test_without_a_sign_in_there_is_a_sentence_and_code_1(command: list[str]) -> None:
+    result = runner.invoke(app, command)
+    assert result.exit_code == 1
+    assert "nobody is signed in" in text(result.output)
+    assert "Traceback" not in result.output
+
+
+def test_signing_in_where_no_cloud_runs_is_told_in_a_sentence() -> None:
+    result = runner.invoke(app, ["login", "--as", "demo-officer"])
+    assert result.exit_code == 1
+    assert "no local cloud is running" in text(result.output)
+
+
+def test_a_camera_without_a_cloud_or_bucket_is_told_in_a_sentence(tmp_path: Path) -> None:
+    result = runner.invoke(app, ["camera", "--camera", "hall", "--source", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "no local cloud is running" in text(result.output)
+
+
+def test_a_camera_name_that_is_none_is_told_in_a_sentence() -> None:
+    result = runner.invoke(app, ["camera", "--camera", "Hall/1", "--source", "."])
+    assert result.exit_code == 1
+    assert "no camera name" in text(result.output)
+
+
+def test_a_source_that_is_none_is_told_before_anything_is_uploaded() -> None:
+    command = [
+        "camera",
+        "--camera",
+        "hall",
+        "--source",
+        "/no/such",
+        "--bucket",
+        "b",
+        "--endpoint",
+        "http://127.0.0.1:1",
+    ]
+    result = runner.invoke(app, command)
+    assert result.exit_code == 1
+    assert "there is no folder, video file or device /no/such" in text(result.output)
+
+
+def test_uploads_that_cannot_be_made_end_with_a_count_and_code_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    (tmp_path / "a.jpg").write_bytes(b"\xff\xd8\xffx")
+    command = ["camera", "--camera", "hall", "--source", str(tmp_path), "--bucket", "b", "--age-limit", "1"]
+    result = runner.invoke(app, [*command, "--endpoint", "http://127.0.0.1:1"])
+    assert result.exit_code == 1
+    assert "1 captured, 0 skipped unchanged, 0 uploaded, 1 dropped, 0 failed, 0 unreadable" in text(result.output)
+
+
+@pytest.mark.parametrize(("content", "sentence"), [(None, "cannot be read"), ("{", "is not JSON")])
+def test_an_event_that_is_none_is_told_in_a_sentence(tmp_path: Path, content: str | None, sentence: str) -> None:
+    event = tmp_path / "event.json"
+    if content is not None:
+        event.write_text(content)
+    result = runner.invoke(app, ["invoke", "DetectFunction", "-e", str(event)])
+    assert result.exit_code == 1
+    assert sentence in text(result.output)
+
+
+def test_tokens_are_kept_for_their_owner_alone_and_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = tmp_path / "data"
+    one = session.Session("http://one", "officer", "secret-token")
+    session.keep(data, one)
+    session.keep(data, session.Session("http://one", "reviewer", "another"))
+    assert stat.S_IMODE((data / "sign-in.json").stat().st_mode) == 0o600
+    assert "secret" not in repr(one)
+    assert session.current(data).subject == "reviewer"
+    assert session.current(data, "officer").token == "secret-token"
+    with pytest.raises(ApiFault, match="nobody is signed in as somebody"):
+        session.current(data, "somebody")
+
+
+def test_tokens_of_another_cloud_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = tmp_path / "data"
+    session.keep(data, session.Session("http://one", "officer", "old"))
+    monkeypatch.setenv("PROVISO_API", "http://two")
+    with pytest.raises(ApiFault, match="nobody is signed in"):
+        session.current(data, "officer")
+    session.keep(data, session.Session("http://two", "reviewer", "new"))
+    assert "old" not in (data / "sign-in.json").read_text()
+    monkeypatch.setenv("PROVISO_TOKEN", "given")
+    assert session.current(data).token == "given"
+
+
+def test_the_grounds_asked_for_are_those_of_the_domain() -> None:
+    assert set(GROUNDS) == set(Grounds.__dataclass_fields__)
+
+
+def test_a_request_is_read_from_toml_and_json(tmp_path: Path) -> None:
+    grounds = "\n".join(f'{name} = "why"' for name in GROUNDS)
+    toml = tmp_path / "request.toml"
+    toml.write_text(f'use = "trial"\nthreshold = "0.45"\nstarts_at = 2026-11-22T20:00:00Z\n[grounds]\n{grounds}\n')
+    values = read_request(toml)
+    assert values["starts_at"] == "2026-11-22T20:00:00+00:00"
+    assert values["threshold"] == "0.45"
+    as_json = tmp_path / "request.json"
+    as_json.write_text(json.dumps({**values, "grounds": {**values["grounds"], "necessity": " "}}))
+    with pytest.raises(ApiFault, match="lacks these grounds: necessity"):
+        read_request(as_json)
+    as_json.write_text("[")
+    with pytest.raises(ApiFault, match="cannot be read as a request"):
+        read_request(as_json)
+
+
+def test_model_files_are_looked_for_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROVISO_MODELS", "/one")
+    assert places.model_folders(tmp_path / "checkout") == [
+        Path("/one"),
+        tmp_path / "checkout" / "models",
+        tmp_path / "shared" / "models",
+    ]
+
+
+def test_models_that_are_nowhere_end_in_one_line_with_code_3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "model_folders", lambda root: [tmp_path])
+    result = runner.invoke(app, ["models", "--no-download"])
+    assert result.exit_code == 3
+    assert "model files of the pack mobilefacenet not found" in text(result.output)
+
+
+def test_a_model_file_with_a_wrong_hash_does_not_count_as_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "MobileFaceNet.onnx").write_bytes(b"swapped")
+    monkeypatch.setattr(places, "model_folders", lambda root: [tmp_path])
+    result = runner.invoke(app, ["models", "--no-download"])
+    assert result.exit_code == 1
+    assert "SHA-256" in text(result.output)
+
+
+def test_files_in_several_folders_are_gathered_in_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = tmp_path / "one" / "a.onnx", tmp_path / "two" / "b.onnx"
+    for path in (one, two):
+        path.parent.mkdir()
+        path.write_bytes(path.name.encode())
+    for _ in range(2):
+        folder = places._one_folder({"detector": one, "embedder": two}, tmp_path / "data")
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"a.onnx": b"a.onnx", "b.onnx": b"b.onnx"}
+    assert places._one_folder({"detector": one}, tmp_path / "data") == one.parent
+
+
+def test_outside_a_checkout_there_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(places, "__file__", str(tmp_path / "places.py"))
+    with pytest.raises(ConfigurationFault, match=r"template\.yaml"):
+        places.checkout()
