@@ -1,8 +1,8 @@
 """enrol: one picture of a listed person becomes a reference, or is rejected with the reason (S10).
 
 The picture is kept beside its reference, because a reviewer must see whom the machine means; both go together (S23).
-The picture is stored first and the row commits after it: a crash between the two leaves a picture without a row, which
-the deletion of the list removes with its prefix.
+The picture is stored before the row commits, and the list is held while both happen: a crash between the two leaves a
+picture without a row, which the deletion of the list, coming after, removes with its prefix.
 """
 
 import hashlib
@@ -56,8 +56,11 @@ def enrol(
     reference_id = new_id()
     image_digest = hashlib.sha256(picture.data).hexdigest()
     image_key = enrolment_key(watchlist_id, entry_id, reference_id)
-    pictures.put(image_key, picture)
     with store.work() as work:
+        listed = work.entry(watchlist_id, entry_id) if work.watchlist(watchlist_id, lock=True) else None
+        if listed is None or listed.removed_at is not None:
+            return Refused(Reason.NOT_FOUND, "entry: it was removed meanwhile")
+        pictures.put(image_key, picture)
         work.add_reference(
             Reference(
                 id=reference_id,

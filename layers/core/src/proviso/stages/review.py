@@ -77,6 +77,8 @@ def picture(
             source, key = enrolment, keys[reference_id]
         shown = {"picture": "evidence" if reference_id is None else reference_id}
         work.audit(_act(clock, principal, candidate, "picture_consulted", shown))
+    if not key:
+        return Refused(Reason.NOT_FOUND, "picture: it is deleted")
     return source.get(key) or Refused(Reason.NOT_FOUND, "picture")
 
 

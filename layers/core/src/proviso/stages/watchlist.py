@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from proviso.domain.audit import system_act
+from proviso.domain.errors import AuditUnwritable
 from proviso.domain.people import Principal, Role
 from proviso.domain.policy import Policy
 from proviso.domain.ports import Clock, GovernStore
@@ -129,13 +130,21 @@ def add_entry(
 def remove_entry(
     *, principal: Principal, watchlist_id: str, entry_id: str, store: GovernStore, clock: Clock
 ) -> bool | Refused:
-    """Take a person off the list: a tombstone that every search honours from now on. Never refused for its state."""
+    """Take a person off the list: a tombstone that every search honours from now on. Never refused for its state.
+
+    AuditUnwritable when it could not be recorded: the entry is removed all the same (S36), and the fault says so.
+    """
     if refused := principal.needs(Role.WATCHLIST_OFFICER, Role.AUTHORISER, Role.REQUESTER):
         return refused
-    with store.work() as work:
-        if not work.remove_entry(watchlist_id, entry_id, clock()):
-            return Refused(Reason.NOT_FOUND, "entry")
-        work.audit(system_act(clock(), principal.sub, "entry_removed", entry_id, {"watchlist": watchlist_id}))
+    try:
+        with store.work() as work:
+            if not work.remove_entry(watchlist_id, entry_id, clock()):
+                return Refused(Reason.NOT_FOUND, "entry")
+            work.audit(system_act(clock(), principal.sub, "entry_removed", entry_id, {"watchlist": watchlist_id}))
+    except AuditUnwritable as fault:
+        with store.work() as work:
+            work.remove_entry(watchlist_id, entry_id, clock())
+        raise AuditUnwritable(f"entry {entry_id} was removed by {principal.sub}, unrecorded: {fault}") from fault
     return True
 
 

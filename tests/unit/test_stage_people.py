@@ -1,0 +1,364 @@
+"""Lists, pictures, roles and reviews: what stages refuse before any rule of SQL is asked (S06, S10, S16, S17)."""
+
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from proviso.domain.candidate import CandidateState, Decision, Review
+from proviso.domain.errors import AuditUnwritable, StorageFault
+from proviso.domain.frame import Jpeg
+from proviso.domain.notice import Kind
+from proviso.domain.people import Person, Role
+from proviso.domain.reasons import Reason, Refused
+from proviso.domain.watchlist import Entry, Watchlist
+from proviso.stages import enrol, people, review, watchlist
+from tests.doubles import FakePipeline
+from tests.doubles import people as frame_of
+from tests.fakes.cloud import FakeOutbox, FakePictures
+from tests.samples import ENTRY, NOW, candidate, confirmation, policy, principal
+
+OFFICER = principal("officer", Role.WATCHLIST_OFFICER)
+REVIEWER = principal("reviewer", Role.REVIEWER)
+
+
+class Store:
+    """One transaction at a time over plain attributes, undone when it fails."""
+
+    def __init__(self, **values) -> None:
+        self.acts: list[str] = []
+        self.faults: dict[str, Exception] = {}
+        self.removed: list[str] = []
+        self.references: list[object] = []
+        self.journal: list[str] = []
+        self.values = values
+
+    @contextmanager
+    def work(self):
+        kept = (list(self.acts), list(self.removed), list(self.references))
+        try:
+            yield self
+        except BaseException:
+            self.acts, self.removed, self.references = kept
+            raise
+
+    def audit(self, act):
+        if fault := self.faults.get("audit"):
+            raise fault
+        self.acts.append(act.action)
+        self.journal.append(act.action)
+
+    def remove_entry(self, watchlist_id, entry_id, at):
+        self.removed.append(entry_id)
+        return entry_id == "entry-1"
+
+    def add_reference(self, reference):
+        self.references.append(reference)
+
+    def __getattr__(self, name):
+        found = self.values.get(name)
+        return found if callable(found) else (lambda *_, **__: found)
+
+
+def ids():
+    return lambda: "id-1"
+
+
+LIST = Watchlist("list-1", "List", "demo", "officer", NOW)
+LISTED = Entry(id="entry-1", watchlist_id="list-1", reference_no="R-1", added_by="officer", added_at=NOW,
+               consent_reference=None, **ENTRY)  # fmt: skip
+
+
+# --- S06: adding and removing -----------------------------------------------------------------------------------------
+
+
+def add(store, by=OFFICER, rules=None, **changed):
+    return watchlist.add_entry(
+        principal=by,
+        watchlist_id="list-1",
+        request=watchlist.EntryRequest(**{**ENTRY, **changed}),
+        policy_of=lambda name: rules or policy(),
+        store=store,
+        clock=lambda: NOW,
+        new_id=ids(),
+    )
+
+
+def test_an_entry_with_its_grounds_is_added():
+    added = []
+    store = Store(watchlist=LIST, add_entry=added.append)
+    assert isinstance(add(store), Entry)
+    assert [entry.id for entry in added] == ["id-1"]
+    assert store.acts == ["entry_added"]
+
+
+@pytest.mark.parametrize("name", ["label", "category", "reason", "source", "lawful_holding"])
+@pytest.mark.parametrize("blank", ["", "   ", "\t\n"])
+def test_a_blank_ground_is_refused_and_named(name, blank):
+    added = []
+    refused = add(Store(watchlist=LIST, add_entry=added.append), **{name: blank})
+    assert refused.reason is Reason.INVALID
+    assert name in refused.detail
+    assert added == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "rules", "entries", "reason"),
+    [
+        ({"category": "intelligence"}, {}, 0, Reason.POLICY_FORBIDS),
+        ({"category": "Public_Domain_Photograph"}, {}, 0, Reason.POLICY_FORBIDS),
+        ({}, {}, 5, Reason.POLICY_FORBIDS),
+        ({}, {"consent_required": True}, 0, Reason.POLICY_FORBIDS),
+        ({"consent_reference": " "}, {"consent_required": True}, 0, Reason.POLICY_FORBIDS),
+        ({"image_date": NOW.date() + timedelta(days=1)}, {}, 0, Reason.INVALID),
+        ({}, {"image_refuse_age_years": 5}, 0, Reason.POLICY_FORBIDS),
+    ],
+)
+def test_what_the_policy_does_not_allow_is_not_added(changed, rules, entries, reason):
+    added = []
+    store = Store(watchlist=replace(LIST, entries=entries), add_entry=added.append)
+    assert add(store, rules=policy(**rules), **changed).reason is reason
+    assert added == []
+    assert store.acts == []
+
+
+def test_only_a_watchlist_officer_adds():
+    for role in set(Role) - {Role.WATCHLIST_OFFICER}:
+        assert add(Store(watchlist=LIST), by=principal("x", role)).reason is Reason.ROLE_MISSING
+
+
+def test_a_refusal_tells_no_label():
+    assert "Hidden" not in repr(watchlist.EntryRequest(**ENTRY)) + repr(LISTED)
+
+
+def remove(store, by=OFFICER, entry_id="entry-1"):
+    return watchlist.remove_entry(
+        principal=by, watchlist_id="list-1", entry_id=entry_id, store=store, clock=lambda: NOW
+    )
+
+
+def test_removing_needs_no_reason_and_no_state():
+    store = Store()
+    assert remove(store) is True
+    assert store.acts == ["entry_removed"]
+    assert remove(Store(), entry_id="unknown").reason is Reason.NOT_FOUND
+
+
+def test_a_removal_that_cannot_be_recorded_is_done_all_the_same_and_says_so():
+    """S36: stopping and removing still work."""
+    store = Store()
+    store.faults["audit"] = AuditUnwritable("no")
+    with pytest.raises(AuditUnwritable, match="entry-1 was removed by officer"):
+        remove(store)
+    assert store.removed == ["entry-1"]
+
+
+# --- S10: pictures ----------------------------------------------------------------------------------------------------
+
+
+def enrolled(store, picture=frame_of(3), pictures=None, pipeline=None, by=OFFICER):  # noqa: B008
+    return enrol.enrol(
+        principal=by,
+        watchlist_id="list-1",
+        entry_id="entry-1",
+        picture=Jpeg(picture),
+        pipeline=pipeline or FakePipeline(),
+        pictures=pictures or FakePictures(),
+        store=store,
+        clock=lambda: NOW,
+        new_id=ids(),
+    )
+
+
+def test_one_good_face_becomes_a_reference():
+    store, pictures = Store(entry=LISTED, watchlist=LIST), FakePictures()
+    assert enrolled(store, pictures=pictures).reference_id == "id-1"
+    assert list(pictures.objects) == ["enrolment/list-1/entry-1/id-1.jpg"]
+    assert len(store.references) == 1
+    assert store.acts == ["reference_enrolled"]
+
+
+@pytest.mark.parametrize(
+    ("picture", "reason"),
+    [
+        (frame_of(), Reason.NO_FACE),
+        (frame_of(3, 4), Reason.SEVERAL_FACES),
+        (frame_of(3, "~4"), Reason.SEVERAL_FACES),
+        (frame_of("~3"), Reason.NOT_SHARP),
+        (b"no picture", Reason.NOT_AN_IMAGE),
+    ],
+)
+def test_a_poor_picture_is_rejected_with_its_reason_and_kept_nowhere(picture, reason):
+    store, pictures = Store(entry=LISTED, watchlist=LIST), FakePictures()
+    assert enrolled(store, picture, pictures).reason is reason
+    assert pictures.objects == {}
+    assert store.references == []
+    assert store.acts == ["enrolment_refused"]
+
+
+def test_a_removed_or_unknown_entry_takes_no_picture():
+    for entry in (None, replace(LISTED, removed_at=NOW)):
+        pictures = FakePictures()
+        assert enrolled(Store(entry=entry, watchlist=LIST), pictures=pictures).reason is Reason.NOT_FOUND
+        assert pictures.objects == {}
+
+
+@pytest.mark.parametrize("meanwhile", ["removed", "erased"])
+def test_a_picture_is_not_put_for_an_entry_that_went_while_it_was_prepared(meanwhile):
+    """Otherwise it would lie in the bucket after the list was deleted, counted and certified (S23)."""
+    looks = iter([LISTED, replace(LISTED, removed_at=NOW)])
+    lists = {"removed": LIST, "erased": None}
+    store, pictures = Store(entry=lambda *_: next(looks), watchlist=lists[meanwhile]), FakePictures()
+    assert enrolled(store, pictures=pictures).reason is Reason.NOT_FOUND
+    assert pictures.objects == {}
+    assert store.references == []
+
+
+def test_a_picture_that_cannot_be_put_makes_no_reference():
+    store, pictures = Store(entry=LISTED, watchlist=LIST), FakePictures()
+    pictures.faults["put"] = StorageFault("denied")
+    with pytest.raises(StorageFault):
+        enrolled(store, pictures=pictures)
+    assert store.references == []
+    assert store.acts == []
+
+
+# --- people -----------------------------------------------------------------------------------------------------------
+
+
+def test_an_account_without_a_role_is_nobody():
+    assert people.principal_of(SimpleNamespace(person=lambda sub: None), "x").reason is Reason.ROLE_MISSING
+    without = SimpleNamespace(person=lambda sub: Person(sub, frozenset()))
+    assert people.principal_of(without, "x").reason is Reason.ROLE_MISSING
+
+
+def test_nobody_changes_their_own_roles():
+    store, done = Store(), []
+    store.values["register"] = done.append
+    authoriser = principal("authoriser", Role.AUTHORISER)
+
+    def register(by, sub):
+        person = Person(sub, frozenset({Role.REQUESTER}))
+        return people.register(principal=by, person=person, store=store, clock=lambda: NOW)
+
+    assert register(authoriser, "authoriser").reason is Reason.SAME_PERSON
+    assert register(REVIEWER, "other").reason is Reason.ROLE_MISSING
+    assert done == []
+    assert register(authoriser, "other").sub == "other"
+    assert store.acts == ["person_registered"]
+
+
+# --- review: the order is part of the safeguard -----------------------------------------------------------------------
+
+
+def own(decision=Decision.REJECT):
+    return Review("r", candidate().id, "reviewer", decision, "x", NOW)
+
+
+def reviews(**values):
+    given = {"candidate": candidate(), "involved": frozenset({"requester"}), "reference_keys": [("ref", "key")],
+             "category": "public_domain_photograph", "own_review": None}  # fmt: skip
+    return Store(**{**given, **values})
+
+
+def look(store, by=REVIEWER):
+    return review.look(principal=by, candidate_id=candidate().id, store=store, clock=lambda: NOW)
+
+
+def decide(store, decision=Decision.CONFIRM, by=REVIEWER, reason="alike", outbox=None):
+    return review.decide(
+        principal=by,
+        candidate_id=candidate().id,
+        decision=decision,
+        reason=reason,
+        store=store,
+        outbox=outbox or FakeOutbox(),
+        clock=lambda: NOW,
+        new_id=ids(),
+    )
+
+
+def test_before_the_own_decision_neither_similarity_nor_category_is_shown():
+    view = look(reviews())
+    assert (view.own, view.category, view.similarity) == (None, None, None)
+    view = look(reviews(own_review=own()))
+    assert (view.category, view.similarity) == ("public_domain_photograph", candidate().similarity)
+
+
+@pytest.mark.parametrize("by", [principal("requester", Role.REVIEWER), principal("x", *(set(Role) - {Role.REVIEWER}))])
+def test_the_involved_and_those_without_the_role_neither_look_nor_decide(by):
+    store, outbox = reviews(), FakeOutbox()
+    for refused in (look(store, by), decide(store, by=by, outbox=outbox), picture(store, by=by)):
+        assert refused.reason in (Reason.SAME_PERSON, Reason.ROLE_MISSING)
+    assert store.acts == []
+    assert outbox.objects == {}
+
+
+def picture(store, by=REVIEWER, reference=None, evidence=None):
+    return review.picture(
+        principal=by,
+        candidate_id=candidate().id,
+        reference_id=reference,
+        store=store,
+        evidence=evidence or FakePictures(),
+        enrolment=FakePictures(),
+        clock=lambda: NOW,
+    )
+
+
+def test_a_look_at_a_picture_is_recorded_before_it_is_given():
+    store, evidence = reviews(), FakePictures()
+    evidence.objects[candidate().evidence_key] = b"x"
+    assert picture(store, evidence=evidence).data == b"x"
+    assert store.acts == ["picture_consulted"]
+    store.faults["audit"] = AuditUnwritable("no")
+    with pytest.raises(AuditUnwritable):
+        picture(store, evidence=evidence)
+
+
+def test_no_picture_of_another_entry_is_given():
+    assert picture(reviews(), reference="of another").reason is Reason.NOT_FOUND
+
+
+def test_an_erased_picture_is_not_asked_for():
+    evidence = FakePictures()
+    evidence.faults["get"] = StorageFault("an empty key is a fault of the bucket's client")
+    refused = picture(reviews(candidate=candidate(evidence_key="")), evidence=evidence)
+    assert refused.reason is Reason.NOT_FOUND
+
+
+def test_only_a_recorded_confirmation_puts_a_notice():
+    outbox = FakeOutbox()
+    store = reviews(decide=lambda review, now: confirmation(), candidate=candidate(state=CandidateState.CONFIRMED))
+    assert decide(store, outbox=outbox).own.decision is Decision.CONFIRM
+    assert [made.kind for made in outbox.notices] == [Kind.CONFIRMED]
+    assert store.acts == ["candidate_confirm"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "decision"),
+    [
+        (own(Decision.REJECT), Decision.REJECT),
+        (own(Decision.CANNOT_TELL), Decision.CANNOT_TELL),
+        (own(Decision.CONFIRM), Decision.CONFIRM),  # the first of two that the policy asks for
+        (Refused(Reason.TOO_LATE), Decision.CONFIRM),
+    ],
+)
+def test_everything_else_puts_none(answer, decision):
+    outbox = FakeOutbox()
+    decide(reviews(decide=lambda review, now: answer), decision, outbox=outbox)
+    assert outbox.objects == {}
+
+
+def test_a_confirmation_that_cannot_be_recorded_puts_none():
+    outbox, store = FakeOutbox(), reviews(decide=lambda review, now: confirmation())
+    store.faults["audit"] = AuditUnwritable("no")
+    with pytest.raises(AuditUnwritable):
+        decide(store, outbox=outbox)
+    assert outbox.objects == {}
+
+
+def test_a_decision_without_a_reason_is_refused():
+    assert decide(reviews(), reason=" \n").reason is Reason.INVALID
