@@ -44,7 +44,7 @@ _SEARCH = """
 WITH hit AS MATERIALIZED (
     SELECT t.reference_id, {similarities}
     FROM reference_template t
-    WHERE t.watchlist_id = (SELECT watchlist_id FROM build WHERE id = %(build)s)
+    WHERE t.watchlist_id = %(watchlist)s
       AND t.pipeline = %(pipeline)s
       AND ({reached})
 )
@@ -84,6 +84,7 @@ class PostgresSearchWork(AuditTable):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._permit: CheckedPermit | None = None
+        self._watchlist = ""
 
     def was_searched(self, frame_key: str) -> bool:
         """Is there a committed row for this frame?"""
@@ -129,6 +130,7 @@ class PostgresSearchWork(AuditTable):
         running = replace(deployment, pipeline=pipeline, software_build=software_build)
         if authorised is None or digest != authorised or running.digest != authorised:
             return Refused(Reason.DIGEST_DIFFERS, _difference(deployment, digest, pipeline, software_build))
+        self._watchlist = deployment.watchlist_id
         self._permit = CheckedPermit(
             deployment_id=deployment.id,
             digest=authorised,
@@ -157,7 +159,12 @@ class PostgresSearchWork(AuditTable):
         if not probes:
             return []
         given: dict[str, Any] = {f"p{i}": HalfVector(probe) for i, probe in enumerate(probes)}
-        given |= {"build": permit.build_id, "pipeline": permit.pipeline, "limit": -float(permit.threshold)}
+        given |= {
+            "watchlist": self._watchlist,
+            "build": permit.build_id,
+            "pipeline": permit.pipeline,
+            "limit": -float(permit.threshold),
+        }
         return _best(self._session.tuples(_statement(len(probes)), given), len(probes), float(permit.threshold))
 
     def lock_entries(self, permit: CheckedPermit, entry_ids: Sequence[str]) -> dict[str, OpenCandidate]:
