@@ -25,7 +25,7 @@ def test_a_listed_person_is_found_reviewed_and_told_and_nobody_else(options: Dem
     text = play(options)
     for outcome in ("searched: candidate", "searched: none", "no_face", "refused: no_permit", "stale", "unreadable"):
         assert outcome in text
-    assert "possible match, checked by a reviewer; not proof of identity: verify first" in text.replace("\n", " ")
+    assert "Possible match, checked by a reviewer; not proof of identity: verify first." in text
     assert text.count("SMS to") == 2
     assert text.count("E-mail to") == 2
     for written in ("evidence-*.jpg", "reference-*.jpg", "frames.png"):
