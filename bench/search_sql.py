@@ -212,8 +212,8 @@ def main() -> None:
         store.close()
     print(f"\nmedians of {options.rounds} rounds, each list and number of probes in turn")
     print(f"{'references':>10} {'probes':>6} {'search ms':>10} {'whole transaction ms':>21}")
-    for (size, count), took in results.items():
-        search, whole = (statistics.median(one[i] for one in took) for i in (0, 1))
+    for (size, count), measured in results.items():
+        search, whole = (statistics.median(one[i] for one in measured) for i in (0, 1))
         print(f"{size:>10} {count:>6} {search:>10.2f} {whole:>21.2f}")
 
 

@@ -81,7 +81,7 @@ def near(vector: NDArray[np.float32], similarity: float, rng: np.random.Generato
     other = unit(rng)[0]
     other -= (other @ vector) * vector
     other /= np.linalg.norm(other)
-    return (similarity * vector + np.sqrt(1 - similarity**2) * other).astype(np.float32)
+    return np.asarray(similarity * vector + np.sqrt(1 - similarity**2) * other, dtype=np.float32)
 
 
 def template(vector: NDArray[np.float32], pipeline: str = PIPELINE) -> Template:

@@ -21,7 +21,7 @@ from tests.embedded_database import Database
 
 pytest_plugins = ["tests.databases"]
 pytestmark = pytest.mark.integration
-Execute = Callable[..., None]
+Execute = Callable[..., Any]
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def rooms(clean_database: Database) -> Iterator[House]:
 def as_master(rooms: House) -> Iterator[Execute]:
     """Statements as the owner of everything, triggers on: what a person at a prompt could try."""
     with psycopg.connect(rooms.database.master_url, autocommit=True) as connection:
-        yield lambda statement, *values: connection.execute(statement.encode(), values or None) and None
+        yield lambda statement, *values: connection.execute(statement.encode(), values or None)
 
 
 # --- people ----------------------------------------------------------------------------------------------------------

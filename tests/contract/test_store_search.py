@@ -102,7 +102,7 @@ def test_a_search_finds_exactly_what_brute_force_finds(
     keys = sorted(vectors)
     matrix = half(np.stack([vectors[key] for key in keys]))
     for probe, hits in zip(asked, found, strict=True):
-        exact = {}
+        exact: dict[str, tuple[float, str]] = {}
         for key, value in zip(keys, matrix @ half(probe[None])[0], strict=True):
             if owner[key] not in removed and value >= float(threshold):
                 exact[owner[key]] = max(exact.get(owner[key], (-2.0, "")), (float(value), key))

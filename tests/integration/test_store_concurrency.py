@@ -76,6 +76,23 @@ def test_a_stop_waits_for_the_search_that_began_and_no_later_one_passes(
     assert searching.result(10) == Refused(Reason.NOT_ACTIVE, "stopped")
 
 
+def test_the_row_itself_is_locked_while_a_search_runs(rooms: House) -> None:
+    """Rule 2: also whoever writes past this program waits, and so does the other way round."""
+    scene = rooms.scene()
+    made = scene.raised()
+    take = b"SELECT 1 FROM deployment FOR UPDATE NOWAIT"
+    with psycopg.connect(rooms.database.master_url, autocommit=True) as master:
+        with rooms.search().work() as work:
+            scene.permit(work)
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                master.execute(take)
+        with rooms.review().work() as review:
+            review.decide(decision(made), now())
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                master.execute(take)
+        master.execute(take)
+
+
 def test_searches_do_not_wait_for_each_other(rooms: House) -> None:
     scene = rooms.scene()
     with rooms.search().work() as one, rooms.search().work() as other:

@@ -163,7 +163,12 @@ def test_the_function_answers_what_it_did(
 ) -> None:
     url, got = answers
     asked: list[Any] = []
-    monkeypatch.setattr(wiring, "migrate", lambda properties: asked.append(properties) or ["0001_tables.sql"])
+
+    def apply(properties: Any) -> list[str]:
+        asked.append(properties)
+        return ["0001_tables.sql"]
+
+    monkeypatch.setattr(wiring, "migrate", apply)
     handler(event(url, kind), None)
     assert asked == [{"SchemaVersion": "4", "FirstAuthoriser": "first"}]
     assert got == [
