@@ -7,7 +7,7 @@ import typer
 
 from proviso.cli import session
 from proviso.cli.api import quoted
-from proviso.cli.output import details, plain_faults, say, table
+from proviso.cli.output import details, moment, plain_faults, say, table
 from proviso.cli.people import As
 
 group = typer.Typer(help="Candidates: list, show, confirm, reject, cannot-tell.", no_args_is_help=True)
@@ -20,7 +20,7 @@ def listing(acting: As = "") -> None:
     with plain_faults():
         answer = session.api(acting, say).get("/candidates")
     rows = [
-        (c["id"], c["reference"], c["place"], c["camera"], c["captured_at"], c["decide_by"], c["state"])
+        (c["id"], c["reference"], c["place"], c["camera"], moment(c["captured_at"]), moment(c["decide_by"]), c["state"])
         for c in answer["candidates"]
     ]
     table("Candidates", ("id", "reference", "place", "camera", "captured", "decide by", "state"), rows)

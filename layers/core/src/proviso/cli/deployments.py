@@ -10,7 +10,7 @@ import typer
 
 from proviso.cli import session
 from proviso.cli.api import ApiFault, quoted
-from proviso.cli.output import details, plain_faults, say, table
+from proviso.cli.output import details, moment, plain_faults, say, table
 from proviso.cli.people import As
 
 group = typer.Typer(help="Deployments: request, authorise, start, stop, close, show, list.", no_args_is_help=True)
@@ -136,7 +136,10 @@ def listing(acting: As = "") -> None:
     with plain_faults():
         answer = session.api(acting, say).get("/deployments")
     every = answer.get("deployments", []) if isinstance(answer, dict) else answer
-    rows = [(d["id"], d["state"], d["place"], ", ".join(d["cameras"]), d["starts_at"], d["ends_at"]) for d in every]
+    rows = [
+        (d["id"], d["state"], d["place"], ", ".join(d["cameras"]), moment(d["starts_at"]), moment(d["ends_at"]))
+        for d in every
+    ]
     table("Deployments", ("id", "state", "place", "cameras", "from", "to"), rows)
 
 

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from proviso.cli import places
-from proviso.cli.output import console, errors, fail, plain_faults, say
+from proviso.cli.output import console, errors, fail, plain_faults, say, until_interrupted
 from proviso.domain.errors import ConfigurationFault
 from proviso.vision.pack import load_manifest
 
@@ -59,11 +58,7 @@ def local(
             for name, address in (("API", cloud.api_url), ("inbox", cloud.inbox_url), ("AWS", cloud.aws_endpoint)):
                 say(f"{name:6} {address}")
             say(f"sign in with: proviso login --as {authoriser}\nCtrl-C ends it")
-            try:
-                while True:
-                    time.sleep(1.0)
-            except KeyboardInterrupt:
-                say("ending")
+            until_interrupted()
 
 
 def invoke(

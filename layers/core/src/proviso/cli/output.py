@@ -1,8 +1,11 @@
 """How the command line speaks: one console, one way to end with a sentence, tables that say what is in them."""
 
+import signal
 import sys
+import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 import typer
@@ -43,10 +46,10 @@ def plain_faults() -> Iterator[None]:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """A table, or a line that says that there is nothing."""
+    """A table, or a line that says that there is nothing. The first column is what one copies: it is never broken."""
     drawn = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
-    for column in columns:
-        drawn.add_column(column, overflow="fold")
+    for number, column in enumerate(columns):
+        drawn.add_column(column, overflow="fold", no_wrap=number == 0)
     count = 0
     for row in rows:
         count += 1
@@ -67,6 +70,25 @@ def details(values: dict[str, Any]) -> None:
         console.print(
             f"[bold]{escape(name.replace('_', ' ')).ljust(width)}[/bold]  {escape(str(shown))}", soft_wrap=True
         )
+
+
+def moment(text: str) -> str:
+    """A time of the API to the second, which is as much as people read."""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    except (TypeError, ValueError):
+        return str(text)
+
+
+def until_interrupted() -> None:
+    """Wait for Ctrl-C or SIGTERM. A second one does not break into the tidying up, which takes a second."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt):
+        while True:
+            time.sleep(1.0)
+    for late in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(late, signal.SIG_IGN)
+    say("ending")
 
 
 def interactive() -> bool:

@@ -2,8 +2,7 @@
 
 import os
 import shutil
-import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from proviso.cli.demo.script import (
 )
 from proviso.cli.demo.steps import Steps
 from proviso.cli.demo.verdict import Check, Findings, judge
+from proviso.cli.output import until_interrupted
 from proviso.cli.places import Models
 from proviso.domain.errors import ConfigurationFault
 from proviso.domain.policy import Policy
@@ -178,7 +178,4 @@ def _keep(console: Console, cloud: LocalCloud, play: Demonstration) -> None:
         ("more frames", f"proviso camera --camera hall-north --source {play.out / 'frames' / 'hall-north'}"),
     ):
         console.print(f"  {name:13} {escape(value)}", soft_wrap=True)
-    with suppress(KeyboardInterrupt):
-        while True:
-            time.sleep(1.0)
-    console.print("ending")
+    until_interrupted()
