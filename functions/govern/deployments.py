@@ -103,7 +103,10 @@ def close(deployment_id: str) -> Response[Any]:
 @router.get("/deployments/<deployment_id>/certificate")
 def certificate(deployment_id: str) -> Response[Any]:
     room = wiring.govern()
-    return _act(lambda p: deployment.certificate(principal=p, deployment_id=deployment_id, store=room.store))
+    return _act(
+        lambda p: deployment.certificate(principal=p, deployment_id=deployment_id, store=room.store),
+        views.certificate,
+    )
 
 
 @router.get("/deployments/<deployment_id>/audit")

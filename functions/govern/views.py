@@ -5,6 +5,7 @@ from typing import Any
 
 from proviso.domain.audit import AuditRecord
 from proviso.domain.deployment import Deployment
+from proviso.domain.retention import Certificate
 from proviso.domain.watchlist import Entry, Watchlist
 from proviso.edge.http import plain
 
@@ -19,6 +20,11 @@ def watchlist(shown: tuple[Watchlist, list[Entry]]) -> dict[str, Any]:
     names = ("id", "reference_no", "label", "category", "references", "removed_at")
     listed, entries = shown
     return {**plain(listed), "list": [{name: plain(getattr(entry, name)) for name in names} for entry in entries]}
+
+
+def certificate(shown: Certificate) -> dict[str, Any]:
+    """What was deleted, with the count of what is left in each store."""
+    return {**plain(shown), "complete": shown.complete}
 
 
 def audit(shown: tuple[list[AuditRecord], str | None]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Erasing leaves counts, states, digests and reference numbers, so that "was I on 
 record can be published; it leaves nothing by which a face could be found or a person named.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import LiteralString
@@ -18,6 +19,7 @@ from proviso.domain.ports import StopRecord
 from proviso.domain.retention import Certificate, StoreCount
 from proviso.store import rows
 from proviso.store.audit import AuditTable
+from proviso.store.certificates import CertificateTable
 from proviso.store.connection import Connector, Session, Store
 from proviso.store.deployments import DeploymentTables
 
@@ -76,7 +78,7 @@ SELECT id, %(watchlist)s, %(counts)s, %(at)s, %(backups)s FROM closing
 """
 
 
-class PostgresRetainWork(DeploymentTables, AuditTable):
+class PostgresRetainWork(DeploymentTables, AuditTable, CertificateTable):
     """RetainWork."""
 
     def __init__(self, session: Session) -> None:
@@ -173,18 +175,16 @@ class PostgresRetainWork(DeploymentTables, AuditTable):
         if changed != 1:
             raise Fault(f"deployment {certificate.deployment_id} is not over, or is closed already")
 
-    def certificate(self, deployment_id: str) -> Certificate | None:
-        """The certificate, once there is one."""
-        found = self._session.row(
+    def without_row(self, evidence_keys: Sequence[str]) -> list[str]:
+        """Those of these keys that no candidate names."""
+        found = self._session.tuples(
             """
-            SELECT deployment_id, watchlist_id, counts, verified_at, backups_expire_at
-            FROM certificate WHERE deployment_id = %(deployment)s
+            SELECT given.key FROM unnest(%(keys)s::text[]) AS given (key)
+            WHERE NOT EXISTS (SELECT FROM candidate WHERE evidence_key = given.key)
             """,
-            {"deployment": deployment_id},
+            {"keys": list(evidence_keys)},
         )
-        if found is None:
-            return None
-        return Certificate(**{**found, "counts": tuple(StoreCount(**count) for count in found["counts"])})
+        return [str(key) for (key,) in found]
 
 
 class PostgresRetainStore(Store[PostgresRetainWork]):
