@@ -1,0 +1,388 @@
+"""The whole way in one process: the real stages on the real database, each with its own login role, and fakes for AWS.
+
+So a test can try the way round a safeguard as a user (through a stage), as a function's role (`sql("match", ...)`), or
+as somebody who writes into a bucket or a queue (`permits.objects`, `match(message)`).
+"""
+
+import itertools
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import psycopg
+from psycopg.rows import dict_row
+
+from proviso.domain.candidate import Decision
+from proviso.domain.deployment import Deployment
+from proviso.domain.frame import FrameKey, Jpeg, LedgerEntry
+from proviso.domain.messages import FacesMessage
+from proviso.domain.people import Person, Principal, Role
+from proviso.domain.policy import Policy
+from proviso.domain.reasons import Refused
+from proviso.domain.timing import Stopwatch
+from proviso.stages import alert, deployment, detect, enrol, match, people, retain, review, sweep, watchlist
+from proviso.store.connection import Connector
+from proviso.store.govern import PostgresGovernStore
+from proviso.store.retention import PostgresRetainStore
+from proviso.store.review import PostgresReviewStore
+from proviso.store.search import PostgresSearchStore
+from tests.doubles import FakePipeline
+from tests.doubles import people as frame_of
+from tests.embedded_database import Database
+from tests.fakes.cloud import (
+    FakeDue,
+    FakeFacesQueue,
+    FakeFrames,
+    FakeLedger,
+    FakeNotices,
+    FakeOutbox,
+    FakePermits,
+    FakePictures,
+    FakePublisher,
+    FakeStops,
+)
+from tests.samples import CAMERA, ENTRY, SOFTWARE, grounds, policy
+
+ROLES = {
+    "requester": Role.REQUESTER,
+    "authoriser": Role.AUTHORISER,
+    "officer": Role.WATCHLIST_OFFICER,
+    "reviewer": Role.REVIEWER,
+    "second": Role.REVIEWER,
+    "auditor": Role.AUDITOR,
+}
+
+
+class Pictures(FakePictures):
+    """FakePictures that knows of `stored_before` and takes everything for old."""
+
+    def keys(self, prefix: str, stored_before: datetime | None = None) -> list[str]:
+        return sorted(key for key in self.objects if key.startswith(prefix))
+
+
+class House:
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.skew = timedelta(0)
+        self.connectors: list[Connector] = []
+        self.frames, self.permits, self.queue = FakeFrames(clock=self.now), FakePermits(), FakeFacesQueue()
+        self.ledger, self.notices, self.publisher = FakeLedger(clock=self.now), FakeNotices(), FakePublisher()
+        self.due, self.spool, self.outbox = FakeDue(), FakeStops(clock=self.now), FakeOutbox()
+        self.evidence, self.enrolment = Pictures(), Pictures()
+        self.pipeline: Any = FakePipeline()
+        self.govern = PostgresGovernStore(self.connector("govern"))
+        self.enrol_store = PostgresGovernStore(self.connector("enrol"))
+        self.search = PostgresSearchStore(self.connector("match"))
+        self.reviews = PostgresReviewStore(self.connector("review"))
+        self.retains = PostgresRetainStore(self.connector("retain"))
+        self._sequence = itertools.count(1)
+        self.waits: list[float] = []
+        self.permitted: Policy = policy()
+
+    # --- the machine ---
+
+    def connector(self, role: str, **settings: Any) -> Connector:
+        made = Connector(lambda: self.database.url(role), connect_timeout_s=5, **settings)
+        self.connectors.append(made)
+        return made
+
+    def close(self) -> None:
+        for one in self.connectors:
+            one.close()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.skew
+
+    def id(self) -> str:
+        return str(uuid.uuid4())
+
+    def sql(self, role: str, statement: str, **given: Any) -> list[dict[str, Any]]:
+        """A statement at the level of a function's login role, or of the master: psycopg's own errors come out."""
+        url = self.database.master_url if role == "master" else self.database.url(role)
+        with psycopg.connect(url, row_factory=dict_row) as connection:
+            cursor = connection.execute(statement.encode(), given or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def one(self, statement: str, **given: Any) -> Any:
+        """The first value, read as master."""
+        found = self.sql("master", statement, **given)
+        return next(iter(found[0].values())) if found else None
+
+    @contextmanager
+    def meddling(self) -> Iterator[Any]:
+        """As somebody who owns the database and switched its triggers off: beyond what SQL can prevent."""
+        with psycopg.connect(self.database.master_url) as connection:
+            connection.execute("SET session_replication_role = replica")
+            yield connection
+
+    # --- people ---
+
+    def person(self, sub: str) -> Principal:
+        with self.govern.work() as work:
+            found = people.principal_of(work, sub)
+        assert isinstance(found, Principal), found
+        return found
+
+    def register(self) -> None:
+        with self.govern.work() as work:
+            for sub, role in ROLES.items():
+                work.register(Person(sub, frozenset({role})))
+
+    # --- a list, a deployment ---
+
+    def watchlist(self) -> str:
+        made = watchlist.create(
+            principal=self.person("officer"),
+            name="List",
+            policy=self.permitted,
+            store=self.govern,
+            clock=self.now,
+            new_id=self.id,
+        )
+        return made.id
+
+    def add(self, list_id: str, **changed: Any) -> Any:
+        return watchlist.add_entry(
+            principal=self.person("officer"),
+            watchlist_id=list_id,
+            request=watchlist.EntryRequest(**{**ENTRY, **changed}),
+            policy_of=lambda name: self.permitted,
+            store=self.govern,
+            clock=self.now,
+            new_id=self.id,
+        )
+
+    def enrol(self, list_id: str, entry_id: str, picture: bytes) -> Any:
+        return enrol.enrol(
+            principal=self.person("officer"),
+            watchlist_id=list_id,
+            entry_id=entry_id,
+            picture=Jpeg(picture),
+            pipeline=self.pipeline,
+            pictures=self.enrolment,
+            store=self.enrol_store,
+            clock=self.now,
+            new_id=self.id,
+        )
+
+    def listed(self, *who: object) -> tuple[str, list[str]]:
+        """A list with an entry a number, each with one reference."""
+        list_id = self.watchlist()
+        entries = []
+        for number in who:
+            entry = self.add(list_id)
+            assert not isinstance(entry, Refused), entry
+            assert not isinstance(self.enrol(list_id, entry.id, frame_of(number)), Refused)
+            entries.append(entry.id)
+        return list_id, entries
+
+    def build(self, list_id: str) -> Any:
+        return watchlist.build(
+            principal=self.person("officer"),
+            watchlist_id=list_id,
+            pipeline=self.pipeline.digest,
+            store=self.govern,
+            clock=self.now,
+            new_id=self.id,
+        )
+
+    def requested(self, list_id: str, by: str = "requester", **changed: Any) -> Any:
+        wanted = deployment.DeploymentRequest(
+            **{
+                "use": "demonstration",
+                "place": "Gate 1",
+                "cameras": (CAMERA,),
+                "starts_at": self.now() - timedelta(minutes=15),
+                "ends_at": self.now() + timedelta(minutes=40),
+                "watchlist_id": list_id,
+                "build_id": self.build(list_id).id,
+                "threshold": Decimal("0.5"),
+                "grounds": grounds(),
+                **changed,
+            }
+        )
+        return deployment.request(
+            principal=self.person(by),
+            wanted=wanted,
+            policy=self.permitted,
+            software_build=SOFTWARE,
+            store=self.govern,
+            clock=self.now,
+            new_id=self.id,
+        )
+
+    def authorise(self, deployment_id: str, by: str = "authoriser", digest: str | None = None) -> Any:
+        shown = digest or self.deployment(deployment_id).digest
+        return deployment.authorise(
+            principal=self.person(by),
+            deployment_id=deployment_id,
+            shown_digest=shown,
+            store=self.govern,
+            clock=self.now,
+        )
+
+    def start(self, deployment_id: str, **changed: Any) -> Any:
+        return deployment.start(
+            principal=self.person("requester"),
+            deployment_id=deployment_id,
+            store=self.govern,
+            permits=self.permits,
+            due=self.due,
+            clock=self.now,
+            **{"pipeline": self.pipeline.digest, "software_build": SOFTWARE, **changed},
+        )
+
+    def deployment(self, deployment_id: str) -> Deployment:
+        with self.govern.work() as work:
+            found = work.deployment(deployment_id)
+        assert found is not None
+        return found
+
+    def running(self, list_id: str, **changed: Any) -> Deployment:
+        asked = self.requested(list_id, **changed)
+        assert isinstance(asked, Deployment), asked
+        authorised = self.authorise(asked.id)
+        assert isinstance(authorised, Deployment), authorised
+        started = self.start(asked.id)
+        assert isinstance(started, Deployment), started
+        return started
+
+    def stop(self, deployment_id: str | None, store: Any = None) -> Any:
+        return deployment.stop(
+            sub="anybody",
+            deployment_id=deployment_id,
+            store=store or self.govern,
+            permits=self.permits,
+            due=self.due,
+            spool=self.spool,
+            clock=self.now,
+            new_id=self.id,
+        )
+
+    # --- the way of a frame ---
+
+    def frame(self, *who: object, camera: str = CAMERA, at: datetime | None = None) -> str:
+        """A camera's upload."""
+        moment = at or self.now()
+        moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+        key = str(FrameKey(camera, moment, next(self._sequence)))
+        self.frames.upload(key, frame_of(*who), self.now())
+        return key
+
+    def detect(self, key: str) -> LedgerEntry:
+        return detect.detect(
+            key=key,
+            clock=self.now,
+            stopwatch=Stopwatch(lambda: 0.0),
+            permit_for=self.permits.read,
+            frames=self.frames,
+            ledger=self.ledger,
+            pipeline=self.pipeline,
+            queue=self.queue,
+            abandon_after_s=60,
+        )
+
+    def room(self, store: Any = None) -> match.MatchRoom:
+        return match.MatchRoom(
+            clock=self.now,
+            wait=self.waits.append,
+            frames=self.frames,
+            evidence=self.evidence,
+            outbox=self.outbox,
+            ledger=self.ledger,
+            store=store or self.search,
+            pipeline=self.pipeline,
+            software_build=SOFTWARE,
+        )
+
+    def match(self, message: FacesMessage, store: Any = None, **changed: Any) -> LedgerEntry:
+        return match.match(
+            message=message,
+            room=replace(self.room(store), **changed),
+            stopwatch=Stopwatch(lambda: 0.0),
+            give_up_at=self.now() - timedelta(seconds=1),
+        )
+
+    def message(self, *who: object, camera: str = CAMERA, at: datetime | None = None) -> FacesMessage:
+        """What detect sends for such a frame."""
+        self.detect(self.frame(*who, camera=camera, at=at))
+        return self.queue.sent.pop()
+
+    def see(self, *who: object, at: datetime | None = None) -> LedgerEntry:
+        """A frame all the way to its outcome."""
+        key = self.frame(*who, at=at)
+        row = self.detect(key)
+        return self.match(self.queue.sent.pop()) if self.queue.sent else row
+
+    # --- candidates, notices ---
+
+    @property
+    def candidates(self) -> list[dict[str, Any]]:
+        return self.sql("master", "SELECT * FROM candidate ORDER BY raised_at, id")
+
+    def decide(self, candidate_id: str, decision: Decision = Decision.CONFIRM, by: str = "reviewer") -> Any:
+        return review.decide(
+            principal=self.person(by),
+            candidate_id=candidate_id,
+            decision=decision,
+            reason="alike",
+            store=self.reviews,
+            outbox=self.outbox,
+            clock=self.now,
+            new_id=self.id,
+        )
+
+    def alert(self, key: str) -> str:
+        return alert.alert(
+            key=key,
+            clock=self.now,
+            outbox=self.outbox,
+            permits=self.permits,
+            notices=self.notices,
+            publisher=self.publisher,
+            zone=ZoneInfo("Europe/London"),
+        )
+
+    def alert_all(self) -> list[str]:
+        """Every notice in the outbox, as S3's events would bring them."""
+        return [self.alert(key) for key in sorted(self.outbox.objects) if key.startswith("notices/")]
+
+    @property
+    def told(self) -> list[tuple[str, str]]:
+        """(audience, kind) of everything that went out."""
+        return [(audience, notice.kind.value) for audience, notice, _ in self.publisher.sent]
+
+    # --- time ---
+
+    def retain(self) -> Any:
+        return retain.retain(
+            room=retain.RetainRoom(
+                clock=self.now,
+                store=self.retains,
+                permits=self.permits,
+                due=self.due,
+                spool=self.spool,
+                evidence=self.evidence,
+                enrolment=self.enrolment,
+                outbox=self.outbox,
+                ledger=self.ledger,
+            )
+        )
+
+    def sweep(self) -> dict[str, int]:
+        from tests.fakes.cloud import FakeWaker
+
+        return sweep.sweep(
+            clock=self.now,
+            age_limit_s=120,
+            frames=self.frames,
+            ledger=self.ledger,
+            due=self.due,
+            spool=self.spool,
+            waker=FakeWaker(),
+        )

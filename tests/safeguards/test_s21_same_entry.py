@@ -1,0 +1,172 @@
+"""S21: no new notice while an entry's candidate is undecided or confirmed, within a sliding window; a rejection reopens
+at once; two people before one camera are two candidates.
+
+From a standing complaint in this field: thirty alarms for one person who walks past. The ways round are duplicates of
+messages, frames in any order, and two functions that search at the same moment.
+"""
+
+import itertools
+import threading
+from datetime import timedelta
+
+import pytest
+
+from proviso.domain.candidate import Decision
+from proviso.domain.frame import Outcome
+from proviso.store.search import PostgresSearchStore
+from tests.safeguards.house import House
+
+pytest_plugins = ["tests.databases"]
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def running(house: House) -> House:
+    list_id, house.entries = house.listed(3, 4)
+    house.active = house.running(list_id)
+    return house
+
+
+def test_thirty_frames_of_one_person_are_one_notice(running: House):
+    for _ in range(30):
+        assert running.see(3).outcome is Outcome.SEARCHED
+    (candidate,) = running.candidates
+    assert candidate["sightings"] == 30
+    running.alert_all()
+    assert running.told == [("reviewers", "raised")]
+
+
+def test_two_people_before_one_camera_are_two_candidates(running: House):
+    row = running.see(3, 4)
+    assert row.counts.candidates == 2
+    assert {c["entry_id"] for c in running.candidates} == set(running.entries)
+    running.alert_all()
+    assert running.told == [("reviewers", "raised")] * 2
+
+
+def test_one_person_twice_in_a_frame_is_one_candidate(running: House):
+    assert running.see(3, 3).counts.candidates == 1
+    assert len(running.candidates) == 1
+
+
+def test_still_none_after_a_confirmation(running: House):
+    running.see(3)
+    running.decide(running.candidates[0]["id"])
+    for _ in range(5):
+        running.see(3)
+    assert len(running.candidates) == 1
+    running.alert_all()
+    running.alert_all()
+    assert running.told == [("reviewers", "raised"), ("recipients", "confirmed")]
+
+
+def test_a_rejection_reopens_at_once(running: House):
+    running.see(3)
+    running.decide(running.candidates[0]["id"], Decision.REJECT)
+    running.see(3)
+    assert [c["state"] for c in running.candidates] == ["rejected", "raised"]
+
+
+def test_cannot_tell_does_not_reopen(running: House):
+    running.see(3)
+    running.decide(running.candidates[0]["id"], Decision.CANNOT_TELL)
+    running.see(3)
+    assert [c["state"] for c in running.candidates] == ["raised"]
+
+
+def at(house: House, seconds: float):
+    """A moment before now, as a capture time."""
+    return house.now() - timedelta(seconds=seconds)
+
+
+def test_the_window_slides(house: House):
+    """Each sighting moves it: 50 s apart again and again is one passage, once 65 s apart is another."""
+    from tests.samples import policy
+
+    house.permitted = policy(same_entry_window_s=60, frame_age_limit_s=600)
+    list_id, _ = house.listed(3)
+    house.running(list_id)
+    for seconds in (300, 250, 200, 150):
+        house.see(3, at=at(house, seconds))
+    assert [c["sightings"] for c in house.candidates] == [4]
+    house.see(3, at=at(house, 85))
+    assert len(house.candidates) == 2
+
+
+ORDERS = sorted(set(itertools.permutations([0, 10, 20, 10, 0], 5)))
+
+
+@pytest.mark.parametrize("order", ORDERS[:: max(1, len(ORDERS) // 8)])
+def test_whatever_the_order_and_however_often_it_is_one(running: House, order):
+    """The same three frames, two of them delivered twice, in any order."""
+    frames = {seconds: running.message(3, at=at(running, seconds)) for seconds in set(order)}
+    for seconds in order:
+        running.match(frames[seconds])
+    assert [c["sightings"] for c in running.candidates] == [3]
+    running.alert_all()
+    running.alert_all()
+    assert running.told == [("reviewers", "raised")]
+
+
+def together(*works):
+    """All at the same moment; what any of them raised is raised here."""
+    gate, faults = threading.Barrier(len(works)), []
+
+    def run(work):
+        try:
+            gate.wait(10)
+            work()
+        except Exception as fault:  # noqa: BLE001  it is raised in the test's own thread
+            faults.append(fault)
+
+    threads = [threading.Thread(target=run, args=(work,)) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in threads)
+    if faults:
+        raise faults[0]
+
+
+@pytest.mark.parametrize("_", range(3))
+def test_several_functions_at_once_raise_one(running: House, _):
+    """Real connections: the lock of the entry makes the second see what the first opened."""
+    messages = [running.message(3, 4) if i % 2 else running.message(4, 3) for i in range(4)]
+    stores = [PostgresSearchStore(running.connector("match")) for _ in messages]
+    together(*(lambda m=m, s=s: running.match(m, store=s) for m, s in zip(messages, stores, strict=True)))
+    assert sorted(c["sightings"] for c in running.candidates) == [4, 4]
+    running.alert_all()
+    assert running.told == [("reviewers", "raised")] * 2
+
+
+def test_one_frame_delivered_twice_at_once_is_searched_once(running: House):
+    message = running.message(3)
+    stores = [PostgresSearchStore(running.connector("match")) for _ in range(2)]
+    outcomes = []
+
+    def work(store):
+        try:
+            outcomes.append(running.match(message, store=store).outcome)
+        except Exception as fault:  # noqa: BLE001  the loser may fail; its message then comes back
+            outcomes.append(type(fault).__name__)
+
+    together(*(lambda s=s: work(s) for s in stores))
+    assert Outcome.SEARCHED in outcomes
+    assert running.match(message).outcome is Outcome.SEARCHED
+    assert [c["sightings"] for c in running.candidates] == [1]
+    assert running.one("SELECT count(*) FROM searched_frame") == 1
+    assert running.one("SELECT count(*) FROM audit_event WHERE body LIKE '%%frame_searched%%'::bytea") == 1
+
+
+def test_sql_holds_one_candidate_an_entry_and_frame(running: House):
+    """As the role of match: the same cause cannot be opened twice, also past the stage."""
+    import psycopg
+
+    running.see(3)
+    columns = (
+        "deployment_id, entry_id, camera, place, frame_key, captured_at, raised_at, decide_by, last_sighting_at, "
+        "state, similarity, threshold, pipeline, policy, calibrated, evidence_key, evidence_digest, correlation_id"
+    )
+    with pytest.raises(psycopg.errors.UniqueViolation, match="s21_one_an_entry_and_frame"):
+        running.sql("match", f"INSERT INTO candidate (id, {columns}) SELECT 'again', {columns} FROM candidate")
