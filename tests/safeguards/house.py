@@ -58,6 +58,29 @@ ROLES = {
 }
 
 
+CANDIDATE_COLUMNS = (
+    "id",
+    "deployment_id",
+    "entry_id",
+    "camera",
+    "place",
+    "frame_key",
+    "captured_at",
+    "raised_at",
+    "decide_by",
+    "last_sighting_at",
+    "state",
+    "similarity",
+    "threshold",
+    "pipeline",
+    "policy",
+    "calibrated",
+    "evidence_key",
+    "evidence_digest",
+    "correlation_id",
+)
+
+
 class Pictures(FakePictures):
     """FakePictures that knows of `stored_before` and takes everything for old."""
 
@@ -324,6 +347,12 @@ class House:
     @property
     def candidates(self) -> list[dict[str, Any]]:
         return self.sql("master", "SELECT * FROM candidate ORDER BY raised_at, id")
+
+    def copy_candidate(self, role: str, **changed: str) -> None:
+        """As a login role, past all code: another row like the one that is there, but for these SQL expressions."""
+        values = {name: name for name in CANDIDATE_COLUMNS} | {"id": "id || 'x'"} | changed
+        columns, selected = ", ".join(values), ", ".join(values.values())
+        self.sql(role, f"INSERT INTO candidate ({columns}) SELECT {selected} FROM candidate LIMIT 1")
 
     def decide(self, candidate_id: str, decision: Decision = Decision.CONFIRM, by: str = "reviewer") -> Any:
         return review.decide(

@@ -164,9 +164,5 @@ def test_sql_holds_one_candidate_an_entry_and_frame(running: House):
     import psycopg
 
     running.see(3)
-    columns = (
-        "deployment_id, entry_id, camera, place, frame_key, captured_at, raised_at, decide_by, last_sighting_at, "
-        "state, similarity, threshold, pipeline, policy, calibrated, evidence_key, evidence_digest, correlation_id"
-    )
     with pytest.raises(psycopg.errors.UniqueViolation, match="s21_one_an_entry_and_frame"):
-        running.sql("match", f"INSERT INTO candidate (id, {columns}) SELECT 'again', {columns} FROM candidate")
+        running.copy_candidate("match")
