@@ -175,6 +175,24 @@ def one_round(
     return searched * 1e3, (time.perf_counter() - begin) * 1e3
 
 
+@contextmanager
+def searchable(vectors: NDArray[np.float32]) -> Iterator[tuple[PostgresSearchStore, Deployment]]:
+    """match's store on a database with one active deployment over these references."""
+    with database() as master:
+        urls = role_urls(master, ROLES)
+        govern = PostgresGovernStore(Connector(lambda: urls["proviso_govern"], statement_timeout_s=300))
+        store = PostgresSearchStore(Connector(lambda: urls["proviso_match"], idle_session_s=600))
+        try:
+            with govern.work() as work:
+                work.register(Person("authoriser", frozenset({Role.AUTHORISER})))
+                work.add_watchlist(Watchlist("list", "list", "bench", "officer", now()))
+            fill(master, "list", vectors)
+            yield store, deploy(govern, "list", "camera")
+        finally:
+            govern.close()
+            store.close()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", default="1000,10000,100000")

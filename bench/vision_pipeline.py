@@ -2,8 +2,9 @@
 have used instead: plain OpenCV (FaceDetectorYN and the same MobileFaceNet by cv2.dnn) and `face_recognition`.
 
 Turns are interleaved in one run, figures are medians with the 10th and 90th percentile, and what travels is the
-ratio. A comparator that is not there is reported as not measured. The match is a product in memory; what the
-database adds is measured elsewhere.
+ratio. A comparator that is not there is reported as not measured. `proviso` here is all that match does between
+the JPEG and the committed answer: decode, detect, embed, and the whole transaction in PostgreSQL (gate, exact search,
+row, audit). The comparators have it easier: their match is a product in memory, as the line `match in memory` has it.
 
     python -m bench.vision_pipeline [--turns 40] [--references 10000] [--comparator .venv-bench/bin/python]
 """
@@ -13,6 +14,7 @@ import os
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: idle threads of it would disturb every other turn
 
 import argparse
+import itertools
 import json
 import subprocess
 import sys
@@ -24,9 +26,13 @@ from typing import Any
 
 import numpy as np
 
+from bench import search_sql
 from bench.vision_scenes import REPOSITORY, model_folders, three_faces
+from proviso.domain.deployment import Deployment
 from proviso.domain.errors import ConfigurationFault
+from proviso.domain.face import Template
 from proviso.domain.frame import Jpeg
+from proviso.store.search import PostgresSearchStore
 from proviso.vision.locate import find_files
 from proviso.vision.pack import load_manifest
 from proviso.vision.pipeline import load_pipeline
@@ -45,7 +51,28 @@ def unit_vectors(count: int) -> Any:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def proviso_turn(jpeg: bytes, references: Any, threads: int, stages: dict[str, list[float]]) -> Turn:
+Match = Callable[[list[Template]], None]
+
+
+def in_memory(references: Any) -> Match:
+    def match(templates: list[Template]) -> None:
+        probes = np.stack([np.frombuffer(template.packed, "<f4") for template in templates])
+        (references @ probes.T).argmax(axis=0)
+
+    return match
+
+
+def in_sql(store: PostgresSearchStore, deployment: Deployment) -> Match:
+    number = itertools.count()
+
+    def match(templates: list[Template]) -> None:
+        probes = [Template(template.packed, template.dimension, search_sql.PIPELINE) for template in templates]
+        search_sql.one_round(store, deployment, probes, f"camera/{next(number)}")
+
+    return match
+
+
+def proviso_turn(jpeg: bytes, match: Match, threads: int, stages: dict[str, list[float]]) -> Turn:
     pipeline = load_pipeline("mobilefacenet", folders=model_folders(), threads=threads)
     frame = Jpeg(jpeg)
 
@@ -57,8 +84,7 @@ def proviso_turn(jpeg: bytes, references: Any, threads: int, stages: dict[str, l
         marks.append(time.perf_counter())
         templates = pipeline.templates(image, faces)
         marks.append(time.perf_counter())
-        probes = np.stack([np.frombuffer(template.packed, "<f4") for template in templates])
-        (references @ probes.T).argmax(axis=0)
+        match(templates)
         marks.append(time.perf_counter())
         for name, seconds in zip(("decode", "detect", "templates", "match"), np.diff(marks), strict=True):
             stages.setdefault(name, []).append(float(seconds))
@@ -182,12 +208,23 @@ def main() -> int:
         print(f"not measured: {absent_files}")
         return 1
 
-    import cv2
-
     jpeg, references = three_faces(), unit_vectors(options.references)
     stages: dict[str, list[float]] = {}
+    with search_sql.searchable(references) as (store, deployment):
+        turns = {
+            "proviso": proviso_turn(jpeg, in_sql(store, deployment), options.threads, stages),
+            "proviso, match in memory": proviso_turn(jpeg, in_memory(references), options.threads, {}),
+        }
+        return measure(options, jpeg, references, turns, stages)
+
+
+def measure(
+    options: argparse.Namespace, jpeg: bytes, references: Any, turns: dict[str, Turn], stages: dict[str, list[float]]
+) -> int:
+    """Add the comparators, run all in rotation and print."""
+    import cv2
+
     absent: dict[str, str] = {}
-    turns = {"proviso": proviso_turn(jpeg, references, options.threads, stages)}
     for name, scale in (("OpenCV FaceDetectorYN, whole frame", 1.0), ("OpenCV FaceDetectorYN, half scale", 0.5)):
         try:
             turns[name] = opencv_turn(jpeg, references, scale)
@@ -199,7 +236,7 @@ def main() -> int:
         try:
             comparator = FaceRecognition(options.comparator, jpeg, options.references, Path(folder))
         except (OSError, RuntimeError) as fault:
-            absent |= dict.fromkeys(sorted(slow), f"{fault}; `make install-bench` installs it")
+            absent |= dict.fromkeys(sorted(slow), f"{fault}; `make bench` installs it")
         else:
             turns["face_recognition, default settings"] = comparator.turn(1)
             turns["face_recognition, no upsampling"] = comparator.turn(0)
@@ -210,7 +247,7 @@ def main() -> int:
             if comparator is not None:
                 comparator.close()
 
-    print(f"JPEG to match: 1280x720, {FACES} faces, {options.references} references in memory")
+    print(f"JPEG to match: 1280x720, {FACES} faces, {options.references} references")
     print(f"{os.cpu_count()} processors seen, {options.threads} thread(s); Python {sys.version.split()[0]}, ", end="")
     print(f"OpenCV {cv2.__version__}, face_recognition {comparator.version if comparator else 'not measured'}")
     print("\n".join(table(seconds, faces, absent)))
