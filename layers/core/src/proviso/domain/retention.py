@@ -38,10 +38,14 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class LedgerFold:
-    """How many frames of one camera and hour ended in one way: what retain writes into the audit (rule 3)."""
+    """How many frames of one camera and hour ended in one way: what retain writes into the audit (rule 3).
+
+    `frames_digest` is the SHA-256 of their keys' canonical form: the same frames folded twice show the same digest.
+    """
 
     camera: str
     hour: str
     outcome: str
     reason: str
     frames: int
+    frames_digest: str

@@ -4,11 +4,12 @@ Each step is its own transaction and may run again: after a crash, or after days
 is left. Deleting comes before the certificate, and the certificate only after every live store counted to zero.
 """
 
-from collections import Counter
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from proviso.domain.audit import deployment_act, system_act
+from proviso.domain.canonical import digest
 from proviso.domain.deployment import OVER, Deployment, DeploymentState
 from proviso.domain.errors import AuditUnwritable, PermitUnreadable
 from proviso.domain.notice import Kind as NoticeKind
@@ -162,25 +163,23 @@ def _lost(notice: Notice, kind: NoticeKind, useful_until: datetime) -> Notice:
 
 
 def _fold_ledger(room: RetainRoom) -> int:
-    """What was never searched is not in the audit yet: one event a camera, hour, outcome and reason (rule 3)."""
+    """What was never searched is not in the audit yet: one event a camera, hour, outcome and reason (rule 3).
+
+    The ledger is marked after the audit is committed, so a crash between the two folds the same frames twice. The
+    event names them by a digest of their keys: two events with one digest count once.
+    """
     now = room.clock()
     rows = room.ledger.unfolded(now.strftime("%Y-%m-%dT%H"))
     if not rows:
         return 0
-    folds = Counter(
-        (
-            row.camera or "unknown",
-            (row.finished_at or now).strftime("%Y-%m-%dT%H"),
-            row.outcome.value,
-            _reason(row.reason),
-        )
-        for row in rows
-    )
+    folds: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
+    for row in rows:
+        hour = (row.finished_at or now).strftime("%Y-%m-%dT%H")
+        folds[(row.camera or "unknown", hour, row.outcome.value, _reason(row.reason))].append(row.key)
     with room.store.work() as work:
-        for (camera, hour, outcome, reason), frames in sorted(folds.items()):
-            fold = LedgerFold(camera, hour, outcome, reason, frames)
-            details = {"hour": fold.hour, "outcome": fold.outcome, "reason": fold.reason, "frames": fold.frames}
-            work.audit(system_act(now, ACTOR, "frames_not_searched", fold.camera, details))
+        for (camera, hour, outcome, reason), keys in sorted(folds.items()):
+            fold = LedgerFold(camera, hour, outcome, reason, len(keys), digest(sorted(keys)))
+            work.audit(system_act(now, ACTOR, "frames_not_searched", camera, asdict(fold)))
     room.ledger.mark_folded([row.key for row in rows])
     return len(rows)
 
