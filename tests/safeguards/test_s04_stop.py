@@ -1,0 +1,269 @@
+"""S04: after its end, or a stop by anyone, no search begins 5 s later; queued frames and redriven dead letters are
+refused; pending candidates freeze; unsent notices are withheld. A stop needs neither the database nor a reason.
+
+EU AI Act 14(4)(e). The ways round: work that is already under way, messages that come back later, a database that is
+away at that moment, and a deployment that is put back into activity.
+"""
+
+import threading
+import time
+from datetime import timedelta
+
+import psycopg
+import pytest
+
+from proviso.domain.candidate import Decision
+from proviso.domain.deployment import DeploymentState
+from proviso.domain.frame import Outcome
+from proviso.domain.permit import CheckedPermit
+from proviso.domain.reasons import Reason, Refused
+from proviso.store.connection import Connector
+from proviso.store.govern import PostgresGovernStore
+from proviso.store.search import PostgresSearchStore
+from tests.safeguards.house import House
+from tests.samples import CAMERA, axis
+
+pytest_plugins = ["tests.databases"]
+pytestmark = pytest.mark.integration
+AWAY = "postgresql://proviso_govern@/proviso?host=/nonexistent"
+
+
+@pytest.fixture
+def running(house: House) -> House:
+    house.list_id, house.entries = house.listed(3)
+    house.active = house.running(house.list_id)
+    return house
+
+
+def away() -> PostgresGovernStore:
+    return PostgresGovernStore(Connector(lambda: AWAY, connect_timeout_s=1))
+
+
+def gate(house: House, work, **changed):
+    given = {
+        "deployment_id": house.active.id,
+        "digest": house.active.digest,
+        "camera": CAMERA,
+        "captured_at": house.now(),
+        "now": house.now(),
+        "pipeline": house.pipeline.digest,
+        "software_build": house.active.software_build,
+    }
+    return work.gate(**{**given, **changed})
+
+
+def until(condition, what):
+    for _ in range(1000):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise TimeoutError(what)
+
+
+def waiting(house: House) -> int:
+    return house.one("SELECT count(*) FROM pg_locks WHERE NOT granted")
+
+
+def test_a_stop_waits_for_the_search_that_runs_and_lets_no_other_begin(running: House):
+    """Real connections: a search is under way, the stop asks, and another search comes after it."""
+    done: dict[str, object] = {}
+    later = PostgresSearchStore(running.connector("match"))
+    stopper = PostgresGovernStore(running.connector("govern"))
+
+    def stop():
+        done["stop"] = running.stop(running.active.id, store=stopper)
+
+    def search():
+        with later.work() as work:
+            done["later"] = gate(running, work)
+
+    with running.search.work() as work:
+        permit = gate(running, work)
+        assert isinstance(permit, CheckedPermit)
+        stopping = threading.Thread(target=stop)
+        stopping.start()
+        until(lambda: waiting(running) == 1, "the stop waits for the search")
+        assert running.permits.objects == {}  # these went first
+        searching = threading.Thread(target=search)
+        searching.start()
+        until(lambda: waiting(running) == 2, "the next search waits behind the stop")
+        assert [hit.entry_id for hit in work.search(permit, [axis(3)])[0]] == running.entries  # this one may end
+        assert done == {}
+    stopping.join(20)
+    searching.join(20)
+    assert done["stop"].deployments == (running.active.id,)
+    assert isinstance(done["later"], Refused)
+    assert done["later"].reason is Reason.NOT_ACTIVE
+
+
+def test_queued_frames_are_refused_and_deleted(running: House):
+    messages = [running.message(3) for _ in range(3)]
+    running.stop(running.active.id)
+    for message in messages:
+        row = running.match(message)
+        assert (row.outcome, row.reason) == (Outcome.REFUSED, Reason.NOT_ACTIVE)
+    assert running.frames.objects == {}
+    assert running.candidates == []
+    row = running.detect(running.frame(3))
+    assert (row.outcome, row.reason) == (Outcome.REFUSED, Reason.NO_PERMIT)
+
+
+def test_a_message_redriven_from_the_dead_letters_is_refused(running: House):
+    """It failed before the stop, and comes back after it: at once, or long after."""
+    from proviso.domain.errors import StorageFault
+
+    first, second = running.message(3), running.message(3)
+    running.frames.faults["get"] = StorageFault("denied")
+    for message in (first, second):
+        with pytest.raises(StorageFault):
+            running.match(message)
+    running.frames.faults.clear()
+    running.stop(running.active.id)
+    assert running.match(first).reason is Reason.NOT_ACTIVE
+    running.skew = timedelta(minutes=10)
+    assert running.match(second).outcome is Outcome.STALE
+    assert running.candidates == []
+
+
+def test_a_redriven_message_of_a_frame_that_was_searched_searches_nothing(running: House):
+    message = running.message(3)
+    running.match(message)
+    running.ledger.rows.clear()  # as if its row had been lost, or its time were over
+    running.stop(running.active.id)
+    running.match(message)
+    assert running.one("SELECT count(*) FROM searched_frame") == 1
+    assert [c["sightings"] for c in running.candidates] == [1]
+
+
+def test_pending_candidates_freeze_and_are_not_confirmed(running: House):
+    running.see(3)
+    (candidate,) = running.candidates
+    running.stop(running.active.id)
+    assert running.candidates[0]["state"] == "frozen"
+    for what in Decision:
+        refused = running.decide(candidate["id"], what)
+        assert refused.reason is Reason.NOT_ACTIVE
+    assert running.candidates[0]["state"] == "frozen"
+    assert [key for key in running.outbox.objects if "confirmed" in key] == []
+
+
+@pytest.mark.parametrize("state", ["confirmed", "raised"])
+def test_no_role_thaws_a_frozen_candidate(running: House, state):
+    running.see(3)
+    running.stop(running.active.id)
+    for role in ("review", "match", "govern", "retain", "master"):
+        with pytest.raises(psycopg.Error):
+            running.sql(role, f"UPDATE candidate SET state = '{state}'")
+        with pytest.raises(psycopg.Error):
+            running.sql(
+                role,
+                "INSERT INTO review (id, candidate_id, reviewer, decision, reason, decided_at)"
+                " SELECT 'r', id, 'reviewer', 'confirm', 'x', now() FROM candidate",
+            )
+    assert running.candidates[0]["state"] == "frozen"
+
+
+def test_unsent_notices_are_withheld(running: House):
+    running.see(3)
+    running.stop(running.active.id)
+    assert running.alert_all() == ["withheld"]
+    assert running.told == []
+
+
+def test_a_confirmation_that_is_not_sent_yet_is_withheld(running: House):
+    running.see(3)
+    running.decide(running.candidates[0]["id"])
+    running.stop(running.active.id)
+    assert set(running.alert_all()) <= {"withheld", "superseded"}
+    assert running.told == []
+    running.outbox.objects.clear()
+    running.retain()  # and nobody puts it again
+    assert running.outbox.objects == {}
+
+
+def test_a_stop_with_the_database_away(running: House):
+    running.see(3)
+    message = running.message(3)
+    stopped = running.stop(running.active.id, store=away())
+    assert stopped.spooled
+    assert running.permits.objects == {}
+    assert running.alert_all() == ["withheld"]
+    assert running.detect(running.frame(3)).reason is Reason.NO_PERMIT
+    # The database is back: retain carries it out, and records who said it and when.
+    running.retain()
+    assert running.deployment(running.active.id).state is DeploymentState.STOPPED
+    assert running.deployment(running.active.id).finished_by == "anybody"
+    assert running.match(message).reason is Reason.NOT_ACTIVE
+    assert running.candidates[0]["state"] == "frozen"
+    assert running.spool.objects == {}
+    actions = running.sql(
+        "master", "SELECT convert_from(body, 'UTF8')::jsonb ->> 'action' AS action FROM audit_event ORDER BY at"
+    )
+    assert {"deployment_stopped", "stop_carried_out"} <= {row["action"] for row in actions}
+
+
+def test_a_spooled_stop_of_all_spares_what_was_asked_for_after_it(running: House):
+    running.stop(None, store=away())
+    later = running.requested(running.list_id, cameras=("gate-2",))
+    running.retain()
+    assert running.deployment(running.active.id).state is DeploymentState.STOPPED
+    assert running.deployment(later.id).state is DeploymentState.REQUESTED
+
+
+def test_a_start_after_a_spooled_stop_is_stopped_too(house: House):
+    """Stopped while the database was away, started by somebody else as soon as it is back."""
+    list_id, _ = house.listed(3)
+    asked = house.requested(list_id)
+    house.authorise(asked.id)
+    house.stop(asked.id, store=away())
+    house.start(asked.id)
+    assert house.permits.objects
+    house.retain()
+    assert house.deployment(asked.id).state is DeploymentState.STOPPED
+    assert house.permits.objects == {}
+
+
+@pytest.mark.parametrize("state", ["requested", "authorised"])
+def test_what_has_not_begun_can_be_stopped_too(house: House, state):
+    list_id, _ = house.listed(3)
+    asked = house.requested(list_id)
+    if state == "authorised":
+        house.authorise(asked.id)
+    assert house.stop(asked.id).deployments == (asked.id,)
+    assert isinstance(house.start(asked.id), Refused)
+    assert isinstance(house.authorise(asked.id), Refused)
+
+
+def test_stopped_is_stopped(running: House):
+    """Neither a start nor any role brings it back; another authorised deployment may have its camera."""
+    running.stop(running.active.id)
+    assert running.start(running.active.id).reason is Reason.WRONG_STATE
+    assert running.permits.objects == {}
+    for role in ("govern", "retain", "master"):
+        with pytest.raises(psycopg.Error):
+            running.sql(role, "UPDATE deployment SET state = 'active', finished_at = NULL, finished_by = NULL")
+    assert running.running(running.list_id).state is DeploymentState.ACTIVE
+
+
+def test_its_end_needs_nobody(house: House):
+    """The window is over, and no function has run since: nothing is searched, decided or sent."""
+    list_id, _ = house.listed(3)
+    house.active = house.running(list_id, ends_at=house.now() + timedelta(seconds=2))
+    house.see(3)
+    messages = [house.message(3) for _ in range(2)]
+    (candidate,) = house.candidates
+    until(lambda: house.now() > house.active.ends_at, "the end")
+    assert house.one("SELECT state FROM deployment") == "active"
+    assert house.match(messages[0]).reason is Reason.OUTSIDE_WINDOW
+    assert house.decide(candidate["id"]).reason is Reason.TOO_LATE
+    assert house.alert_all() == ["stale"]
+    # A function whose clock stands still does not help: the database's own clock is asked too.
+    house.skew = timedelta(minutes=-1)
+    row = house.match(messages[1])
+    assert (row.outcome, row.reason) == (Outcome.REFUSED, Reason.OUTSIDE_WINDOW)
+    assert "database" in row.detail
+    assert house.decide(candidate["id"]).reason is Reason.TOO_LATE
+    house.skew = timedelta(0)
+    house.retain()
+    assert house.candidates[0]["state"] in ("frozen", "expired")
+    assert house.permits.objects == {}
