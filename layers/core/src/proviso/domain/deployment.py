@@ -23,7 +23,6 @@ class DeploymentState(StrEnum):
     CLOSED = "closed"
 
 
-LIVE = (DeploymentState.REQUESTED, DeploymentState.AUTHORISED, DeploymentState.ACTIVE)
 OVER = (DeploymentState.STOPPED, DeploymentState.ENDED)
 
 
@@ -116,6 +115,8 @@ class Deployment:
             return Refused(Reason.OUTSIDE_WINDOW, "start within the window")
         if self.policy.calibration_required and not self.calibrated:
             return Refused(Reason.NOT_CALIBRATED, self.policy.name)
+        if self.policy.site_trial_required:
+            return Refused(Reason.NOT_CALIBRATED, f"{self.policy.name} asks for a site trial, and none is on record")
         if (now - built_at).total_seconds() > self.policy.build_max_age_hours * 3600:
             return Refused(Reason.BUILD_TOO_OLD, f"more than {self.policy.build_max_age_hours} h")
         return None

@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from enum import StrEnum
 
 from proviso.domain.canonical import digest
 from proviso.domain.face import Template
-from proviso.domain.frame import Jpeg
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,21 +81,6 @@ def build_digest(watchlist_id: str, pipeline: str, references: list[tuple[str, s
     return digest({"watchlist": watchlist_id, "pipeline": pipeline, "references": sorted(map(list, references))})
 
 
-class EnrolmentPicture(StrEnum):
-    """What became of an enrolment picture."""
-
-    ENROLLED = "enrolled"
-    REFUSED = "refused"
-
-
 def enrolment_key(watchlist_id: str, entry_id: str, reference_id: str) -> str:
     """Where an enrolment picture lies in the enrolment bucket."""
     return f"enrolment/{watchlist_id}/{entry_id}/{reference_id}.jpg"
-
-
-@dataclass(frozen=True, slots=True)
-class ReferencePicture:
-    """A reference's picture as a reviewer sees it."""
-
-    reference_id: str
-    jpeg: Jpeg
