@@ -99,7 +99,7 @@ def _view(view: review.CandidateView) -> dict[str, Any]:
         return shown
     return {
         **shown,
-        "similarity": view.similarity,
+        "similarity": round(view.similarity, 3) if view.similarity is not None else None,
         "threshold": plain(view.candidate.threshold),
         "calibrated": view.candidate.calibrated,
         "policy": view.candidate.policy,

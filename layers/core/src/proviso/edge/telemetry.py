@@ -12,6 +12,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from proviso.domain.frame import LedgerEntry
+from proviso.domain.reasons import Reason
 
 
 @cache
@@ -60,7 +61,8 @@ def frame_line(row: LedgerEntry) -> None:
     logger().info(
         "frame",
         extra={
-            "frame_key": row.key,
+            # A name that is not a frame's may be anything, somebody's name included: the ledger has it, the log not.
+            "frame_key": "not a frame's name" if row.reason is Reason.BAD_KEY else row.key,
             "outcome": row.outcome.value,
             "reason": row.reason.value if row.reason else None,
             "deployment_id": row.deployment_id,
