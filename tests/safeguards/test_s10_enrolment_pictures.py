@@ -1,0 +1,165 @@
+"""S10: an enrolment image that is poor, or has no face or several, is rejected with a reason code (ISO/IEC 29794-5
+terms); failures to enrol are counted.
+
+APP. With a made-up pipeline every reason; with the default pack the pictures that people would try. The way round
+is the reference that comes in past the gate.
+"""
+
+import psycopg
+import pytest
+
+from bench.vision_scenes import astronaut_jpeg, backdrop, hopper_jpeg, model_folders, placed, to_jpeg, to_pixels
+from proviso.domain.errors import ConfigurationFault
+from proviso.domain.face import Face
+from proviso.domain.reasons import SENTENCES, Reason, Refused
+from proviso.stages.enrol import Enrolled
+from proviso.vision.locate import find_files
+from proviso.vision.pack import load_manifest
+from proviso.vision.pipeline import load_pipeline
+from tests.doubles import FakePipeline
+from tests.safeguards.house import House
+from tests.samples import face
+
+pytest_plugins = ["tests.databases"]
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def listed(house: House) -> House:
+    house.list_id = house.watchlist()
+    house.entry = house.add(house.list_id).id
+    return house
+
+
+class OneFace(FakePipeline):
+    """Sees one face in every picture: this one."""
+
+    def __init__(self, seen: Face) -> None:
+        super().__init__()
+        self.seen = seen
+
+    def detect(self, image):
+        return [self.seen]
+
+
+POOR = {
+    Reason.FACE_TOO_SMALL: face(side=20),
+    Reason.NOT_SHARP: face(sharpness=3.0),
+    Reason.UNDER_EXPOSED: face(luminance=12.0),
+    Reason.OVER_EXPOSED: face(luminance=250.0),
+    Reason.POSE_YAW: face(yaw=0.9),
+    Reason.POSE_ROLL: face(roll_deg=60.0),
+    Reason.FACE_CUT_OFF: face(inside_share=0.5),
+}
+
+
+def kept_nowhere(house: House) -> None:
+    assert house.one("SELECT count(*) FROM reference") == 0
+    assert house.one("SELECT count(*) FROM reference_template") == 0
+    assert house.enrolment.objects == {}
+
+
+def refusals(house: House) -> list[str]:
+    found = house.sql(
+        "master",
+        "SELECT convert_from(body, 'UTF8')::jsonb AS body FROM audit_event"
+        " WHERE body LIKE '%%enrolment_refused%%'::bytea ORDER BY sequence",
+    )
+    return [row["body"]["details"]["reason"] for row in found]
+
+
+@pytest.mark.parametrize("reason", POOR)
+def test_each_measure_has_its_reason(listed: House, reason):
+    listed.pipeline = OneFace(POOR[reason])
+    refused = listed.enrol(listed.list_id, listed.entry, b"people 3")
+    assert isinstance(refused, Refused)
+    assert refused.reason is reason
+    assert SENTENCES[reason] in refused.sentence
+    kept_nowhere(listed)
+
+
+def test_failures_to_enrol_are_counted(listed: House):
+    for picture in (b"people", b"people 3 4", b"people ~3", b"no picture"):
+        assert isinstance(listed.enrol(listed.list_id, listed.entry, picture), Refused)
+    assert refusals(listed) == ["no_face", "several_faces", "not_sharp", "not_an_image"]
+    kept_nowhere(listed)
+    assert isinstance(listed.build(listed.list_id), Refused)  # nothing to build from
+
+
+@pytest.mark.parametrize("role", ["match", "govern", "review", "retain", "report"])
+def test_no_other_functions_role_puts_a_reference_past_the_gate(listed: House, role):
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        listed.sql(
+            role,
+            "INSERT INTO reference (id, entry_id, watchlist_id, pipeline, image_key, image_digest, added_by, added_at)"
+            " SELECT 'r', id, watchlist_id, 'p', 'k', 'd', 'x', now() FROM entry",
+        )
+
+
+def test_nobody_exchanges_a_template(listed: House):
+    """A good picture to pass the gate, and another template afterwards."""
+    listed.enrol(listed.list_id, listed.entry, b"people 3")
+    for role in ("enrol", "match", "govern", "retain", "master"):
+        with pytest.raises(psycopg.Error):
+            listed.sql(role, "UPDATE reference_template SET template = template")
+
+
+# --- with the default pack --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def real():
+    folders = model_folders()
+    try:
+        find_files(load_manifest("mobilefacenet"), folders)
+    except ConfigurationFault as absent:
+        pytest.skip(str(absent))
+    return load_pipeline("mobilefacenet", folders=folders)
+
+
+def blurred(picture: bytes) -> bytes:
+    import cv2
+
+    return to_jpeg(cv2.GaussianBlur(to_pixels(picture), (0, 0), 12))
+
+
+def turned(picture: bytes) -> bytes:
+    import cv2
+
+    pixels = to_pixels(picture)
+    height, width = pixels.shape[:2]
+    around = cv2.getRotationMatrix2D((width / 2, height / 2), 50, 1.0)
+    return to_jpeg(cv2.warpAffine(pixels, around, (width, height)))
+
+
+PICTURES = {
+    "nobody": (lambda: to_jpeg(backdrop()), {Reason.NO_FACE}),
+    "two people": (
+        lambda: to_jpeg(placed(placed(backdrop(), hopper_jpeg(), 40, 60, 1.0), astronaut_jpeg(), 640, 60, 1.0)),
+        {Reason.SEVERAL_FACES},
+    ),
+    "far away": (lambda: to_jpeg(placed(backdrop(), hopper_jpeg(), 600, 300, 0.2)), {Reason.FACE_TOO_SMALL}),
+    "dark": (lambda: to_jpeg(to_pixels(hopper_jpeg()) // 12), {Reason.UNDER_EXPOSED, Reason.NO_FACE}),
+    "out of focus": (lambda: blurred(hopper_jpeg()), {Reason.NOT_SHARP, Reason.NO_FACE}),
+    "tilted": (lambda: turned(hopper_jpeg()), {Reason.POSE_ROLL, Reason.POSE_YAW, Reason.NO_FACE}),
+    "cut off": (lambda: hopper_jpeg()[:4000], {Reason.TRUNCATED, Reason.NOT_AN_IMAGE}),
+    "no picture": (lambda: b"%PDF-1.7", {Reason.WRONG_TYPE, Reason.NOT_AN_IMAGE}),
+    "empty": (lambda: b"", {Reason.EMPTY}),
+}
+
+
+@pytest.mark.parametrize("what", PICTURES)
+def test_real_pictures_are_rejected_with_their_reason(listed: House, real, what):
+    make, reasons = PICTURES[what]
+    listed.pipeline = real
+    refused = listed.enrol(listed.list_id, listed.entry, make())
+    assert isinstance(refused, Refused), refused
+    assert refused.reason in reasons
+    kept_nowhere(listed)
+
+
+@pytest.mark.parametrize("picture", [hopper_jpeg, astronaut_jpeg])
+def test_a_good_real_picture_is_enrolled(listed: House, real, picture):
+    listed.pipeline = real
+    assert isinstance(listed.enrol(listed.list_id, listed.entry, picture()), Enrolled)
+    assert listed.one("SELECT count(*) FROM reference_template") == 1
