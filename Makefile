@@ -34,8 +34,11 @@ preflight: # Python, venv, disk, what will be downloaded
 	@$(PYTHON) scripts/preflight.py
 
 install: $(VENV)/.run ## the environment that runs it
+	@:
 install-dev: $(VENV)/.dev ## the environment that develops and tests it
+	@:
 install-dlib: $(VENV)/.dlib ## the dlib model pack, from the package index alone
+	@:
 
 $(VENV)/.run: requirements/run.txt layers/core/pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -93,12 +96,14 @@ lock: ## resolve requirements/*.in into pinned requirements/*.txt
 	@cd requirements && for name in run dev dlib sam bench; do \
 	  ../.venv-lock/bin/uv pip compile -q --python-version 3.11 --no-emit-index-url --no-header --no-annotate $$name.in -o $$name.txt || exit 1; done
 
-# The only target that calls apt. Zone files for local time in notices; no test needs a browser yet.
+# The only target that calls apt. Nothing is needed from there now; what a test comes to need goes into this list.
+SYSTEM_PACKAGES :=
 system-deps: ## what comes from apt, and nothing else does
-	@run=""; [ "$$(id -u)" = 0 ] || run="sudo"; \
-	if dpkg -s tzdata >/dev/null 2>&1; then echo "system packages: all there"; else \
-	  $$run env DEBIAN_FRONTEND=noninteractive apt-get update -qq && \
-	  $$run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends tzdata; fi
+	@missing=""; for name in $(SYSTEM_PACKAGES); do dpkg -s $$name >/dev/null 2>&1 || missing="$$missing $$name"; done; \
+	if [ -z "$$missing" ]; then echo "system packages: all there"; exit 0; fi; \
+	run=""; [ "$$(id -u)" = 0 ] || run="sudo"; \
+	$$run env DEBIAN_FRONTEND=noninteractive apt-get update -qq && \
+	$$run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing
 
 clean: ## remove what was made here, environments and caches included; models/ stays
 	@rm -rf $(VENV) .venv-sam .venv-bench .venv-lock .proviso .aws-sam out build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

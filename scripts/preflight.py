@@ -43,13 +43,6 @@ def checks() -> Iterator[Tuple[str, bool, str, str]]:
         f"{free:.1f} GB free; packages take 1.2 GB, the package cache 0.3 GB, a demonstration 0.1 GB",
         f"free {max(ENOUGH_GB - free, 0.1):.1f} GB below {ROOT}",
     )
-    zones = any(Path(folder, "Europe/London").exists() for folder in ("/usr/share/zoneinfo", "/usr/lib/zoneinfo"))
-    yield (
-        "time zones",
-        zones or importlib.util.find_spec("tzdata") is not None,
-        "there" if zones else "the system has no zone files, which local time in notices needs",
-        "sudo apt-get install tzdata",
-    )
 
 
 def downloads() -> Iterator[str]:

@@ -11,9 +11,6 @@ import pytest
 
 from tests.template.conftest import Template
 
-# In the layers only: development machines have their own time zones.
-LAYER_ONLY = {"tzdata"}
-
 
 def pins(path: Path) -> dict[str, str]:
     lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
@@ -24,8 +21,7 @@ def pins(path: Path) -> dict[str, str]:
 def test_layers_carry_the_versions_that_are_tested(root: Path, layer: str) -> None:
     tested = pins(root / "requirements/run.txt")
     for name, version in pins(root / "layers" / layer / "requirements.txt").items():
-        if name not in LAYER_ONLY:
-            assert tested.get(name) == version, name
+        assert tested.get(name) == version, name
 
 
 def test_each_function_has_a_build_target(template: Template, root: Path, tmp_path: Path) -> None:

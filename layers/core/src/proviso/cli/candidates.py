@@ -29,19 +29,24 @@ def listing(acting: As = "") -> None:
 @group.command("show")
 def show(
     candidate: str,
-    pictures: Annotated[Path, typer.Option(help="Folder to write the pictures into")] = Path("out/candidates"),
+    pictures: Annotated[Path | None, typer.Option(help="Folder for the pictures; they are yours to delete")] = None,
     acting: As = "",
 ) -> None:
-    """Write the pictures to look at; every look is recorded."""
+    """What a reviewer may see now; with --pictures also the pictures to look at. Every look is recorded."""
     with plain_faults():
         api = session.api(acting, say)
         one = api.get(f"/candidates/{quoted(candidate)}")
-        pictures.mkdir(parents=True, exist_ok=True)
         places = [(one["evidence"], "evidence"), *((r, f"reference-{i}") for i, r in enumerate(one["references"], 1))]
-        for path, name in places:
-            target = pictures / f"{one['reference']}-{name}.jpg"
-            target.write_bytes(api.picture(path))
-            say(f"wrote {target}")
+        if pictures is None:
+            say(f"{len(places)} pictures to look at before you decide: --pictures FOLDER writes them")
+        else:
+            pictures.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for path, name in places:
+                target = pictures / f"{one['reference']}-{name}.jpg"
+                target.touch(mode=0o600)
+                target.write_bytes(api.picture(path))
+                say(f"wrote {target}")
+            say("delete them as soon as you have decided: no retention rule reaches this folder")
     details({name: value for name, value in one.items() if name not in ("evidence", "references")})
 
 

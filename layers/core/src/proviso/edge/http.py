@@ -32,6 +32,7 @@ STATUS = {
     Reason.SAME_PERSON: 403,
     Reason.NOT_FOUND: 404,
     Reason.WRONG_STATE: 409,
+    Reason.NOT_ACTIVE: 409,
     Reason.TERMS_CHANGED: 409,
     Reason.CAMERA_BUSY: 409,
     Reason.DIGEST_DIFFERS: 409,
