@@ -245,3 +245,11 @@ def test_what_was_authorised_is_recorded_with_who_and_what(asked: House):
     assert found["body"]["action"] == "deployment_authorised"
     assert found["body"]["actor"] == "authoriser"
     assert found["body"]["details"]["digest"] == asked.asked.digest
+
+
+def test_said_plainly_the_role_of_govern_can_make_up_two_people(asked: House):
+    """Not prevented: who holds the login role of govern registers people, and so can name an authoriser of its own.
+    SQL cannot know that nobody stands behind a name. It stays in the row that this name authorised."""
+    asked.sql("govern", "INSERT INTO person (sub, roles) VALUES ('made-up', ARRAY['authoriser'])")
+    asked.sql("govern", AUTHORISE.format(by="'made-up'").replace("'d'", "%(digest)s"), digest=asked.asked.digest)
+    assert asked.deployment(asked.asked.id).authorised_by == "made-up"

@@ -218,3 +218,13 @@ def test_said_plainly_the_role_of_review_can_write_a_reviewers_name(raised: Hous
     )
     assert raised.candidates[0]["state"] == "confirmed"
     assert raised.one("SELECT reviewer FROM review") == "reviewer"
+
+
+def test_said_plainly_alert_believes_a_confirmed_key(raised: House):
+    """Not prevented: alert has no database, so who may put `-confirmed.json` (by IAM review and retain alone) is
+    believed while the permit is in force. Nothing in the database says that anybody confirmed, which shows it."""
+    forged = replace(the_notice(raised), kind=Kind.CONFIRMED)
+    raised.outbox.objects[forged.key] = forged.to_json()
+    assert raised.alert(forged.key) == "sent"
+    assert raised.candidates[0]["state"] == "raised"
+    assert raised.one("SELECT count(*) FROM review") == 0
