@@ -223,3 +223,22 @@ def test_faces_over_the_cap_are_counted_and_become_bystanders(room):
     assert len(message.faces) == MAX_FACES
     assert message.not_searched == 3
     assert len(message.bystanders) == 3
+
+
+def test_a_permit_is_read_once_a_camera_and_invocation_and_never_kept(room, monkeypatch):
+    """Rule 1, as wiring joins it: within one invocation one read a camera; the next invocation reads anew."""
+    from types import SimpleNamespace
+
+    from proviso import wiring
+
+    monkeypatch.setattr(wiring, "_read", lambda kind: SimpleNamespace(proviso_pack="x", proviso_models=""))
+    monkeypatch.setattr(wiring, "_detect_parts", lambda: (room.frames, room.ledger, room.queue, room.permits))
+    monkeypatch.setattr(wiring, "_pipeline", lambda pack, folder: room.pipeline)
+    monkeypatch.setattr(wiring, "now", lambda: NOW)
+    one = wiring.detect_invocation()
+    for sequence in range(1, 6):
+        assert one(room.upload(key=frame_key(sequence))).outcome is Outcome.RECEIVED
+        one(room.upload(key=frame_key(sequence, camera="gate-2")))
+    assert room.permits.reads == 2
+    room.permits.objects.clear()
+    assert wiring.detect_invocation()(room.upload(key=frame_key(9))).reason is Reason.NO_PERMIT
