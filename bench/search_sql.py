@@ -185,7 +185,9 @@ def searchable(vectors: NDArray[np.float32]) -> Iterator[tuple[PostgresSearchSto
         try:
             with govern.work() as work:
                 work.register(Person("authoriser", frozenset({Role.AUTHORISER})))
-                work.add_watchlist(Watchlist("list", "list", "bench", "officer", now()))
+                work.add_watchlist(
+                    Watchlist("list", "list", "bench", POLICY.categories, POLICY.max_entries, "officer", now())
+                )
             fill(master, "list", vectors)
             yield store, deploy(govern, "list", "camera")
         finally:
@@ -213,7 +215,9 @@ def main() -> None:
         for size in sizes:
             name, vectors = f"list{size}", unit(rng, size)
             with govern.work() as work:
-                work.add_watchlist(Watchlist(name, name, "bench", "officer", now()))
+                work.add_watchlist(
+                    Watchlist(name, name, "bench", POLICY.categories, POLICY.max_entries, "officer", now())
+                )
             fill(master, name, vectors)
             lists.append((vectors, deploy(govern, name, f"camera-{size}")))
         for round_ in range(options.rounds + 6):  # the first six warm the caches and the statement

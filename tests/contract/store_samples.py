@@ -137,7 +137,7 @@ class House:
                 work.register(person)
 
     def watchlist(self) -> Watchlist:
-        made = Watchlist(name("list"), "List", POLICY.name, "officer", now())
+        made = Watchlist(name("list"), "List", POLICY.name, POLICY.categories, POLICY.max_entries, "officer", now())
         with self.govern().work() as work:
             work.add_watchlist(made)
         return made

@@ -86,9 +86,6 @@ def test_sql_refuses_a_blank(listed: House, name, value):
     assert entries(listed) == 3
 
 
-@pytest.mark.xfail(
-    strict=True, reason="SQL holds that a category is not blank, not that it is on the policy's closed list"
-)
 def test_sql_refuses_an_unknown_category(listed: House):
     with pytest.raises(psycopg.Error):
         insert(listed, "govern", category="'intelligence'")
@@ -212,3 +209,47 @@ def test_who_has_no_part_in_it_does_not_remove(listed: House):
         clock=listed.now,
     )
     assert isinstance(refused, Refused)
+
+
+def test_nobody_decides_any_more_about_who_was_removed(listed: House):
+    """A candidate that waits for a decision freezes with the removal, and no notice goes out for it."""
+    listed.running(listed.list_id)
+    listed.see(3, 4)
+    waiting = {one["entry_id"]: one["id"] for one in listed.candidates}
+    assert remove(listed, listed.entries[0]) is True
+    assert isinstance(listed.decide(waiting[listed.entries[0]]), Refused)
+    states = {one["entry_id"]: one["state"] for one in listed.candidates}
+    assert states == {listed.entries[0]: "frozen", listed.entries[1]: "raised"}
+    listed.alert_all()
+    assert "recipients" not in {audience for audience, _ in listed.told}
+
+
+def test_a_search_that_found_somebody_before_the_removal_raises_nobody_after_it(listed: House):
+    """The way round: the row of the candidate written when the tombstone is there already."""
+    listed.running(listed.list_id)
+    listed.see(3)
+    remove(listed, listed.entries[0])
+    with pytest.raises(psycopg.Error, match="its entry was removed"):
+        listed.copy_candidate("match", id="id || 'x'", state="'raised'")
+
+
+# --- the list's own rules ---------------------------------------------------------------------------------------------
+
+
+def test_sql_refuses_one_more_than_the_cap(listed: House):
+    cap = listed.one("SELECT max_entries FROM watchlist")
+    for number in range(cap - entries(listed)):
+        insert(listed, "govern", id=f"'e{number}'", reference_no=f"'n{number}'")
+    for role in ("govern", "master"):
+        with pytest.raises(psycopg.Error, match="is full"):
+            insert(listed, role, id="'more'", reference_no="'more'")
+    assert entries(listed) == cap
+
+
+@pytest.mark.parametrize(
+    "change", ["categories = categories || '{intelligence}'", "max_entries = 1000", "policy = 'x'"]
+)
+def test_a_list_keeps_the_rules_it_was_made_under(listed: House, change):
+    for role in ("govern", "retain", "master"):
+        with pytest.raises(psycopg.Error):
+            listed.sql(role, f"UPDATE watchlist SET {change}")

@@ -115,7 +115,7 @@ class Store:
     def watchlist(self, watchlist_id):
         from proviso.domain.watchlist import Watchlist
 
-        return Watchlist(watchlist_id, "List", self.policy_name, "officer", NOW)
+        return Watchlist(watchlist_id, "List", self.policy_name, ("x",), 5, "officer", NOW)
 
     def add_deployment(self, asked):
         self.added.append(asked)

@@ -66,7 +66,7 @@ def ids():
     return lambda: "id-1"
 
 
-LIST = Watchlist("list-1", "List", "demo", "officer", NOW)
+LIST = Watchlist("list-1", "List", "demo", ("x",), 5, "officer", NOW)
 LISTED = Entry(id="entry-1", watchlist_id="list-1", reference_no="R-1", added_by="officer", added_at=NOW,
                consent_reference=None, **ENTRY)  # fmt: skip
 

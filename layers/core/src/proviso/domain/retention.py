@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 
 CLOSE_AFTER = timedelta(hours=12)
 """When retain closes a deployment that nobody closed: well within the 24 hours of S23."""
-LOOK_EVERY = timedelta(minutes=10)
-"""How often retain looks at an active deployment; its database is awake then."""
+LOOK_EVERY = timedelta(minutes=1)
+"""How often retain looks at an active deployment: a lost notice is of use for minutes only. It also keeps the database
+awake while a deployment is active, which a frame that may be searched for a minute needs: waking takes up to 45 s."""
 STRAY_EVIDENCE_AFTER = timedelta(minutes=15)
 """When an evidence picture without a committed row is deleted (rule 5)."""
 BACKUPS_KEPT = timedelta(days=1)

@@ -9,11 +9,13 @@ from proviso.domain.face import Template
 
 @dataclass(frozen=True, slots=True)
 class Watchlist:
-    """A named list under one policy."""
+    """A named list under one policy, with the closed list of categories and the cap that it was made under."""
 
     id: str
     name: str
     policy: str
+    categories: tuple[str, ...]
+    max_entries: int
     created_by: str
     created_at: datetime
     entries: int = 0

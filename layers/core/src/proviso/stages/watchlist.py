@@ -40,7 +40,15 @@ def create(
         return refused
     if not name.strip():
         return Refused(Reason.INVALID, "a watchlist needs a name")
-    watchlist = Watchlist(new_id(), name.strip(), policy.name, principal.sub, clock())
+    watchlist = Watchlist(
+        id=new_id(),
+        name=name.strip(),
+        policy=policy.name,
+        categories=policy.categories,
+        max_entries=policy.max_entries,
+        created_by=principal.sub,
+        created_at=clock(),
+    )
     with store.work() as work:
         work.add_watchlist(watchlist)
         work.audit(system_act(clock(), principal.sub, "watchlist_created", watchlist.id, {"policy": policy.name}))

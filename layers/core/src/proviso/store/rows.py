@@ -36,7 +36,7 @@ def person(row: Row) -> Person:
 
 
 def watchlist(row: Row) -> Watchlist:
-    return Watchlist(**row)
+    return Watchlist(**{**row, "categories": tuple(row["categories"])})
 
 
 def entry(row: Row) -> Entry:

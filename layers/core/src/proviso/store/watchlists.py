@@ -10,7 +10,7 @@ from proviso.store.connection import Session
 from proviso.store.halfvec import HalfVector
 
 _WATCHLISTS: LiteralString = """
-SELECT w.id, w.name, w.policy, w.created_by, w.created_at,
+SELECT w.id, w.name, w.policy, w.categories, w.max_entries, w.created_by, w.created_at,
        (SELECT count(*) FROM entry e WHERE e.watchlist_id = w.id AND e.removed_at IS NULL) AS entries,
        (SELECT count(*) FROM reference r JOIN entry e ON e.id = r.entry_id
         WHERE r.watchlist_id = w.id AND e.removed_at IS NULL) AS references
@@ -55,10 +55,18 @@ class WatchlistTables:
     def add_watchlist(self, watchlist: Watchlist) -> None:
         self._session.change(
             """
-            INSERT INTO watchlist (id, name, policy, created_by, created_at)
-            VALUES (%(id)s, %(name)s, %(policy)s, %(created_by)s, %(created_at)s)
+            INSERT INTO watchlist (id, name, policy, categories, max_entries, created_by, created_at)
+            VALUES (%(id)s, %(name)s, %(policy)s, %(categories)s, %(max_entries)s, %(created_by)s, %(created_at)s)
             """,
-            {name: getattr(watchlist, name) for name in ("id", "name", "policy", "created_by", "created_at")},
+            {
+                "id": watchlist.id,
+                "name": watchlist.name,
+                "policy": watchlist.policy,
+                "categories": list(watchlist.categories),
+                "max_entries": watchlist.max_entries,
+                "created_by": watchlist.created_by,
+                "created_at": watchlist.created_at,
+            },
         )
 
     def watchlist(self, watchlist_id: str, *, lock: bool = False) -> Watchlist | None:
@@ -78,7 +86,7 @@ class WatchlistTables:
         return [rows.watchlist(row) for row in found]
 
     def add_entry(self, entry: Entry) -> None:
-        """RuleBroken when a ground is blank (S06) or the reference number is taken."""
+        """RuleBroken when a ground is blank, the category is not the list's, it is full, or the number is taken."""
         names = (
             "id",
             "watchlist_id",
