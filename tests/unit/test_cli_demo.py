@@ -1,15 +1,17 @@
 """The demonstration's verdict fails when anything is missing, and its frames are the same at each run."""
 
+import io
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from proviso.cli.demo import scene as scenes
 from proviso.cli.demo.cameras import Sent
-from proviso.cli.demo.show import contact_sheet
+from proviso.cli.demo.show import contact_sheet, frames_table, stages_table
 from proviso.cli.demo.verdict import Check, Findings, judge, outcome_of
 from proviso.domain.frame import MAX_FRAME_PIXELS, Counts, LedgerEntry, Outcome
 from proviso.domain.reasons import Reason
@@ -140,3 +142,22 @@ def test_the_contact_sheet_shows_each_frame_and_survives_spoiled_ones(tmp_path: 
     assert sheet is not None
     assert cv2.imread(str(sheet)).shape == (224, 1280, 3)
     assert contact_sheet(Findings(), tmp_path / "none.png") is None
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_tables_are_whole_in_a_narrow_window_and_explain_their_words(width: int) -> None:
+    drawn = (*scenes.scenes(60), scenes.outside_scene(), scenes.late_scene())
+    sent = [Sent(scene.name, scene.name, scene.camera, scene.expected) for scene in drawn]
+    stages = (("decode again", 1234.5), ("search", 10.0))
+    rows = {one.key: replace(row(one.key, Outcome.NO_FACE), stages=stages) for one in sent}
+    rows["n6-truncated"] = row("n6-truncated", Outcome.UNREADABLE, Reason.TOO_MANY_PIXELS)
+    console = Console(width=width, record=True, file=io.StringIO())
+    frames_table(console, Findings(sent=sent, rows=rows))
+    stages_table(console, Findings(sent=sent, rows=rows))
+    shown = console.export_text()
+    assert "…" not in shown
+    assert all(scene.name in shown for scene in drawn)
+    assert "unreadable: too_many_pixels" in shown
+    assert "NO" in shown
+    assert max(map(len, shown.splitlines())) <= width
+    assert "not a whole, plain JPEG picture" in shown

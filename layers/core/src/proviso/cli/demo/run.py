@@ -114,15 +114,15 @@ def _before(play: Demonstration, steps: Steps) -> None:
 
 
 def _frames(play: Demonstration, steps: Steps, findings: Findings, smallest_face_px: int) -> None:
-    with steps.step("the camera agent uploads frames of both cameras, and what does not belong") as tell:
+    with steps.step("two cameras upload their frames; others send what does not belong") as tell:
         findings.sent = play.cameras().run_all(smallest_face_px, float(play.policy.frame_age_limit_s), tell)
-    with steps.step("every frame gets its one outcome") as tell:
+    with steps.step("every frame gets exactly one outcome, and is deleted") as tell:
         findings.rows = play.outcomes(findings.sent, _FRAMES_TIMEOUT_S, tell)
     findings.frames_left = play.frames_left()
 
 
 def _review(play: Demonstration, steps: Steps, findings: Findings) -> None:
-    with steps.step("the match raises a notice to reviewers"):
+    with steps.step("a candidate: the reviewers, and nobody else, are told"):
         findings.candidates = play.candidates()
         findings.before = play.wait_for_messages(REVIEWERS)
     findings.told_early = play.messages(RECIPIENTS)
@@ -137,7 +137,7 @@ def _review(play: Demonstration, steps: Steps, findings: Findings) -> None:
 
 
 def _after(play: Demonstration, steps: Steps, findings: Findings) -> None:
-    with steps.step("the deployment is stopped and closed; the list is deleted and counted to zero"):
+    with steps.step("the deployment is stopped and closed; its list is deleted and counted to zero"):
         play.stop()
         findings.certificate = play.close()
         findings.audit_records, findings.audit_fault = play.audit_fault()
@@ -159,10 +159,14 @@ def _report(options: DemoOptions, console: Console, findings: Findings, steps: S
     show.checks(console, judged)
     missed = sum(not check.held for check in judged)
     if missed:
-        console.print(f"[red]{missed} of {len(judged)} did not hold[/red], after {steps.elapsed:.1f} s", soft_wrap=True)
+        console.print(
+            f"[red]{missed} of {len(judged)} checks failed[/red], after {steps.elapsed:.1f} s", soft_wrap=True
+        )
         console.print(f"the functions' logs: {escape(str(options.data / 'logs'))}", soft_wrap=True)
         return 1
-    console.print(f"[green]All {len(judged)} held[/green], in {steps.elapsed:.1f} s, the cloud's start included")
+    console.print(
+        f"[green]All {len(judged)} checks passed[/green] in {steps.elapsed:.1f} s, start of the local cloud included"
+    )
     return 0
 
 

@@ -79,7 +79,7 @@ def scenes(smallest_face_px: int) -> tuple[Scene, ...]:
         Scene("s5-pixel-bomb", SOUTH, TOO_MANY_PIXELS, spoiled="pixel bomb"),
         Scene("s6-both", SOUTH, CANDIDATE, (Person(a, face(140), 330, 350), Person(h, face(80), 960, 320, True))),
         Scene("s7-no-picture", SOUTH, NOT_AN_IMAGE, spoiled="no picture"),
-        Scene("s8-listed-low-quality", SOUTH, CANDIDATE, (Person(h, face(130), 700, 330, False, -5.0),), quality=60),
+        Scene("s8-listed-coarse", SOUTH, CANDIDATE, (Person(h, face(130), 700, 330, False, -5.0),), quality=60),
     )
 
 

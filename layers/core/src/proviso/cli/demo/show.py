@@ -18,30 +18,66 @@ from proviso.local.simulator import Message
 _TILE, _CAPTION, _ACROSS = (320, 180), 44, 4
 
 
+_WIDE = 92
+_STYLE: Any = {"title_justify": "left", "title_style": "bold", "box": None, "padding": (0, 2, 0, 0)}
+_MEANINGS = {
+    "searched: candidate": "searched; it may show somebody on the list: a person must look",
+    "searched: none": "searched; nobody on the list; frame and face data are gone",
+    "no_face": "no face in it that is good enough to search; deleted",
+    "unreadable": "not a whole, plain JPEG picture; deleted",
+    "refused: no_permit": "no running deployment covers this camera; deleted unopened",
+    "refused: bad_key": "not named as frames are named; deleted unopened",
+    "stale": "older than the policy allows when it came; deleted unopened",
+}
+_STAGES = {
+    "permit": "may this camera be searched now?",
+    "read": "fetch the frame",
+    "decode": "JPEG to pixels",
+    "detect": "find faces, measure their quality",
+    "connect": "reach the database",
+    "read again": "fetch it in the matching function",
+    "decode again": "JPEG to pixels there",
+    "embed": "compute the faces' templates",
+    "search": "permit, search, record, all in one",
+    "notices": "put the notice to reviewers, if any",
+    "delete": "delete the frame",
+}
+
+
 def frames_table(console: Console, found: Findings) -> None:
-    """Every frame, from the ledger."""
-    table = Table(title="What happened to every frame (from the ledger)", title_justify="left", title_style="bold")
-    for name in ("frame", "camera", "outcome", "faces", "took", "expected"):
-        table.add_column(name, justify="right" if name == "took" else "left")
+    """Every frame, from the ledger, and what the words mean. Cameras and times are left out of a narrow window."""
+    wide = console.width >= _WIDE
+    names = ["frame", "camera", "outcome", "faces", "searched", "after", "expected"]
+    shown = [name for name in names if wide or name not in ("camera", "after")]
+    table = Table(title="What became of every frame (from the ledger)", **_STYLE)
+    for name in shown:
+        right = name in ("faces", "searched", "after")
+        table.add_column(name, justify="right" if right else "left", no_wrap=True)
+    outcomes = []
     for sent in found.sent:
         row = found.rows.get(sent.key)
         outcome = outcome_of(row)
-        right = "[green]as it is[/green]" if outcome == sent.expected else f"[red]{escape(sent.expected)}[/red]"
-        table.add_row(sent.name, sent.camera, escape(outcome), _faces(row), _took(row), right)
+        outcomes.append(outcome)
+        right = (
+            "[green]yes[/green]" if outcome == sent.expected else "[red]NO[/red]"
+        )  # the verdict says what was expected
+        counts = ("", "") if row is None or not row.counts.detected else (row.counts.detected, row.counts.searched)
+        values = [sent.name, sent.camera, escape(outcome), *map(str, counts), _after(row), right]
+        table.add_row(*(value for name, value in zip(names, values, strict=True) if name in shown))
     console.print(table)
+    console.print()
+    for outcome, meaning in _MEANINGS.items():
+        if any(one.startswith(outcome) for one in outcomes):
+            console.print(f"  [dim]{outcome:19}  {meaning}[/dim]", soft_wrap=True)
+    if wide:
+        console.print("  [dim]after: from the first look at it to its outcome, waiting in queues included[/dim]")
+    console.print()
 
 
-def _faces(row: LedgerEntry | None) -> str:
-    if row is None or not row.counts.detected:
-        return ""
-    refused = f", {row.counts.refused} too poor" if row.counts.refused else ""
-    return f"{row.counts.detected} found, {row.counts.searched} searched{refused}"
-
-
-def _took(row: LedgerEntry | None) -> str:
+def _after(row: LedgerEntry | None) -> str:
     if row is None or row.finished_at is None:
         return ""
-    return f"{(row.finished_at - row.received_at).total_seconds() * 1000:.0f} ms"
+    return f"{(row.finished_at - row.received_at).total_seconds():.2f} s"
 
 
 def stages_table(console: Console, found: Findings) -> None:
@@ -50,16 +86,19 @@ def stages_table(console: Console, found: Findings) -> None:
     for row in found.rows.values():
         for name, milliseconds in row.stages:
             times.setdefault(name, []).append(milliseconds)
-    table = Table(title="Time in each stage", title_justify="left", title_style="bold")
-    for name in ("stage", "frames", "median", "longest"):
-        table.add_column(name, justify="left" if name == "stage" else "right")
+    table = Table(title="Time in each stage, a frame (the longest are first calls)", **_STYLE)
+    for name in ("stage", "frames", "median", "longest", "what it does"):
+        table.add_column(name, justify="left" if name in ("stage", "what it does") else "right", no_wrap=True)
     for name, values in times.items():
-        table.add_row(name, str(len(values)), f"{median(values):.1f} ms", f"{max(values):.1f} ms")
+        longest = f"{max(values):.1f} ms"
+        table.add_row(name, str(len(values)), f"{median(values):.1f} ms", longest, _STAGES.get(name, ""))
     console.print(table)
+    console.print()
 
 
 def texts(console: Console, messages: Sequence[Message]) -> None:
     """The texts that went out, as they would be read."""
+    console.print("[bold]What was sent, in order[/bold] (shown here; nothing leaves this machine)", soft_wrap=True)
     for message in messages:
         kind = "SMS" if message.protocol == "sms" else "E-mail"
         subject = f"Subject: {message.subject}\n\n" if message.protocol != "sms" and message.subject else ""

@@ -69,7 +69,7 @@ def _frames(found: Findings) -> list[Check]:
             "; ".join(wrong),
         ),
         Check("the ledger holds these frames and no other", not strange, ", ".join(strange)),
-        Check("the frames bucket is empty", not found.frames_left, ", ".join(found.frames_left)),
+        Check("every uploaded frame was deleted", not found.frames_left, ", ".join(found.frames_left)),
     ]
 
 
@@ -77,10 +77,14 @@ def _people(found: Findings) -> list[Check]:
     count = len(found.candidates)
     early = ", ".join(message.protocol for message in found.told_early)
     return [
-        Check("the frames of the listed person made one candidate", count == 1, f"{count} candidates"),
+        Check("all frames of the listed person together made one candidate", count == 1, f"{count} candidates"),
         Check("reviewers got one SMS and one e-mail", _one_each(found.before), _kinds(found.before)),
-        Check("recipients got nothing before the decision", not found.told_early, early),
-        Check("a third person confirmed", found.decided.get("state") == "confirmed", str(found.decided.get("state"))),
+        Check("recipients were told nothing before the decision", not found.told_early, early),
+        Check(
+            "a third person looked and confirmed",
+            found.decided.get("state") == "confirmed",
+            str(found.decided.get("state")),
+        ),
         Check("recipients then got one SMS and one e-mail", _one_each(found.after), _kinds(found.after)),
         Check("the evidence picture was seen and written", any(p.name.startswith("evidence") for p in found.pictures)),
     ]
@@ -92,12 +96,14 @@ def _end(found: Findings) -> list[Check]:
     over = ", ".join(f"{store}: {number}" for store, number in left.items() if number)
     over = over or f"complete: {certificate.get('complete')}"
     return [
-        Check("the list was deleted and each store counted", bool(left), "there is no certificate"),
+        Check("at the end the list was deleted and every store counted", bool(left), "there is no certificate"),
         Check(
-            "every count is zero", bool(left) and not any(left.values()) and certificate.get("complete") is True, over
+            "nothing was left: every count is zero",
+            bool(left) and not any(left.values()) and certificate.get("complete") is True,
+            over,
         ),
         Check(
-            f"the audit chain holds ({found.audit_records} records)",
+            f"the audit is whole and unaltered ({found.audit_records} records in its chain)",
             found.audit_records > 0 and found.audit_fault is None,
             str(found.audit_fault),
         ),
