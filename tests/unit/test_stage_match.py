@@ -286,6 +286,41 @@ def test_trying_again_stops_at_the_age_limit(scene):
     assert scene.gone
 
 
+@pytest.mark.parametrize("step", ["put", "delete"])
+def test_what_is_committed_does_not_become_stale_over_what_is_left(scene, step):
+    """The search was done in time; the notice or the deletion had to wait until after the age limit."""
+    scene.find("e", None)
+    scene.now = NOW + timedelta(seconds=59)
+    away = scene.room.outbox if step == "put" else scene.room.frames
+    away.faults[step] = StorageFault("away")
+
+    def waits(seconds):
+        scene.now += timedelta(seconds=5)
+        away.faults.clear()
+
+    scene.room = replace(scene.room, wait=waits)
+    row = match(
+        message=scene.message,
+        room=scene.room,
+        stopwatch=Stopwatch(lambda: 0.0),
+        give_up_at=NOW + timedelta(seconds=500),
+    )
+    assert (row.outcome, row.counts.candidates) == (Outcome.SEARCHED, 1)
+    assert len(scene.room.outbox.notices) == 1
+    assert scene.gone
+
+
+def test_a_message_that_comes_back_late_finds_what_was_searched(scene):
+    """A call that died between the deletion of the frame and the ledger: its message is older than the limit by now."""
+    scene.room.ledger.faults["finish"] = StorageFault("away")
+    with pytest.raises(StorageFault):
+        scene.match()
+    assert scene.gone
+    scene.room.ledger.faults.clear()
+    scene.now = NOW + timedelta(seconds=181)
+    assert scene.match().outcome is Outcome.SEARCHED
+
+
 def test_an_unwritable_audit_is_not_tried_again_in_here(scene):
     scene.store.faults["audit"] = AuditUnwritable("no")
     with pytest.raises(AuditUnwritable):

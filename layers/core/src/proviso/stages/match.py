@@ -63,23 +63,25 @@ def match(*, message: FacesMessage, room: MatchRoom, stopwatch: Stopwatch, give_
     """Take one frame to its final outcome and return its ledger row.
 
     Transient faults are tried again in here until `give_up_at` (the end of the invocation), because a failed message
-    comes back only after the visibility timeout. Raises the last fault then, and PipelineMismatch at once.
+    comes back only after the visibility timeout. Raises the last fault then, and PipelineMismatch at once. A frame
+    whose search is committed is searched, however old it gets over what is left to do.
     """
     if message.pipeline != room.pipeline.digest:
         raise PipelineMismatch(
             f"frame {message.frame_key} was prepared for another pipeline than this process computes"
         )
-    pause = _FIRST_WAIT_S
+    pause, committed = _FIRST_WAIT_S, False
     while True:
         row = _row(message, room)
         if row.outcome is not Outcome.RECEIVED:
             return row
-        now = room.clock()
-        if now - message.captured_at > timedelta(seconds=message.frame_age_limit_s):
-            detail = f"{(now - message.captured_at).total_seconds():.0f} s old"
-            return _finish(row, Outcome.STALE, Refused(Reason.STALE, detail), message, room, stopwatch)
         try:
-            return _attempt(row, message, room, stopwatch)
+            if not committed:
+                ended = _attempt(row, message, room, stopwatch)
+                if ended is not None:
+                    return ended
+                committed = True
+            return _after_commit(row, message, room, stopwatch)
         except TransientFault:
             if room.clock() + timedelta(seconds=pause) >= give_up_at:
                 raise
@@ -87,7 +89,11 @@ def match(*, message: FacesMessage, room: MatchRoom, stopwatch: Stopwatch, give_
             pause = min(pause * 2, _LONGEST_WAIT_S)
 
 
-def _attempt(row: LedgerEntry, message: FacesMessage, room: MatchRoom, stopwatch: Stopwatch) -> LedgerEntry:
+def _attempt(row: LedgerEntry, message: FacesMessage, room: MatchRoom, stopwatch: Stopwatch) -> LedgerEntry | None:
+    """As far as the commit: None when there is one, the final row when the frame ended otherwise."""
+    age = room.clock() - message.captured_at
+    if age > timedelta(seconds=message.frame_age_limit_s):
+        return _too_old(row, age, message, room, stopwatch)
     with stopwatch.lap("connect"):
         room.store.connect()  # first: waking the database can take longer than all the rest
     with stopwatch.lap("read again"):
@@ -105,7 +111,7 @@ def _attempt(row: LedgerEntry, message: FacesMessage, room: MatchRoom, stopwatch
     if refused is not None:
         outcome = Outcome.STALE if refused.reason is Reason.STALE else Outcome.REFUSED
         return _finish(row, outcome, refused, message, room, stopwatch)
-    return _after_commit(row, message, room, stopwatch)
+    return None
 
 
 def _search(
@@ -225,13 +231,25 @@ def _candidate(permit: CheckedPermit, pairing: Pairing, message: FacesMessage, n
     )
 
 
-def _without_frame(row: LedgerEntry, message: FacesMessage, room: MatchRoom, stopwatch: Stopwatch) -> LedgerEntry:
+def _without_frame(
+    row: LedgerEntry, message: FacesMessage, room: MatchRoom, stopwatch: Stopwatch
+) -> LedgerEntry | None:
     """No frame: either everything up to the deletion was done (there is a row), or somebody took it (rule 5)."""
     with room.store.work() as work:
-        committed = work.was_searched(message.frame_key)
-    if committed:
-        return _after_commit(row, message, room, stopwatch)
+        if work.was_searched(message.frame_key):
+            return None
     return _finish(row, Outcome.ORPHANED, None, message, room, stopwatch)
+
+
+def _too_old(
+    row: LedgerEntry, age: timedelta, message: FacesMessage, room: MatchRoom, stopwatch: Stopwatch
+) -> LedgerEntry | None:
+    """Stale, without the database. But where the frame is gone, a call may have died between the deletion and the
+    ledger: its message comes back long after the age limit, and the row knows that the frame was searched."""
+    if room.frames.get(message.frame_key) is None:
+        return _without_frame(row, message, room, stopwatch)
+    refused = Refused(Reason.STALE, f"{age.total_seconds():.0f} s old")
+    return _finish(row, Outcome.STALE, refused, message, room, stopwatch)
 
 
 def _after_commit(row: LedgerEntry, message: FacesMessage, room: MatchRoom, stopwatch: Stopwatch) -> LedgerEntry:
