@@ -103,6 +103,14 @@ def test_uploads_that_cannot_be_made_end_with_a_count_and_code_1(
     assert "1 captured, 0 skipped unchanged, 0 uploaded, 1 dropped, 0 failed, 0 unreadable" in text(result.output)
 
 
+def test_a_database_url_that_is_none_is_told_without_quoting_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "my-secret-password")
+    result = runner.invoke(app, ["invoke", "GrantFunction", "-e", "events/grant-camera.json"])
+    assert result.exit_code == 1
+    assert "DATABASE_URL is no address of a PostgreSQL database" in text(result.output)
+    assert "my-secret" not in result.output
+
+
 @pytest.mark.parametrize(("content", "sentence"), [(None, "cannot be read"), ("{", "is not JSON")])
 def test_an_event_that_is_none_is_told_in_a_sentence(tmp_path: Path, content: str | None, sentence: str) -> None:
     event = tmp_path / "event.json"

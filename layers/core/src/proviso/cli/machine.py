@@ -46,9 +46,7 @@ def local(
 
     with plain_faults():
         root = places.checkout()
-        environment = dict(places.find_models(root, download=True, progress=_downloading).environment)
-        if url := os.environ.get("DATABASE_URL", "").strip():
-            environment["DATABASE_URL"] = url
+        environment = places.find_models(root, download=True, progress=_downloading).environment | places.database()
         parameters = {**PARAMETERS, "FirstAuthoriser": authoriser}
         options = LocalCloudOptions(root, places.data_folder(root), port, parameters, environment)
         with local_cloud(options, progress=say) as cloud:
@@ -98,11 +96,11 @@ def _event(path: Path) -> Any:
 
 
 def _environment(root: Path) -> dict[str, str]:
-    """Where the models are, when they are anywhere: a function without models needs none."""
+    """Where the models are, when they are anywhere (a function without models needs none), and the database."""
     try:
-        return dict(places.find_models(root).environment)
+        return places.find_models(root).environment | places.database()
     except ConfigurationFault:
-        return {}
+        return places.database()
 
 
 def models(

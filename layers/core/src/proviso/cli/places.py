@@ -36,6 +36,12 @@ def data_folder(root: Path) -> Path:
     return Path(named).expanduser() if named else root / ".proviso"
 
 
+def database() -> dict[str, str]:
+    """DATABASE_URL where it is set, which then goes before the embedded PostgreSQL."""
+    url = os.environ.get("DATABASE_URL", "").strip()
+    return {"DATABASE_URL": url} if url else {}
+
+
 def cache_folder() -> Path:
     """Where downloaded model files are kept, after the XDG base directory rule."""
     base = os.environ.get("XDG_CACHE_HOME", "").strip()

@@ -36,6 +36,11 @@ _ALWAYS = [
     "S3 and DynamoDB expiry: nothing expires by itself here",
     "SNS: what would be sent is shown in the inbox",
 ]
+_GIVEN = (
+    "This is the database of DATABASE_URL. It must be PostgreSQL 16 or later with pgvector. Its user must be a superuser,"
+    " or own the database and be allowed CREATEROLE, with `CREATE EXTENSION vector` done there beforehand. The login"
+    " roles proviso_* belong to the whole server: one Proviso on each."
+)
 
 
 @dataclass(frozen=True)
@@ -166,7 +171,9 @@ def local_cloud(
     data.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(data / "logs", ignore_errors=True)
     with contextlib.ExitStack() as cleanup:
-        given = options.environment.get("DATABASE_URL")
+        given = options.environment.get("DATABASE_URL") or None
+        if given is not None:
+            postgres.check_given(given)
         database = _Database(given, data) if given is None else _Database(given, None)
         cleanup.callback(database.close)
         simulated = cleanup.enter_context(simulator())
@@ -187,7 +194,10 @@ def local_cloud(
         answers = custom_resource.Answers(data)
         cleanup.callback(answers.close)
         passwords = _build_workers(cloud, options, root, data, answers, cleanup, trusted=given is None)
-        _custom_resources(cloud, answers, passwords, options, progress)
+        try:
+            _custom_resources(cloud, answers, passwords, options, progress)
+        except ConfigurationFault as fault:
+            raise fault if given is None else ConfigurationFault(f"{fault}\n{_GIVEN}") from None
         _pumps(cloud, options, cleanup)
         if options.functions is None:
             threading.Thread(target=_warm, args=(list(cloud._pools.values()),), daemon=True).start()

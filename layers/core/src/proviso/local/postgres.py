@@ -262,6 +262,20 @@ def _alive(data: Path) -> bool:
     return status.exists() and status.read_text().strip() == "postgres"
 
 
+def check_given(url: str) -> None:
+    """ConfigurationFault where DATABASE_URL is no address. What it says is never quoted: it may hold a password."""
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        conninfo_to_dict(url)
+    except ProgrammingError:
+        raise ConfigurationFault(
+            "DATABASE_URL is no address of a PostgreSQL database; it looks like"
+            " postgresql://USER:PASSWORD@HOST:5432/DATABASE (special characters of the password as %XX)"
+        ) from None
+
+
 def new_passwords(roles: Iterable[str]) -> dict[str, str]:
     """One random password a role, made anew at each start."""
     return {role: secrets.token_urlsafe(24) for role in roles}

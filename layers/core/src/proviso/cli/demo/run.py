@@ -1,6 +1,5 @@
 """`proviso demo`: the local cloud up, the script played, the findings shown, and the exit code that they deserve."""
 
-import os
 import shutil
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from proviso.cli.demo.script import (
 from proviso.cli.demo.steps import Steps
 from proviso.cli.demo.verdict import Check, Findings, judge
 from proviso.cli.output import until_interrupted
-from proviso.cli.places import Models
+from proviso.cli.places import Models, database
 from proviso.domain.errors import ConfigurationFault
 from proviso.domain.policy import Policy
 from proviso.domain.reasons import Refused
@@ -51,9 +50,7 @@ class DemoOptions:
 
 def cloud_options(options: DemoOptions) -> LocalCloudOptions:
     """The local cloud as the demonstration wants it; DATABASE_URL goes first where it is set."""
-    environment = dict(options.models.environment)
-    if url := os.environ.get("DATABASE_URL", "").strip():
-        environment["DATABASE_URL"] = url
+    environment = dict(options.models.environment) | database()
     return LocalCloudOptions(
         root=options.root, data=options.data, port=options.port, parameters=PARAMETERS, environment=environment
     )

@@ -58,11 +58,11 @@ def frames_table(console: Console, found: Findings) -> None:
         row = found.rows.get(sent.key)
         outcome = outcome_of(row)
         outcomes.append(outcome)
-        right = (
-            "[green]yes[/green]" if outcome == sent.expected else "[red]NO[/red]"
-        )  # the verdict says what was expected
-        counts = ("", "") if row is None or not row.counts.detected else (row.counts.detected, row.counts.searched)
-        values = [sent.name, sent.camera, escape(outcome), *map(str, counts), _after(row), right]
+        # The verdict below says what was expected.
+        expected = "[green]yes[/green]" if outcome == sent.expected else "[red]NO[/red]"
+        found_any = row is not None and row.counts.detected > 0
+        faces, searched = (str(row.counts.detected), str(row.counts.searched)) if row and found_any else ("", "")
+        values = [sent.name, sent.camera, escape(outcome), faces, searched, _after(row), expected]
         table.add_row(*(value for name, value in zip(names, values, strict=True) if name in shown))
     console.print(table)
     console.print()
