@@ -137,6 +137,21 @@ def test_an_expired_one_does_not_suppress_the_next(late: House):
     assert [c["state"] for c in late.candidates] == ["expired", "raised"]
 
 
+def test_nor_does_one_whose_time_is_over_before_anybody_wrote_it_down(house: House):
+    """retain comes by once a minute: until then a person who lingers would be announced to nobody."""
+    house.permitted = policy(decide_within_s=1)
+    list_id, _ = house.listed(3)
+    house.running(list_id)
+    house.see(3)
+    house.see(3)
+    assert [c["sightings"] for c in house.candidates] == [2]
+    house.one("SELECT pg_sleep(1.1)::text")
+    house.see(3)
+    assert [(c["state"], c["sightings"]) for c in house.candidates] == [("raised", 2), ("raised", 1)]
+    house.retain()
+    assert house.candidates[0]["state"] == "expired"
+
+
 def test_expiry_happens_once_and_is_recorded(late: House):
     assert late.retain().expired == 1
     assert late.retain().expired == 0

@@ -57,9 +57,12 @@ _LOCK_ENTRIES = """
 SELECT pg_advisory_xact_lock(hashtextextended(%(deployment)s || '/' || id, 0))::text
 FROM (SELECT DISTINCT id FROM unnest(%(entries)s::text[]) AS u (id) ORDER BY id) AS sorted
 """
+# Time to decide that is over is over, whether or not retain has written `expired` down: nobody can decide on it any more,
+# and so it silences nothing (S18, S21).
 _OPEN_CANDIDATES = """
 SELECT id, entry_id, state, last_sighting_at FROM candidate
-WHERE deployment_id = %(deployment)s AND entry_id = ANY (%(entries)s) AND state IN ('raised', 'confirmed')
+WHERE deployment_id = %(deployment)s AND entry_id = ANY (%(entries)s)
+  AND (state = 'confirmed' OR state = 'raised' AND clock_timestamp() < decide_by)
 ORDER BY entry_id, last_sighting_at, id
 FOR NO KEY UPDATE
 """
