@@ -6,15 +6,18 @@ was accepted, adding people to a build that was authorised, and bringing back so
 """
 
 import itertools
+from datetime import timedelta
 
 import psycopg
 import pytest
 
 from proviso.domain.candidate import Decision
 from proviso.domain.deployment import DeploymentState
+from proviso.domain.frame import Outcome
 from proviso.domain.people import Role
 from proviso.domain.reasons import Reason, Refused
-from proviso.stages import watchlist
+from proviso.domain.timing import Stopwatch
+from proviso.stages import match, watchlist
 from tests.safeguards.house import House
 from tests.samples import axis, principal
 
@@ -231,6 +234,27 @@ def test_a_search_that_found_somebody_before_the_removal_raises_nobody_after_it(
     remove(listed, listed.entries[0])
     with pytest.raises(psycopg.Error, match="its entry was removed"):
         listed.copy_candidate("match", id="id || 'x'", state="'raised'")
+
+
+def test_a_removal_in_the_midst_of_a_search_does_not_cost_the_others_theirs(listed: House):
+    """Who was removed is not raised; whoever else is in the frame is, within the same call."""
+    listed.running(listed.list_id)
+    message, evidence = listed.message(3, 4), listed.pipeline.evidence
+
+    def removed_first(*given):
+        remove(listed, listed.entries[0])
+        return evidence(*given)
+
+    listed.pipeline.evidence = removed_first
+    row = match.match(
+        message=message,
+        room=listed.room(),
+        stopwatch=Stopwatch(lambda: 0.0),
+        give_up_at=listed.now() + timedelta(seconds=20),
+    )
+    assert (row.outcome, row.counts.candidates) == (Outcome.SEARCHED, 1)
+    assert [one["entry_id"] for one in listed.candidates] == [listed.entries[1]]
+    assert listed.waits
 
 
 # --- the list's own rules ---------------------------------------------------------------------------------------------

@@ -78,6 +78,7 @@ _ADD_SIGHTING = """
 INSERT INTO sighting (candidate_id, frame_key, captured_at, similarity)
 VALUES (%(candidate)s, %(frame_key)s, %(captured_at)s, %(similarity)s)
 """
+_ENTRY_REMOVED = "PV006"
 _NOT_READ = Grounds(*[""] * 11)  # match has no right to the grounds, and they are not part of what is authorised
 
 
@@ -270,6 +271,9 @@ class PostgresSearchWork(AuditTable):
         try:
             self._session.change(statement, given)
         except RuleBroken as broken:
+            if broken.rule == _ENTRY_REMOVED:
+                # The others in the frame are still to be searched: trying again does it without who was removed (S06).
+                raise TransientFault("an entry was removed while this frame was searched") from broken
             if not broken.duplicate:
                 raise
             # Two deliveries of one frame at the same time: trying again finds the other's committed row.
