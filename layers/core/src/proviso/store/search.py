@@ -57,8 +57,8 @@ _LOCK_ENTRIES = """
 SELECT pg_advisory_xact_lock(hashtextextended(%(deployment)s || '/' || id, 0))::text
 FROM (SELECT DISTINCT id FROM unnest(%(entries)s::text[]) AS u (id) ORDER BY id) AS sorted
 """
-# Time to decide that is over is over, whether or not retain has written `expired` down: nobody can decide on it any more,
-# and so it silences nothing (S18, S21).
+# Where the time to decide is over, nobody can decide any more, whether or not retain has written `expired` down: such a
+# candidate silences nothing (S18, S21).
 _OPEN_CANDIDATES = """
 SELECT id, entry_id, state, last_sighting_at FROM candidate
 WHERE deployment_id = %(deployment)s AND entry_id = ANY (%(entries)s)
