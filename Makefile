@@ -87,7 +87,7 @@ format: install-dev ## ruff's formatting and its safe fixes
 
 bench: .venv-bench/.done ## the figures, with their comparators on the same frames in the same run
 	@for file in bench/*.py; do \
-	  case "$$(basename $$file)" in _*) continue ;; esac; \
+	  case "$$(basename $$file)" in _*|vision_comparator.py|vision_scenes.py) continue ;; esac; \
 	  echo "== $$file"; PYTHONPATH=.:layers/core/src $(BENCH) $$file || exit 1; done
 
 lock: ## resolve requirements/*.in into pinned requirements/*.txt

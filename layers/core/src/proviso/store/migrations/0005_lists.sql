@@ -5,22 +5,28 @@
 ALTER TABLE watchlist ADD COLUMN categories text[] NOT NULL DEFAULT '{}';
 ALTER TABLE watchlist ADD COLUMN max_entries integer NOT NULL DEFAULT 0 CHECK (max_entries >= 0);
 
+-- Once a statement, not once a row: counting for each of many rows would take the square of their number.
 CREATE FUNCTION entry_fits_its_list() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = public, pg_temp AS $$
 DECLARE
-    list watchlist%ROWTYPE;
+    list record;
 BEGIN
-    SELECT * INTO list FROM watchlist WHERE id = NEW.watchlist_id FOR NO KEY UPDATE;
-    IF btrim(NEW.category) <> '' AND NEW.category <> ALL (list.categories) THEN  -- blank: its own constraint says so
-        RAISE EXCEPTION 'watchlist %: the category is not on its closed list', NEW.watchlist_id USING ERRCODE = 'PV006';
+    FOR list IN
+        SELECT id, max_entries FROM watchlist WHERE id IN (SELECT watchlist_id FROM added) ORDER BY id
+        FOR NO KEY UPDATE
+    LOOP
+        -- The lock is held: this count sees what was committed while it waited.
+        IF (SELECT count(*) FROM entry WHERE watchlist_id = list.id AND removed_at IS NULL) > list.max_entries THEN
+            RAISE EXCEPTION 'watchlist %: is full', list.id USING ERRCODE = 'PV008';
+        END IF;
+    END LOOP;
+    IF EXISTS (SELECT FROM added a JOIN watchlist w ON w.id = a.watchlist_id WHERE a.category <> ALL (w.categories)) THEN
+        RAISE EXCEPTION 'a category is not on its watchlist''s closed list' USING ERRCODE = 'PV006';
     END IF;
-    IF (SELECT count(*) FROM entry WHERE watchlist_id = NEW.watchlist_id AND removed_at IS NULL) >= list.max_entries THEN
-        RAISE EXCEPTION 'watchlist %: is full', NEW.watchlist_id USING ERRCODE = 'PV008';
-    END IF;
-    RETURN NEW;
+    RETURN NULL;
 END $$;
--- Named to come after list_is_open: triggers run in the order of their names.
-CREATE TRIGGER list_rules_hold BEFORE INSERT ON entry FOR EACH ROW EXECUTE FUNCTION entry_fits_its_list();
+CREATE TRIGGER entry_fits_its_list AFTER INSERT ON entry REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION entry_fits_its_list();
 
 CREATE FUNCTION list_rules_stay() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
