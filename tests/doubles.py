@@ -216,9 +216,6 @@ class MemoryDeployments(Memory):
     def candidates_of(self, deployment_id: str) -> list[str]:
         return self.candidate_ids
 
-    def other_uses(self, watchlist_id: str, deployment_id: str) -> bool:
-        return False
-
     def erase(self, deployment_id: str) -> str | None:
         self._do("erase", deployment_id)
         return self.rows[deployment_id].watchlist_id

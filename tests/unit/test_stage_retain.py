@@ -204,7 +204,7 @@ def test_a_picture_that_was_not_deleted_prevents_the_certificate(over):
 
 
 def test_a_list_that_another_deployment_needs_keeps_its_pictures(over):
-    over.store.other_uses = lambda watchlist_id, deployment_id: True
+    over.store.erase = lambda deployment_id: None
     assert over.retain().closed == (DEPLOYMENT,)
     assert "enrolment/list-1/e/r.jpg" in over.room.enrolment.objects
 

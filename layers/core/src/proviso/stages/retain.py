@@ -223,8 +223,8 @@ def _close(room: RetainRoom, deployment: Deployment) -> Certificate:
     _take_permits_back(room, deployment)
     with room.store.work() as work:
         candidates = work.candidates_of(deployment_id)
-        shared = work.other_uses(watchlist_id, deployment_id)
-        work.erase(deployment_id)
+        # What the erasure found under its locks, and no look before them: pictures follow their rows.
+        shared = work.erase(deployment_id) is None
         work.audit(deployment_act(deployment_id, room.clock(), ACTOR, "erased", {"list_still_used": shared}))
     prefixes = [(room.evidence, "evidence", f"evidence/{deployment_id}/")]
     if not shared:
