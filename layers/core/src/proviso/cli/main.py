@@ -8,6 +8,7 @@ app = typer.Typer(
     name="proviso",
     help="Live facial recognition that runs only under conditions which the machine enforces.",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_show_locals=False,  # locals may hold tokens and pictures
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -17,6 +18,7 @@ app.command("invoke")(machine.invoke)
 app.command("check")(machine.check)
 app.command("models")(machine.models)
 app.command("camera")(upload.camera)
+app.command("frames")(upload.frames)
 app.command("login")(people.login)
 app.command("stop-all")(deployments.stop_all)
 app.add_typer(people.group, name="people")

@@ -1,8 +1,10 @@
-"""`proviso camera`: the camera agent on the command line."""
+"""`proviso camera`: the camera agent on the command line; `proviso frames`: what became of what it uploaded."""
 
 import random
 import re
+import signal
 import threading
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -13,8 +15,9 @@ from proviso.cli.api import ApiFault
 from proviso.cli.camera.agent import AgentOptions, Tally, run_agent
 from proviso.cli.camera.sources import SourceFault, open_source, without_password
 from proviso.cli.camera.uploader import s3_put
-from proviso.cli.output import console, errors, fail, interactive, plain_faults, say
-from proviso.domain.frame import CAMERA_PATTERN
+from proviso.cli.output import console, errors, fail, interactive, plain_faults, say, table
+from proviso.domain.frame import CAMERA_PATTERN, LedgerEntry, Outcome
+from proviso.domain.reasons import SENTENCES
 from proviso.local.running import find_running
 
 
@@ -44,11 +47,15 @@ def camera(
             if interactive():
                 status.update(summary(tally))
 
-        say(f"{camera}: {without_password(source)} at {fps:g} frames a second to {name}")
+        opened = open_source(source)
+        rate = "1 frame" if fps == 1 else f"{fps:g} frames"
+        say(f"{camera}: {without_password(source)}, {rate} a second, to the bucket {name}; Ctrl-C ends it")
+        # A service manager ends it with SIGTERM: the same tidy end, with its count.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         options = AgentOptions(camera, fps, skip_unchanged, quality, age_limit)
         try:
             latest = run_agent(
-                open_source(source),
+                opened,
                 options,
                 put=s3_put(client, name),
                 clock=lambda: datetime.now(UTC),
@@ -57,9 +64,12 @@ def camera(
                 watch=watch,
             )
         except SourceFault:
-            say(summary(latest))
+            if latest.captured or latest.unreadable:
+                say(summary(latest))
             raise
     say(summary(latest))
+    if latest.uploaded and not endpoint and not bucket:
+        say("what became of them: proviso frames")
     if latest.last_fault:
         errors.print(f"last fault: {latest.last_fault}", markup=False)
     if latest.failed or latest.unreadable or (latest.captured and not latest.uploaded + latest.unchanged):
@@ -67,12 +77,45 @@ def camera(
 
 
 def summary(tally: Tally) -> str:
-    """The count, in one line."""
-    waiting = f", {tally.waiting} waiting" if tally.waiting else ""
-    return (
-        f"{tally.captured} captured, {tally.unchanged} skipped unchanged, {tally.uploaded} uploaded, "
-        f"{tally.dropped} dropped, {tally.failed} failed, {tally.unreadable} unreadable{waiting}"
-    )
+    """The count, in one line; what did not happen is left out."""
+    rest = [
+        f", {number} {name}"
+        for number, name in (
+            (tally.unchanged, "skipped unchanged"),
+            (tally.dropped, "dropped"),
+            (tally.failed, "failed"),
+            (tally.unreadable, "unreadable"),
+            (tally.waiting, "waiting"),
+        )
+        if number
+    ]
+    return f"{tally.captured} captured, {tally.uploaded} uploaded{''.join(rest)}"
+
+
+def frames() -> None:
+    """What became of the frames uploaded to the running local cloud, by camera, from its ledger."""
+    with plain_faults():
+        running = find_running(session.here())
+        if running is None:
+            raise ApiFault("no local cloud is running; start one with `proviso local`")
+        from proviso.cloud.ledger import DynamoLedger
+
+        client = _client("dynamodb", running.aws_endpoint, local=True)
+        table_name = running.names["LedgerTable"]
+        entries = DynamoLedger(client, table_name, lambda: datetime.now(UTC)).entries()
+    rows = Counter((entry.key.split("/")[0], *became(entry)) for entry in entries)
+    table("Frames", ("camera", "outcome", "frames", "why"), [(*key[:2], n, key[2]) for key, n in sorted(rows.items())])
+
+
+def became(entry: LedgerEntry) -> tuple[str, str]:
+    """The outcome in two words, and what it means or what to do."""
+    if entry.outcome is Outcome.SEARCHED:
+        return ("searched: candidate", "a reviewer must look") if entry.counts.candidates else ("searched: none", "")
+    if entry.outcome is Outcome.NO_FACE and entry.counts.detected:
+        return "no_face", "a face was found, but too small or too poor to search"
+    if entry.outcome is Outcome.RECEIVED:
+        return "received", "not finished yet"
+    return str(entry.outcome), SENTENCES[entry.reason] if entry.reason is not None else ""
 
 
 def frames_bucket(endpoint: str, bucket: str) -> tuple[Any, str]:
@@ -82,11 +125,11 @@ def frames_bucket(endpoint: str, bucket: str) -> tuple[Any, str]:
         raise ApiFault(
             "no local cloud is running; start one with `proviso local`, or name --bucket (and sign in to AWS)"
         )
-    client = _s3(endpoint or (running.aws_endpoint if running else ""), local=running is not None)
+    client = _client("s3", endpoint or (running.aws_endpoint if running else ""), local=running is not None)
     return client, bucket or (running.names["FramesBucket"] if running else "")
 
 
-def _s3(endpoint: str, *, local: bool) -> Any:
+def _client(service: str, endpoint: str, *, local: bool) -> Any:
     import boto3
     from botocore.config import Config
 
@@ -95,4 +138,4 @@ def _s3(endpoint: str, *, local: bool) -> Any:
     # The local cloud takes any credentials; these are not secret.
     keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local", "region_name": "eu-west-2"} if local else {}
     make: Any = boto3.Session(**keys).client  # type: ignore[arg-type]
-    return make("s3", endpoint_url=endpoint or None, config=config)
+    return make(service, endpoint_url=endpoint or None, config=config)

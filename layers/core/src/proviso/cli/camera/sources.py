@@ -5,6 +5,7 @@ for people; a single picture that cannot be read is handed out as unreadable, co
 OpenCV is imported when a source that needs it is opened, not before.
 """
 
+import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -163,6 +164,10 @@ class LiveSource:
     def name(self) -> str:
         return f"device {self.address}" if isinstance(self.address, int) else without_password(self.address)
 
+    @property
+    def _is_device(self) -> bool:
+        return isinstance(self.address, int) or self.address.startswith("/dev/")
+
     def shots(self, fps: float, wait: Wait) -> Iterator[Shot]:
         capture = self._open()
         try:
@@ -197,7 +202,7 @@ class LiveSource:
 
     def _open(self) -> Any:
         cv2 = _opencv()
-        if isinstance(self.address, int) or self.address.startswith("/dev/"):
+        if self._is_device:
             capture = cv2.VideoCapture(self.address)
         else:
             limits = [
@@ -209,6 +214,11 @@ class LiveSource:
             capture = cv2.VideoCapture(self.address, cv2.CAP_FFMPEG, limits)
         if not capture.isOpened():
             capture.release()
+            if self._is_device:
+                raise SourceFault(
+                    f"{self.name} cannot be opened: it is not there, is in use, or you may not read it;"
+                    " `ls -l /dev/video*` lists those that there are"
+                )
             raise SourceFault(
                 f"{self.name} cannot be opened; check the address, the password, the network and its power"
             )
@@ -217,6 +227,8 @@ class LiveSource:
 
 def _opencv() -> Any:
     """OpenCV without its own messages on the terminal: what matters is said by us."""
+    # Read by its FFmpeg part when a stream is opened; -8 is AV_LOG_QUIET.
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     import cv2
 
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)

@@ -89,7 +89,8 @@ def s3_put(client: Any, bucket: str) -> Put:
             raise UploadFault(f"{code or status} from the bucket {bucket}", passing=passing) from error
         except (NoCredentialsError, PartialCredentialsError) as error:
             raise UploadFault(
-                "there are no AWS credentials; `aws sts get-caller-identity` shows", passing=False
+                "there are no AWS credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
+                passing=False,
             ) from error
         except BotoCoreError as error:
             raise UploadFault(
