@@ -9,10 +9,10 @@ import typer
 from proviso.cli import session
 from proviso.cli.api import Api, ApiFault, quoted
 from proviso.cli.camera.sources import JPEG_START, decoded
-from proviso.cli.output import details, fail, plain_faults, say, table
+from proviso.cli.output import details, plain_faults, say, table
 from proviso.cli.people import As
 
-group = typer.Typer(help="Watchlists: create, add with pictures, build, remove, show.", no_args_is_help=True)
+group = typer.Typer(help="Watchlists: create, add with pictures, picture, build, remove, show.", no_args_is_help=True)
 
 
 @group.command("create")
@@ -51,44 +51,86 @@ def add(
             "reference_no": reference_no or None,
             "consent_reference": consent or None,
         }
+        readable = _readable(pictures)  # before there is an entry
         api = session.api(acting, say)
         entry = api.post(f"/watchlists/{quoted(watchlist)}/entries", {k: v for k, v in body.items() if v is not None})
         say(f"entry {entry['id']}, reference number {entry['reference_no']}")
-        accepted = sum(enrol(api, watchlist, entry["id"], picture) for picture in pictures)
-    say(f"{accepted} of {len(pictures)} pictures accepted")
+        _enrol_all(api, watchlist, entry["id"], readable, len(pictures))
+
+
+@group.command("picture")
+def picture(
+    watchlist: str,
+    entry: str,
+    pictures: Annotated[list[Path], typer.Argument(help="More pictures of the same person")],
+    acting: As = "",
+) -> None:
+    """Add pictures to an entry that is there already. Then build again: a build never changes."""
+    with plain_faults():
+        readable = _readable(pictures)
+        _enrol_all(session.api(acting, say), watchlist, entry, readable, len(pictures))
+
+
+def _readable(pictures: list[Path]) -> dict[Path, bytes]:
+    """The pictures as JPEG; the others are named. ApiFault where none can be read."""
+    found: dict[Path, bytes] = {}
+    for path in pictures:
+        try:
+            found[path] = as_jpeg(path.read_bytes())
+        except OSError as error:
+            say(f"rejected  {path}: cannot be read: {error.strerror}")
+        except ValueError as error:
+            say(f"rejected  {path.name}: {error}")
+    if not found:
+        raise ApiFault("none of these is a picture; nothing was sent")
+    return found
+
+
+def _enrol_all(api: Api, watchlist: str, entry: str, pictures: dict[Path, bytes], given: int) -> None:
+    accepted = sum(enrol(api, watchlist, entry, path.name, jpeg) for path, jpeg in pictures.items())
+    say(f"{accepted} of {given} {'picture' if given == 1 else 'pictures'} accepted")
     if not accepted:
-        fail("the entry has no usable picture and will not be searched for; add another or remove it")
+        raise ApiFault(
+            f"without a picture the entry is never found. Add one: proviso watchlist picture {watchlist} {entry} FILE;"
+            f" or remove it: proviso watchlist remove {watchlist} {entry}"
+        )
 
 
-def enrol(api: Api, watchlist: str, entry: str, picture: Path) -> bool:
+def enrol(api: Api, watchlist: str, entry: str, name: str, jpeg: bytes) -> bool:
     """Upload one picture and say what became of it."""
     try:
-        jpeg = _jpeg(picture)
-        path = f"/watchlists/{quoted(watchlist)}/entries/{quoted(entry)}/references"
-        made = api.post_picture(path, jpeg)
-    except OSError as error:
-        say(f"rejected  {picture}: cannot be read: {error.strerror}")
-        return False
+        made = api.post_picture(f"/watchlists/{quoted(watchlist)}/entries/{quoted(entry)}/references", jpeg)
     except ApiFault as error:
-        if error.status not in (400, 422):
+        if error.status not in (400, 413, 422):
             raise
-        say(f"rejected  {picture.name}: {error}" + (f" [{error.reason}]" if error.reason else ""))
+        say(f"rejected  {name}: {error}" + (f" [{error.reason}]" if error.reason else ""))
         return False
-    say(f"accepted  {picture.name}: reference {made['id']}")
+    say(f"accepted  {name}: reference {made['id']}")
     return True
 
 
-def _jpeg(picture: Path) -> bytes:
-    data = picture.read_bytes()
-    if data.startswith(JPEG_START):
+_LARGEST_BYTES = 4_000_000
+"""Lambda takes 6 MB, in which a picture stands as base64: a third larger."""
+_LONGER_SIDE_PX = 3000
+
+
+def as_jpeg(data: bytes) -> bytes:
+    """A JPEG as it came where the API takes it; other kinds, and what is too large, encoded anew (3000 px at most).
+
+    ValueError for what is no picture.
+    """
+    if data.startswith(JPEG_START) and len(data) <= _LARGEST_BYTES:
         return data
     pixels = decoded(data)
     if pixels is None:
-        raise ApiFault(f"{picture.name} is not a picture", status=422, reason="not_an_image")
+        raise ValueError("is not a picture (JPEG, PNG, WebP, BMP and TIFF can be read)")
     import cv2
 
-    done, encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 95])
-    return bytes(encoded.tobytes()) if done else data
+    scale = _LONGER_SIDE_PX / max(pixels.shape[:2])
+    if scale < 1:
+        pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    _, encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 95 if scale >= 1 else 90])
+    return bytes(encoded.tobytes())
 
 
 def _day(text: str) -> str:
