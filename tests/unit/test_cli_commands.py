@@ -1,17 +1,22 @@
 """The commands as somebody types them, and what they keep on disk."""
 
+import io
 import json
 import re
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
-from proviso.cli import places, session
+from proviso.cli import output, places, session, watchlists
 from proviso.cli.api import ApiFault
 from proviso.cli.deployments import GROUNDS, read_request
 from proviso.cli.main import app
+from proviso.domain.audit import chain_hash, deployment_act
 from proviso.domain.deployment import Grounds
 from proviso.domain.errors import ConfigurationFault
 
@@ -37,9 +42,9 @@ def text(output: str) -> str:
 @pytest.mark.parametrize(
     "command",
     [
-        *("", "demo", "local", "invoke", "camera", "login", "check", "models", "stop-all"),
+        *("", "demo", "local", "invoke", "camera", "frames", "login", "check", "models", "stop-all"),
         *("people", "watchlist", "deployment", "candidates"),
-        *("watchlist add", "deployment request", "candidates confirm"),
+        *("watchlist add", "watchlist picture", "deployment request", "deployment audit", "candidates confirm"),
     ],
 )
 def test_every_command_explains_itself(command: str) -> None:
@@ -100,7 +105,7 @@ def test_uploads_that_cannot_be_made_end_with_a_count_and_code_1(
     command = ["camera", "--camera", "hall", "--source", str(tmp_path), "--bucket", "b", "--age-limit", "1"]
     result = runner.invoke(app, [*command, "--endpoint", "http://127.0.0.1:1"])
     assert result.exit_code == 1
-    assert "1 captured, 0 skipped unchanged, 0 uploaded, 1 dropped, 0 failed, 0 unreadable" in text(result.output)
+    assert "1 captured, 0 uploaded, 1 dropped" in text(result.output)
 
 
 def test_a_database_url_that_is_none_is_told_without_quoting_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,6 +169,101 @@ def test_a_request_is_read_from_toml_and_json(tmp_path: Path) -> None:
     as_json.write_text("[")
     with pytest.raises(ApiFault, match="cannot be read as a request"):
         read_request(as_json)
+
+
+def test_pictures_go_as_jpeg_and_are_made_smaller_where_the_api_would_refuse_them() -> None:
+    import cv2
+    import numpy as np
+
+    noise = np.random.default_rng(3).integers(0, 256, (2400, 3600, 3), np.uint8)
+    large = cv2.imencode(".jpg", noise, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+    small = cv2.imencode(".jpg", noise[:200, :200])[1].tobytes()
+    assert len(large) > watchlists._LARGEST_BYTES
+    assert watchlists.as_jpeg(small) is small
+    assert watchlists.as_jpeg(cv2.imencode(".png", noise[:20, :20])[1].tobytes()).startswith(b"\xff\xd8\xff")
+    sent = cv2.imdecode(np.frombuffer(watchlists.as_jpeg(large), np.uint8), cv2.IMREAD_COLOR)
+    assert sent.shape == (2000, 3000, 3)
+    for none in (b"", b"hello\n"):
+        with pytest.raises(ValueError, match="is not a picture"):
+            watchlists.as_jpeg(none)
+
+
+def test_no_entry_is_made_where_none_of_the_files_is_a_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "api", lambda *_: pytest.fail("the API was asked"))
+    (tmp_path / "a.jpg").write_text("hello")
+    command = ["watchlist", "add", "LIST", str(tmp_path / "a.jpg"), str(tmp_path / "none.jpg"), str(tmp_path)]
+    for name in ("label", "category", "reason", "source", "lawful-holding"):
+        command += [f"--{name}", "x"]
+    result = runner.invoke(app, [*command, "--image-date", "2026-11-01"])
+    assert result.exit_code == 1
+    assert "a.jpg: is not a picture" in text(result.output)
+    assert "No such file" in text(result.output)
+    assert "nothing was sent" in text(result.output)
+
+
+class _Answers:
+    """An API that gives what it was told to."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers = answers
+
+    def get(self, path: str) -> Any:
+        return self.answers[path.rsplit("/", 1)[-1]]
+
+    def post(self, path: str, body: Any = None) -> Any:
+        return self.get(path)
+
+
+def test_the_audit_is_computed_again_and_an_altered_record_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    records, previous = [], b"\0" * 32
+    for number in (1, 2):
+        body = deployment_act("d", datetime(2026, 11, 22, tzinfo=UTC), "a-person", f"act_{number}", {}).body(number)
+        own = chain_hash(previous, body)
+        records.append(
+            {
+                "chain": "d",
+                "sequence": number,
+                "canonical": body.decode(),
+                "body": json.loads(body),
+                "previous": previous.hex(),
+                "hash": own.hex(),
+            }
+        )
+        previous = own
+    # What the API itself says of the chain does not count.
+    monkeypatch.setattr(session, "api", lambda *_: _Answers(audit={"records": records, "fault": None}))
+    whole = runner.invoke(app, ["deployment", "audit", "d"])
+    assert whole.exit_code == 0, whole.output
+    assert "the chain holds: 2 records" in text(whole.output)
+    records[0]["canonical"] = records[0]["canonical"].replace("a-person", "nobody")
+    broken = runner.invoke(app, ["deployment", "audit", "d"])
+    assert broken.exit_code == 1
+    assert "d #1 was changed after it was written" in text(broken.output)
+
+
+def test_a_stop_that_stopped_nothing_does_not_look_like_one_that_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = {"stopped": [], "permits_deleted": [], "database": "done"}
+    monkeypatch.setattr(session, "api", lambda *_: _Answers(stop=answer))
+    result = runner.invoke(app, ["deployment", "stop", "mistyped"])
+    assert result.exit_code == 1
+    assert "there is none of that name" in text(result.output)
+
+
+def test_the_grounds_are_among_what_an_authoriser_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = {"id": "d", "digest": "0" * 64, "grounds": {"necessity": "because of this"}}
+    monkeypatch.setattr(session, "api", lambda *_: _Answers(d=shown))
+    assert "because of this" in text(runner.invoke(app, ["deployment", "authorise", "d"], input="n\n").output)
+
+
+@pytest.mark.parametrize("width", [40, 200])
+def test_identifiers_are_never_cut_or_broken(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    console = Console(width=width, record=True, file=io.StringIO())
+    monkeypatch.setattr(output, "console", console)
+    name = "895f08fc-c1ef-4f46-b8b8-76091a2f8f29"
+    output.table("Things", ("id", "place", "other"), [(name, "a long name of a place", name)])
+    shown = console.export_text()
+    assert shown.count(name) == 2
+    assert "a long name of a place" in shown
 
 
 def test_model_files_are_looked_for_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ and says so.
 """
 
 import json
+import re
 import time
 import urllib.error
 import urllib.parse
@@ -112,6 +113,9 @@ def _fault(error: urllib.error.HTTPError, method: str, path: str) -> ApiFault:
         values = {}
     values = values if isinstance(values, dict) else {}
     reason, sentence = str(values.get("reason", "")), str(values.get("message", ""))
+    sentence = re.sub(r"\bbody\.(\w)", r"\1", sentence)  # where in the request: of no meaning to who typed a command
+    if error.code == 413:
+        sentence = "what was sent is too large for the API"
     if not sentence:
         sentence = "sign in first" if error.code == 401 else f"{method} {path} was answered with {error.code}"
     return ApiFault(sentence, status=error.code, reason=reason)

@@ -7,11 +7,13 @@ import typer
 
 from proviso.cli import session
 from proviso.cli.api import quoted
-from proviso.cli.output import details, moment, plain_faults, say, table
+from proviso.cli.output import details, plain_faults, say, table
 from proviso.cli.people import As
 
 group = typer.Typer(help="Candidates: list, show, confirm, reject, cannot-tell.", no_args_is_help=True)
 Reason = Annotated[str, typer.Option("--reason", help="What you saw, in a few words")]
+
+_ADDRESSES = ("evidence", "references")  # where the pictures are: for programs
 
 
 @group.command("list")
@@ -20,7 +22,7 @@ def listing(acting: As = "") -> None:
     with plain_faults():
         answer = session.api(acting, say).get("/candidates")
     rows = [
-        (c["id"], c["reference"], c["place"], c["camera"], moment(c["captured_at"]), moment(c["decide_by"]), c["state"])
+        (c["id"], c["reference"], c["place"], c["camera"], c["captured_at"], c["decide_by"], c["state"])
         for c in answer["candidates"]
     ]
     table("Candidates", ("id", "reference", "place", "camera", "captured", "decide by", "state"), rows)
@@ -47,7 +49,7 @@ def show(
                 target.write_bytes(api.picture(path))
                 say(f"wrote {target}")
             say("delete them as soon as you have decided: no retention rule reaches this folder")
-    details({name: value for name, value in one.items() if name not in ("evidence", "references")})
+    details({name: value for name, value in one.items() if name not in _ADDRESSES})
 
 
 @group.command("confirm")
@@ -72,4 +74,4 @@ def _decide(candidate: str, decision: str, reason: str, acting: str) -> None:
     with plain_faults():
         body = {"decision": decision, "reason": reason}
         done: dict[str, Any] = session.api(acting, say).post(f"/candidates/{quoted(candidate)}/decision", body)
-    details(done)
+    details({name: value for name, value in done.items() if name not in _ADDRESSES})

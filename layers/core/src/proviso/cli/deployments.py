@@ -1,6 +1,7 @@
 """`proviso deployment` and `proviso stop-all`: ask, authorise what was shown, start, stop, close."""
 
 import json
+import re
 import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,10 +11,13 @@ import typer
 
 from proviso.cli import session
 from proviso.cli.api import ApiFault, quoted
-from proviso.cli.output import details, moment, plain_faults, say, table
+from proviso.cli.output import console, details, fail, moment, plain_faults, say, table
 from proviso.cli.people import As
+from proviso.domain.audit import AuditRecord, first_fault
 
-group = typer.Typer(help="Deployments: request, authorise, start, stop, close, show, list.", no_args_is_help=True)
+group = typer.Typer(
+    help="Deployments: request, authorise, start, stop, close, show, list, audit.", no_args_is_help=True
+)
 GROUNDS = (
     "operator_kind",
     "operator_name",
@@ -45,8 +49,11 @@ def request(
         if minutes:
             now = datetime.now(UTC)
             body |= {"starts_at": now.isoformat(), "ends_at": (now + timedelta(minutes=minutes)).isoformat()}
+        if not (body.get("starts_at") and body.get("ends_at")):
+            raise ApiFault("say when: --minutes N from now, or starts_at and ends_at in the file")
         made = session.api(acting, say).post("/deployments", body)
     _show(made)
+    say(f"to be authorised by somebody else: proviso deployment authorise {made['id']} --digest {made['digest']}")
 
 
 def read_request(file: Path) -> dict[str, Any]:
@@ -54,8 +61,12 @@ def read_request(file: Path) -> dict[str, Any]:
     try:
         text = file.read_text("utf-8")
         values = tomllib.loads(text) if file.suffix == ".toml" else json.loads(text)
-    except (OSError, ValueError) as error:
-        raise ApiFault(f"{file} cannot be read as a request: {error}") from error
+    except OSError as error:
+        raise ApiFault(f"{file} cannot be read: {error.strerror}; docs/examples/deployment.toml is one") from error
+    except ValueError as error:
+        raise ApiFault(
+            f"{file} cannot be read as a request ({error}); docs/examples/deployment.toml shows what one looks like"
+        ) from error
     if not isinstance(values, dict):
         raise ApiFault(f"{file} is not a request: it holds no fields")
     missing = [name for name in GROUNDS if not str(values.get("grounds", {}).get(name, "")).strip()]
@@ -81,8 +92,12 @@ def authorise(
             _show(shown)
             typer.confirm("Authorise these terms?", abort=True)
             digest = shown["digest"]
+        if not re.fullmatch("[0-9a-f]{64}", digest):
+            raise ApiFault("--digest takes all 64 characters of the digest; leave it out to be shown the terms first")
         done = api.post(f"/deployments/{quoted(deployment)}/authorise", {"digest": digest})
-    say(f"{done['id']} is {done['state']}, authorised by {done['authorised_by']}")
+    say(
+        f"{done['id']} is authorised, by {done['authorised_by']}; it begins with: proviso deployment start {done['id']}"
+    )
 
 
 @group.command("start")
@@ -90,14 +105,17 @@ def start(deployment: str, acting: As = "") -> None:
     """Start: from now on the cameras' frames are searched."""
     with plain_faults():
         done = session.api(acting, say).post(f"/deployments/{quoted(deployment)}/start")
-    say(f"{done['id']} is {done['state']} until {done['ends_at']}")
+    say(f"{done['id']} is {done['state']} until {moment(done['ends_at'])}")
 
 
 @group.command("stop")
 def stop(deployment: str, acting: As = "") -> None:
     """Stop at once. Anyone with a role may; no reason is asked for."""
     with plain_faults():
-        _stopped(session.api(acting, say).post(f"/deployments/{quoted(deployment)}/stop"))
+        answer = session.api(acting, say).post(f"/deployments/{quoted(deployment)}/stop")
+        _stopped(answer)
+        if answer.get("database") == "done" and deployment not in answer.get("stopped", []):
+            raise ApiFault(f"{deployment} was not running, or there is none of that name; `proviso stop-all` stops all")
 
 
 def stop_all(acting: As = "") -> None:
@@ -126,8 +144,35 @@ def show(deployment: str, acting: As = "") -> None:
             if error.status not in (403, 404):
                 raise
             return
-    say(f"certificate: {'complete' if certificate['complete'] else 'NOT complete'}, {certificate['verified_at']}")
-    table("Left", ("store", "left"), [(count["store"], count["left"]) for count in certificate["counts"]])
+    whole = "complete" if certificate["complete"] else "NOT complete"
+    say(f"\ndeletion certificate: {whole}, counted at {moment(certificate['verified_at'])}")
+    table("What is left of it", ("store", "left"), [(count["store"], count["left"]) for count in certificate["counts"]])
+
+
+@group.command("audit")
+def audit(
+    deployment: str,
+    raw: Annotated[bool, typer.Option("--json", help="The records as the API gives them, to be kept")] = False,
+    acting: As = "",
+) -> None:
+    """All that was done in a deployment; its chain of hashes is computed again here. Exit code 1 if it is broken."""
+    with plain_faults():
+        records = session.api(acting, say).get(f"/deployments/{quoted(deployment)}/audit")["records"]
+    if raw:
+        console.print_json(json.dumps(records))
+    else:
+        rows = [(r["sequence"], r["body"]["at"], r["body"]["action"], r["body"]["actor"]) for r in records]
+        table("Audit", ("no", "at", "action", "by"), rows)
+    fault = first_fault(_record(values) for values in records)
+    if fault is not None or not records:
+        fail(f"the chain is broken: {fault}" if fault else "there is no record of such a deployment")
+    if not raw:
+        say(f"\nthe chain holds: {len(records)} records, each covering the one before; head {records[-1]['hash']}")
+
+
+def _record(values: dict[str, Any]) -> AuditRecord:
+    previous, own = bytes.fromhex(values["previous"]), bytes.fromhex(values["hash"])
+    return AuditRecord(values["chain"], values["sequence"], values["canonical"].encode(), previous, own)
 
 
 @group.command("list")
@@ -136,10 +181,7 @@ def listing(acting: As = "") -> None:
     with plain_faults():
         answer = session.api(acting, say).get("/deployments")
     every = answer.get("deployments", []) if isinstance(answer, dict) else answer
-    rows = [
-        (d["id"], d["state"], d["place"], ", ".join(d["cameras"]), moment(d["starts_at"]), moment(d["ends_at"]))
-        for d in every
-    ]
+    rows = [(d["id"], d["state"], d["place"], d["cameras"], d["starts_at"], d["ends_at"]) for d in every]
     table("Deployments", ("id", "state", "place", "cameras", "from", "to"), rows)
 
 
@@ -149,6 +191,9 @@ def _show(values: dict[str, Any]) -> None:
     if isinstance(policy, dict):
         flat["policy"] = f"{policy.get('name')} {policy.get('version')}"
     details(flat)
+    if grounds := values.get("grounds"):
+        say("\nGrounds")
+        details(grounds)
 
 
 def _stopped(answer: dict[str, Any]) -> None:

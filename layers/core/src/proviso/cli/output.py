@@ -1,5 +1,6 @@
 """How the command line speaks: one console, one way to end with a sentence, tables that say what is in them."""
 
+import re
 import signal
 import sys
 import time
@@ -46,18 +47,23 @@ def plain_faults() -> Iterator[None]:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """A table, or a line that says that there is nothing. The first column is what one copies: it is never broken."""
-    drawn = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
-    for number, column in enumerate(columns):
-        drawn.add_column(column, overflow="fold", no_wrap=number == 0)
-    count = 0
-    for row in rows:
-        count += 1
-        drawn.add_row(*(escape("" if value is None else str(value)) for value in row))
-    if count:
+    """A table, or a line that says that there is nothing. Where the window is too narrow for it, a block a row:
+    identifiers are there to be copied, so nothing is ever cut or broken."""
+    drawn = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
+    for column in columns:
+        drawn.add_column(column, no_wrap=True)
+    cells = [[_shown(value) for value in row] for row in rows]
+    for row in cells:
+        drawn.add_row(*map(escape, row))
+    if not cells:
+        say(f"{title}: none")
+    elif console.measure(drawn, options=console.options.update(max_width=10_000)).maximum <= console.width:
         console.print(drawn)
     else:
-        say(f"{title}: none")
+        console.print(f"[bold]{escape(title)}[/bold]")
+        for row in cells:
+            details(dict(zip(columns, row, strict=True)))
+            say("")
 
 
 def details(values: dict[str, Any]) -> None:
@@ -66,18 +72,34 @@ def details(values: dict[str, Any]) -> None:
     for name, value in values.items():
         if value in (None, "", [], {}):
             continue
-        shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
-        console.print(
-            f"[bold]{escape(name.replace('_', ' ')).ljust(width)}[/bold]  {escape(str(shown))}", soft_wrap=True
-        )
+        label = escape(name.replace("_", " ")).ljust(width)
+        console.print(f"[bold]{label}[/bold]  {escape(_shown(value))}", soft_wrap=True)
+
+
+def _shown(value: Any) -> str:
+    """A value of the API as people read it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_shown, value))
+    if isinstance(value, str) and _MOMENT.fullmatch(value):
+        return moment(value)
+    return str(value)
+
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 
 def moment(text: str) -> str:
-    """A time of the API to the second, which is as much as people read."""
+    """A time of the API to the second, which is as much as people read; without its date when that is today's."""
     try:
-        return datetime.fromisoformat(text).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+        found = datetime.fromisoformat(text).astimezone(UTC)
     except (TypeError, ValueError):
         return str(text)
+    today = found.date() == datetime.now(UTC).date()
+    return found.strftime("%H:%M:%S UTC" if today else "%Y-%m-%d %H:%M:%S UTC")
 
 
 def until_interrupted() -> None:

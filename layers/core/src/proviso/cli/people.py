@@ -6,6 +6,7 @@ import typer
 
 from proviso.cli import session
 from proviso.cli.output import plain_faults, say, table
+from proviso.domain.people import Role
 
 group = typer.Typer(help="Who may do what (an authoriser gives roles, never to themselves).", no_args_is_help=True)
 As = Annotated[str, typer.Option("--as", help="Act as this signed-in person instead of the last one")]
@@ -21,13 +22,13 @@ def login(subject: Annotated[str, typer.Option("--as", help="Who to sign in as, 
 @group.command("register")
 def register(
     subject: str,
-    role: Annotated[list[str], typer.Option("--role", help="requester, authoriser, watchlist_officer, reviewer, ...")],
-    trained_until: Annotated[str, typer.Option(help="End of the training's validity, ISO 8601")] = "",
+    role: Annotated[list[Role], typer.Option("--role", help="Once for each role; they replace those from before")],
+    trained_until: Annotated[str, typer.Option(help="Until when the training is valid, YYYY-MM-DD")] = "",
     acting: As = "",
 ) -> None:
     """Give somebody roles."""
     with plain_faults():
-        body = {"sub": subject, "roles": role, "trained_until": trained_until or None}
+        body = {"sub": subject, "roles": [str(one) for one in role], "trained_until": trained_until or None}
         session.api(acting, say).post("/people", body)
     say(f"{subject}: {', '.join(role)}")
 

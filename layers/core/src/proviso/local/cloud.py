@@ -37,9 +37,9 @@ _ALWAYS = [
     "SNS: what would be sent is shown in the inbox",
 ]
 _GIVEN = (
-    "This is the database of DATABASE_URL. It must be PostgreSQL 16 or later with pgvector. Its user must be a superuser,"
-    " or own the database and be allowed CREATEROLE, with `CREATE EXTENSION vector` done there beforehand. The login"
-    " roles proviso_* belong to the whole server: one Proviso on each."
+    "This is the database of DATABASE_URL. It must be PostgreSQL 16 or later with pgvector. Its user must be a"
+    " superuser, or own the database and be allowed CREATEROLE, with `CREATE EXTENSION vector` done there beforehand."
+    " The login roles proviso_* belong to the whole server: one Proviso on each."
 )
 
 
