@@ -1,4 +1,5 @@
-"""alert: notices from the outbox to SNS, each at most once, and none that is not to go out."""
+"""alert: notices from the outbox to SNS, none that is not to go out. Each once; twice only where a call died between
+SNS's answer and its own note of it, since SNS knows no message again and silence would be the worse."""
 
 from typing import Any
 

@@ -110,7 +110,31 @@ def test_in_doubt_nothing_goes_out_and_the_message_comes_back(room, fault):
         room.alert(key)
     assert room.sent == []
     room.permits.faults.clear()
+    room.now += timedelta(seconds=LEASE_S + 1)  # the message comes back after its visibility time-out, later than that
     assert room.alert(key) == "sent"
+
+
+@pytest.mark.parametrize("kind", [Kind.RAISED, Kind.CONFIRMED])
+def test_a_stop_that_comes_while_the_notice_is_claimed_withholds_it(room, kind):
+    """The claim may take its time (AWS, tried again): the permit is asked for after it."""
+    key, claim = room.put(kind), room.notices.claim
+
+    def claimed_slowly(*given):
+        room.permits.objects = {}
+        return claim(*given)
+
+    room.notices.claim = claimed_slowly
+    assert room.alert(key) == "withheld"
+    assert room.sent == []
+
+
+def test_a_receipt_says_what_became_of_it_and_not_what_came_later(room):
+    key = room.put()
+    for _ in range(3):
+        room.alert(key)
+    room.now = notice().expires_at
+    room.alert(key)
+    assert room.outbox.objects[key.replace("notices/", "receipts/")] == "sent"
 
 
 def test_a_withdrawal_goes_out_after_a_stop_too(room):

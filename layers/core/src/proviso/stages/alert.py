@@ -34,7 +34,6 @@ def alert(
         return "not_a_notice"
     if notice is None:
         return "gone"
-    verdict = _verdict(notice, clock, permits)
     claim = notices.claim(notice, clock(), LEASE_S)
     if claim is NoticeClaim.BUSY:
         raise TransientFault(f"{key} is being sent by another call")
@@ -42,6 +41,7 @@ def alert(
         outcome = "duplicate" if claim is NoticeClaim.SENT else claim.value
         outbox.put_receipt(notice.candidate_id, notice.kind, outcome, clock())
         return outcome
+    verdict = _verdict(notice, clock, permits)  # the last thing before the sending: a stop while it was claimed counts
     if verdict == "sent":
         audience = "reviewers" if notice.kind is Kind.RAISED else "recipients"
         publisher.publish(audience, notice, texts(notice, zone))
