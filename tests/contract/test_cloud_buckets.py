@@ -14,7 +14,7 @@ from proviso.cloud.permits import S3Due, S3Permits, S3Stops
 from proviso.cloud.pictures import S3Pictures
 from proviso.domain.errors import PermitUnreadable
 from proviso.domain.frame import MAX_FRAME_BYTES, Jpeg
-from proviso.domain.notice import Kind, notice_key
+from proviso.domain.notice import Kind, notice_key, receipt_key
 from proviso.domain.ports import StopRecord, StoredFrame
 from proviso.domain.reasons import Reason, Refused
 from tests.contract.conftest import Cloud
@@ -27,6 +27,10 @@ Put = Callable[[str, bytes], Any]
 
 def put_to(cloud: Cloud, bucket: str) -> Put:
     return lambda key, body: cloud.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+
+
+def text_of(cloud: Cloud, bucket: str, key: str) -> str:
+    return str(cloud.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read().decode())
 
 
 @BOTH
@@ -301,6 +305,13 @@ class TestOutbox:
             return lambda key, body: outbox.objects.__setitem__(key, body)
         return lambda key, body: put_to(cloud, outbox._bucket)(key, body.encode())
 
+    @pytest.fixture
+    def receipt(self, kind: str, cloud: Cloud, outbox: Any) -> Callable[[Kind], str]:
+        """The text of a receipt."""
+        if kind == "fake":
+            return lambda which: f'"{outbox.objects[receipt_key(CANDIDATE, which)]}"'
+        return lambda which: text_of(cloud, outbox._bucket, receipt_key(CANDIDATE, which))
+
     def test_a_notice_put_again_changes_nothing(self, outbox: Any) -> None:
         outbox.put(notice())
         outbox.put(notice(place="Elsewhere"))
@@ -320,6 +331,11 @@ class TestOutbox:
         assert outbox.has_receipt(CANDIDATE, Kind.RAISED)
         assert not outbox.has(CANDIDATE, Kind.RAISED)
         assert outbox.count_candidate(CANDIDATE) == 1
+
+    def test_the_first_receipt_stays(self, outbox: Any, receipt: Any) -> None:
+        for outcome in ("sent", "duplicate"):
+            outbox.put_receipt(CANDIDATE, Kind.RAISED, outcome, NOW)
+        assert '"sent"' in receipt(Kind.RAISED)
 
     def test_deletes_all_of_one_candidate_only(self, outbox: Any) -> None:
         other = CANDIDATE[:-1] + "0"

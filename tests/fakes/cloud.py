@@ -218,7 +218,7 @@ class FakeOutbox(Fake):
 
     def put_receipt(self, candidate_id: str, kind: Kind, outcome: str, at: datetime) -> None:
         self._change("put_receipt", f"{receipt_key(candidate_id, kind)} {outcome}")
-        self.objects[receipt_key(candidate_id, kind)] = outcome
+        self.objects.setdefault(receipt_key(candidate_id, kind), outcome)
 
     def has_receipt(self, candidate_id: str, kind: Kind) -> bool:
         self._read("has_receipt")

@@ -43,7 +43,9 @@ class S3Outbox:
     def put_receipt(self, candidate_id: str, kind: Kind, outcome: str, at: datetime) -> None:
         values = {"version": 1, "outcome": outcome, "at": at.astimezone(UTC).isoformat()}
         body = json.dumps(values, sort_keys=True).encode()
-        objects.write(self._client, self._bucket, receipt_key(candidate_id, kind), body, _JSON)
+        # The first stays: a duplicate that comes later does not make "duplicate" of what was sent.
+        key = receipt_key(candidate_id, kind)
+        objects.write(self._client, self._bucket, key, body, _JSON, only_if_absent=True)
 
     def has_receipt(self, candidate_id: str, kind: Kind) -> bool:
         return objects.exists(self._client, self._bucket, receipt_key(candidate_id, kind))
