@@ -214,6 +214,18 @@ class _Answers:
         return self.get(path)
 
 
+def test_training_is_valid_until_the_end_of_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(
+        session, "api", lambda *_: type("Asked", (), {"post": lambda _, path, body: asked.append(body)})()
+    )
+    command = ["people", "register", "reviewer-1", "--role", "reviewer", "--trained-until"]
+    assert runner.invoke(app, [*command, "2027-01-01"]).exit_code == 0
+    assert asked[0]["trained_until"].startswith("2027-01-01T23:59:59")
+    assert asked[0]["roles"] == ["reviewer"]
+    assert "write it as YYYY-MM-DD" in text(runner.invoke(app, [*command, "soon"]).output)
+
+
 def test_the_audit_is_computed_again_and_an_altered_record_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     records, previous = [], b"\0" * 32
     for number in (1, 2):

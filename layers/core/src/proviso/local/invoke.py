@@ -35,7 +35,9 @@ def _over_there(running: RunningCloud, function: str, event: Any) -> Invocation:
             found = json.loads(answer.read())
     except urllib.error.HTTPError as fault:
         if fault.code == 404:
-            raise ConfigurationFault(f"the running local cloud has no function {function}") from None
+            raise ConfigurationFault(
+                f"the running local cloud has no function {function}; the name is that of template.yaml, as DetectFunction"
+            ) from None
         raise ConfigurationFault(f"the running local cloud answered {fault.code}") from None
     except urllib.error.URLError as fault:
         raise ConfigurationFault(f"the local cloud of process {running.pid} does not answer: {fault.reason}") from None
