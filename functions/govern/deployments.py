@@ -26,6 +26,7 @@ def request(body: requests.DeploymentBody) -> Response[Any]:
             policy=policy,
             software_build=room.software_build,
             store=room.store,
+            due=room.due,
             clock=room.clock,
             new_id=room.new_id,
         ),

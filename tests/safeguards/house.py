@@ -235,6 +235,7 @@ class House:
             policy=self.permitted,
             software_build=SOFTWARE,
             store=self.govern,
+            due=self.due,
             clock=self.now,
             new_id=self.id,
         )

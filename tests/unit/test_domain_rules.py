@@ -17,6 +17,7 @@ from proviso.domain.retention import Certificate, StoreCount
 from proviso.domain.timing import Stopwatch
 from proviso.domain.watchlist import build_digest, enrolment_key
 from proviso.stages.deployment import DeploymentRequest, request
+from tests.fakes.cloud import FakeDue
 from tests.samples import END, GATE, NOW, PIPELINE, SOFTWARE, START, deployment, face, grounds, policy, principal
 
 TERMS = {
@@ -145,6 +146,7 @@ def asked_for(store=None, by=None, rules=None, **changed):
         policy=rules or policy(),
         software_build=SOFTWARE,
         store=store or Store(),
+        due=FakeDue(),
         clock=lambda: NOW,
         new_id=lambda: "d-1",
     )

@@ -55,10 +55,14 @@ def request(
     policy: Policy,
     software_build: str,
     store: GovernStore,
+    due: DueStore,
     clock: Clock,
     new_id: Callable[[], str],
 ) -> Deployment | Refused:
-    """Ask for a deployment. Everything S02 names must be there; what cannot be authorised is refused already here."""
+    """Ask for a deployment. Everything S02 names must be there; what cannot be authorised is refused already here.
+
+    Its end is put down as due before it is committed: a list must go (S23) even if nobody ever starts what it was for.
+    """
     if refused := principal.needs(Role.REQUESTER):
         return refused
     now = clock()
@@ -96,6 +100,7 @@ def request(
         work.audit(
             deployment_act(deployment.id, now, principal.sub, "deployment_requested", {"digest": deployment.digest})
         )
+        due.put(deployment.id, deployment.ends_at)
     return deployment
 
 

@@ -1,18 +1,23 @@
-"""S23: what a closing deletes of a list that two deployments use, when the other comes or goes at that very moment.
+"""S23: a list goes with the last deployment that needs it, even with one that was never started; and not before.
 
 The rows are erased under locks; the pictures lie in a bucket, where there are none. The ways round are a request, and
-another closing, that are committed after a look and before the erasure.
+another closing, that are committed after a look and before the erasure; and a deployment that everybody forgot, for
+which nobody would wake retain.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from proviso.domain.deployment import Deployment, DeploymentState
+from proviso.domain.retention import CLOSE_AFTER
+from proviso.stages import sweep
 from proviso.store.connection import Connector
 from proviso.store.retention import PostgresRetainStore, PostgresRetainWork
+from tests.fakes.cloud import FakeWaker
 from tests.safeguards.house import House
 
 pytest_plugins = ["tests.databases"]
@@ -84,3 +89,35 @@ def test_of_two_that_close_together_one_takes_the_pictures_along(house: House):
     other.close()
     assert {house.deployment(one.id).state for one in (first, second)} == {DeploymentState.CLOSED}
     assert (templates(house), house.enrolment.objects) == (0, {})
+
+
+@pytest.mark.parametrize("authorised", [False, True])
+def test_a_deployment_that_nobody_ever_starts_takes_its_list_along(house: House, authorised: bool):
+    """Sweep wakes retain only for what is put down as due: from the request on, that is its end."""
+    list_id, _ = house.listed(3)
+    asked = house.requested(list_id)
+    if authorised:
+        house.authorise(asked.id)
+    for later in (timedelta(minutes=41), timedelta(minutes=41) + CLOSE_AFTER):
+        house.skew = timedelta(0)
+        assert not woken(house)
+        house.skew = later
+        assert woken(house)
+        house.retain()
+    assert house.deployment(asked.id).state is DeploymentState.CLOSED
+    assert (templates(house), house.enrolment.objects, house.due.objects) == (0, {}, {})
+
+
+def woken(house: House) -> bool:
+    """Does sweep wake retain now?"""
+    waker = FakeWaker()
+    sweep.sweep(
+        clock=house.now,
+        age_limit_s=120,
+        frames=house.frames,
+        ledger=house.ledger,
+        due=house.due,
+        spool=house.spool,
+        waker=waker,
+    )
+    return bool(waker.reasons)
