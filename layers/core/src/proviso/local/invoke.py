@@ -36,7 +36,7 @@ def _over_there(running: RunningCloud, function: str, event: Any) -> Invocation:
     except urllib.error.HTTPError as fault:
         if fault.code == 404:
             raise ConfigurationFault(
-                f"the running local cloud has no function {function}; the name is that of template.yaml, as DetectFunction"
+                f"the running local cloud has no function {function}; names are as in template.yaml: DetectFunction"
             ) from None
         raise ConfigurationFault(f"the running local cloud answered {fault.code}") from None
     except urllib.error.URLError as fault:
