@@ -316,6 +316,7 @@ class House:
             clock=self.now,
             wait=self.waits.append,
             frames=self.frames,
+            permits=self.permits,
             evidence=self.evidence,
             outbox=self.outbox,
             ledger=self.ledger,

@@ -429,6 +429,7 @@ def test_the_tripwire_kills_where_it_says(crowd: House):
         "ledger.received",
         "search.connect",
         "frames.get",
+        "permits.read",
         "search.was_searched",
         "search.gate",
         "search.search",

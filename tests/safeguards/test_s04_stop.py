@@ -183,13 +183,18 @@ def test_a_confirmation_that_is_not_sent_yet_is_withheld(running: House):
 
 def test_a_stop_with_the_database_away(running: House):
     running.see(3)
-    message = running.message(3)
+    early, message = running.message(3), running.message(3)
     stopped = running.stop(running.active.id, store=away())
     assert stopped.spooled
     assert running.permits.objects == {}
     assert running.alert_all() == ["withheld"]
     assert running.detect(running.frame(3)).reason is Reason.NO_PERMIT
-    # The database is back: retain carries it out, and records who said it and when.
+    # The database is back before retain has come by: the row is active still, and yet what was queued is refused.
+    assert running.deployment(running.active.id).state is DeploymentState.ACTIVE
+    queued = running.match(early)
+    assert (queued.outcome, queued.reason) == (Outcome.REFUSED, Reason.NOT_ACTIVE)
+    assert running.one("SELECT count(*) FROM searched_frame") == 1  # the one before the stop
+    # retain carries it out, and records who said it and when.
     running.retain()
     assert running.deployment(running.active.id).state is DeploymentState.STOPPED
     assert running.deployment(running.active.id).finished_by == "anybody"

@@ -14,7 +14,7 @@ MANAGED = {
 MAY: dict[str, dict[str, set[str]]] = {
     "s3:GetObject": {
         "DetectFunction": {"FramesBucket/*", "PermitsBucket/permits/*"},
-        "MatchFunction": {"FramesBucket/*"},
+        "MatchFunction": {"FramesBucket/*", "PermitsBucket/permits/*"},
         "AlertFunction": {"OutboxBucket/notices/*", "PermitsBucket/permits/*"},
         "GovernFunction": {"PermitsBucket/permits/*"},
         "ReviewFunction": {"EvidenceBucket/evidence/*", "EnrolmentBucket/enrolment/*"},
@@ -63,7 +63,7 @@ MAY: dict[str, dict[str, set[str]]] = {
     },
     "s3:ListBucket": {
         "DetectFunction": {"FramesBucket", "PermitsBucket"},
-        "MatchFunction": {"FramesBucket"},
+        "MatchFunction": {"FramesBucket", "PermitsBucket"},
         "AlertFunction": {"OutboxBucket", "PermitsBucket"},
         "GovernFunction": {"PermitsBucket"},
         "ReviewFunction": {"EvidenceBucket", "EnrolmentBucket"},

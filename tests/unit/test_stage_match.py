@@ -9,6 +9,7 @@ from proviso.domain.candidate import CandidateState, Hit, OpenCandidate, evidenc
 from proviso.domain.errors import (
     AuditUnwritable,
     DatabaseAway,
+    PermitUnreadable,
     PipelineMismatch,
     StorageFault,
     TransientFault,
@@ -19,8 +20,8 @@ from proviso.domain.reasons import Reason, Refused
 from proviso.domain.timing import Stopwatch
 from proviso.stages.match import MatchRoom, match
 from tests.doubles import FakePipeline, MemorySearchStore, people
-from tests.fakes.cloud import FakeFrames, FakeLedger, FakeOutbox, FakePictures
-from tests.samples import CAMERA, DEPLOYMENT, NOW, SOFTWARE, checked_permit, faces_message, frame_key
+from tests.fakes.cloud import FakeFrames, FakeLedger, FakeOutbox, FakePermits, FakePictures
+from tests.samples import CAMERA, DEPLOYMENT, NOW, SOFTWARE, checked_permit, faces_message, frame_key, permit
 
 
 class Scene:
@@ -35,6 +36,7 @@ class Scene:
             clock=lambda: self.now,
             wait=self.wait,
             frames=FakeFrames(self.journal),
+            permits=FakePermits(self.journal),
             evidence=FakePictures(self.journal, "evidence"),
             outbox=FakeOutbox(self.journal),
             ledger=FakeLedger(self.journal),
@@ -45,6 +47,7 @@ class Scene:
         self.message = faces_message(count=2)
         self.key = self.message.frame_key
         self.room.frames.upload(self.key, people(3, 4), NOW)
+        self.room.permits.objects[CAMERA] = permit()
         self.store.hits = [[], []]
 
     def wait(self, seconds):
@@ -150,6 +153,42 @@ def test_the_gate_refuses_and_nothing_is_searched(scene, reason):
     assert row.counts == Counts(detected=2, not_searched=2)
     assert scene.gone
     assert not any("search" in line or "audit" in line for line in scene.journal if line.startswith("store"))
+
+
+@pytest.mark.parametrize("objects", [{}, {CAMERA: permit(deployment_id="another")}], ids=["gone", "another's"])
+def test_a_permit_that_was_taken_back_shuts_the_gate_whatever_the_row_says(scene, objects):
+    scene.room.permits.objects = objects
+    row = scene.match()
+    assert (row.outcome, row.reason) == (Outcome.REFUSED, Reason.NOT_ACTIVE)
+    assert scene.gone
+    assert "store.search" not in scene.journal
+    assert scene.store.acts == []
+
+
+def test_a_permit_without_a_row_opens_nothing(scene):
+    """It is no gate of its own."""
+    scene.store.permit = Refused(Reason.NOT_ACTIVE, "stopped")
+    assert scene.match().outcome is Outcome.REFUSED
+    assert "store.search" not in scene.journal
+
+
+def test_what_is_committed_is_finished_without_a_permit(scene):
+    scene.find("e", None)
+    scene.room.outbox.faults["put"] = StorageFault("away")
+    with pytest.raises(StorageFault):
+        scene.match()
+    scene.room.outbox.faults.clear()
+    scene.room.permits.objects.clear()
+    scene.now = NOW
+    assert scene.match().outcome is Outcome.SEARCHED
+
+
+def test_an_unreadable_permit_is_a_fault_and_the_message_comes_back(scene):
+    scene.room.permits.objects[CAMERA] = None
+    with pytest.raises(PermitUnreadable):
+        scene.match()
+    assert not scene.gone
+    assert "store.search" not in scene.journal
 
 
 def test_the_gate_is_asked_about_this_frame_and_this_process(scene):

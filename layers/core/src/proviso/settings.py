@@ -69,6 +69,7 @@ class Detect(Vision):
 
 class Match(Vision, Database):
     frames_bucket: Name
+    permits_bucket: Name
     evidence_bucket: Name
     outbox_bucket: Name
     ledger_table: Name

@@ -125,6 +125,7 @@ def _match_room() -> Any:
     from proviso.cloud.frames import S3Frames
     from proviso.cloud.ledger import DynamoLedger
     from proviso.cloud.outbox import S3Outbox
+    from proviso.cloud.permits import S3Permits
     from proviso.cloud.pictures import S3Pictures
     from proviso.stages.match import MatchRoom
     from proviso.store.search import PostgresSearchStore
@@ -134,6 +135,7 @@ def _match_room() -> Any:
         clock=now,
         wait=time.sleep,
         frames=S3Frames(client("s3"), read.frames_bucket),
+        permits=S3Permits(client("s3"), read.permits_bucket),
         evidence=S3Pictures(client("s3"), read.evidence_bucket),
         outbox=S3Outbox(client("s3"), read.outbox_bucket),
         ledger=DynamoLedger(client("dynamodb"), read.ledger_table, now),

@@ -1,5 +1,9 @@
 """match: align, embed, and search in one transaction whose first act is the gate (rules 2, 5 and 7).
 
+The row is the gate. The permit object can only shut it earlier: a stop takes it away first, and while the database is
+away or resuming it is the one thing that a stop can change at once (rule 9). Between the database's return and the stop
+of the row, whatever was queued would else be searched (S04).
+
 The order is the safeguard. Search; put the evidence under a deterministic key; commit the searched frame, the
 candidates and the audit; put the notices; delete the frame; write the ledger. A redelivery that finds the committed
 row does only what follows the commit. No candidate: nothing but counts is written, and the templates die with the
@@ -32,6 +36,7 @@ from proviso.domain.ports import (
     FrameStore,
     Ledger,
     Outbox,
+    PermitStore,
     PictureStore,
     Pipeline,
     SearchStore,
@@ -51,6 +56,7 @@ class MatchRoom:
     clock: Clock
     wait: Callable[[float], None]
     frames: FrameStore
+    permits: PermitStore
     evidence: PictureStore
     outbox: Outbox
     ledger: Ledger
@@ -106,16 +112,30 @@ def _attempt(row: LedgerEntry, message: FacesMessage, room: MatchRoom, stopwatch
         return _finish(row, Outcome.UNREADABLE, image, message, room, stopwatch)
     with stopwatch.lap("embed"):
         probes = room.pipeline.templates(image, message.faces)
+    with stopwatch.lap("permit again"):
+        taken_back = _taken_back(message, room)  # after the connect: a stop may have come while the database woke
     with stopwatch.lap("search"), room.store.work() as work:
-        refused = _search(work, message, room, image, probes)
+        refused = _search(work, message, room, image, probes, taken_back)
     if refused is not None:
         outcome = Outcome.STALE if refused.reason is Reason.STALE else Outcome.REFUSED
         return _finish(row, outcome, refused, message, room, stopwatch)
     return None
 
 
+def _taken_back(message: FacesMessage, room: MatchRoom) -> Refused | None:
+    permit = room.permits.read(message.camera)
+    if permit is None or permit.deployment_id != message.deployment_id:
+        return Refused(Reason.NOT_ACTIVE, "its permit was taken back")
+    return None
+
+
 def _search(
-    work: SearchWork, message: FacesMessage, room: MatchRoom, image: Image, probes: Sequence[Template]
+    work: SearchWork,
+    message: FacesMessage,
+    room: MatchRoom,
+    image: Image,
+    probes: Sequence[Template],
+    taken_back: Refused | None,
 ) -> Refused | None:
     """Everything that is one transaction: gate, search, candidates, evidence, row, audit. None when it is committed."""
     if work.was_searched(message.frame_key):
@@ -132,6 +152,8 @@ def _search(
     )
     if isinstance(permit, Refused):
         return permit
+    if taken_back is not None:
+        return taken_back
     if refused := _out_of_time(permit, message.captured_at, now):
         return refused
     pairings = pair(work.search(permit, probes))
