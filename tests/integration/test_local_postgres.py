@@ -139,3 +139,23 @@ def test_addresses_elsewhere_keep_their_options_and_get_passwords() -> None:
     urls = role_urls("postgresql://boss:s@db.example:5433/faces?sslmode=verify-full", ["a"], {"a": "p/@:"})
     assert urls == {"a": "postgresql://a:p%2F%40%3A@/faces?host=db.example&port=5433&sslmode=verify-full"}
     assert psycopg.conninfo.conninfo_to_dict(urls["a"])["password"] == "p/@:"
+
+
+def test_what_a_server_is_told_of_a_password_is_what_it_would_have_made_of_it(reachable: Path) -> None:
+    """So the password itself cannot reach a server's log, where a failed ALTER ROLE stands in full."""
+    (password,) = new_passwords(["someone"]).values()
+    told = postgres.verifier(password)
+    assert password not in told
+    assert told != postgres.verifier(password)  # salted
+    with embedded_postgres(reachable / "data") as url, psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE someone LOGIN PASSWORD '{told}'")
+        hba = connection.execute("SHOW hba_file").fetchone()
+        assert hba is not None
+        Path(hba[0]).write_text("local all someone scram-sha-256\nlocal all all trust\n")
+        connection.execute("SELECT pg_reload_conf()")
+        right = role_urls(url, ["someone"], {"someone": password})["someone"]
+        wrong = role_urls(url, ["someone"], {"someone": "another"})["someone"]
+        time.sleep(0.5)  # until the reload everybody is trusted
+        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+            psycopg.connect(wrong).close()
+        psycopg.connect(right).close()

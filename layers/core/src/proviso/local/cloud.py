@@ -327,7 +327,8 @@ def _custom_resources(
     chosen = [cloud.pool(name).function for name in options.functions or ()]
     if options.functions is not None and not any(one.in_vpc for one in chosen):
         return  # a single function without a database needs no schema
-    extra = {"RolePasswords": dict(passwords)} if passwords else {}
+    kept = {role: postgres.verifier(password) for role, password in passwords.items()}
+    extra = {"RolePasswords": kept} if kept else {}
     for resource in _custom(cloud._stack):
         begin = time.monotonic()
         answer = custom_resource.create(resource, cloud.invoke, answers, extra)

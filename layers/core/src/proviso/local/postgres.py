@@ -5,8 +5,10 @@ system user and opens the permissions of parent folders). `initdb` and `postgres
 folder, a Unix socket in a private folder and no TCP port, never as root. Started as root, the server runs as `nobody`.
 """
 
+import base64
 import contextlib
 import hashlib
+import hmac
 import importlib.util
 import os
 import pwd
@@ -279,6 +281,19 @@ def check_given(url: str) -> None:
 def new_passwords(roles: Iterable[str]) -> dict[str, str]:
     """One random password a role, made anew at each start."""
     return {role: secrets.token_urlsafe(24) for role in roles}
+
+
+def verifier(password: str, *, iterations: int = 4096) -> str:
+    """What a server keeps of a password (RFC 5803, as PostgreSQL writes it): it logs in nobody.
+
+    Sent in the password's place, because a server logs a statement that fails, ALTER ROLE ... PASSWORD included.
+    """
+    salt = secrets.token_bytes(16)
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode("ascii"), salt, iterations)
+    stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
+    server = hmac.digest(salted, b"Server Key", "sha256")
+    shown = [base64.b64encode(part).decode() for part in (salt, stored, server)]
+    return f"SCRAM-SHA-256${iterations}:{shown[0]}${shown[1]}:{shown[2]}"
 
 
 def role_urls(master: str, roles: Iterable[str], passwords: Mapping[str, str] | None = None) -> dict[str, str]:
