@@ -19,6 +19,7 @@ WHOLE = {
     "RECIPIENTS_TOPIC_ARN": "c",
     "RETAIN_FUNCTION_NAME": "x",
     "DATABASE_URL": SECRET,
+    "SOFTWARE_BUILD": "b",
 }
 KINDS = [
     settings.Detect,
@@ -50,6 +51,13 @@ def test_every_missing_variable_is_named(kind):
         assert name.upper() in str(fault.value)
     assert "topsecret" not in str(fault.value)
     assert fault.value.__cause__ is None
+
+
+@pytest.mark.parametrize("kind", [settings.Match, settings.Govern])
+def test_what_compares_the_software_build_does_not_run_without_one(kind):
+    """S03: two unknown builds would be the same."""
+    with pytest.raises(ConfigurationFault, match="SOFTWARE_BUILD"):
+        kind.read({name: value for name, value in WHOLE.items() if name != "SOFTWARE_BUILD"})
 
 
 @pytest.mark.parametrize("empty", ["", "   "])

@@ -20,7 +20,6 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=True)
 
     stage: str = "local"
-    software_build: Name = "unknown"
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self:
@@ -67,7 +66,13 @@ class Detect(Vision):
     faces_queue_url: Name
 
 
-class Match(Vision, Database):
+class Running(Settings):
+    """Which software this is. It is part of what is authorised (S03), so there is no saying "unknown"."""
+
+    software_build: Name
+
+
+class Match(Vision, Database, Running):
     frames_bucket: Name
     permits_bucket: Name
     evidence_bucket: Name
@@ -98,7 +103,7 @@ class Enrol(Vision, Database):
     enrolment_bucket: Name
 
 
-class Govern(Vision, Database):
+class Govern(Vision, Database, Running):
     permits_bucket: Name
     proviso_policies: Name = "volunteers"
 
