@@ -213,7 +213,9 @@ def govern() -> GovernRoom:
 
     read = _read(settings.Govern)
     return GovernRoom(
-        store=PostgresGovernStore(_connector(read, "govern")),
+        # A stop must be spooled before the function's time is over (29 s): after the wait for a database that resumes,
+        # and two waits for a search that holds its row (with the audit and, if that fails, without).
+        store=PostgresGovernStore(_connector(read, "govern", connect_timeout_s=15, lock_timeout_s=4)),
         permits=S3Permits(client("s3"), read.permits_bucket),
         due=S3Due(client("s3"), read.permits_bucket),
         spool=S3Stops(client("s3"), read.permits_bucket),
@@ -376,10 +378,10 @@ def _pipeline(pack: str, folder: str) -> Pipeline:
     return load_pipeline(pack, folders=[Path(folder)] if folder else [])
 
 
-def _connector(read: settings.Database, application: str) -> Any:
+def _connector(read: settings.Database, application: str, **waits: Any) -> Any:
     from proviso.store.connection import Connector
 
-    return Connector(_conninfo(read), application_name=f"proviso-{application}")
+    return Connector(_conninfo(read), application_name=f"proviso-{application}", **waits)
 
 
 def _conninfo(read: settings.Database) -> Callable[[], str]:
