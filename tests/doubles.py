@@ -147,6 +147,7 @@ class MemoryDeployments(Memory):
     candidate_ids: list[str] = field(default_factory=list)
     left_counts: list[StoreCount] = field(default_factory=list)
     certificates: dict[str, object] = field(default_factory=dict)
+    searched_keys: set[str] = field(default_factory=set)
 
     @contextmanager
     def work(self) -> Iterator["MemoryDeployments"]:
@@ -205,6 +206,10 @@ class MemoryDeployments(Memory):
     def unput_notices(self, now: datetime) -> list:
         self._do("unput_notices")
         return []
+
+    def searched(self, frame_keys: Sequence[str]) -> set[str]:
+        self._do("searched")
+        return self.searched_keys & set(frame_keys)
 
     def without_row(self, evidence_keys: Sequence[str]) -> list[str]:
         self._do("without_row")

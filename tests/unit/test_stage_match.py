@@ -236,7 +236,14 @@ def test_another_pipeline_is_a_fault_at_once(scene):
         scene.match(replace(scene.message, pipeline="8" * 64))
     assert not scene.gone
     assert scene.waits == []
-    assert scene.room.ledger.rows == {}
+    assert [row.outcome for row in scene.room.ledger.rows.values()] == [Outcome.RECEIVED]
+
+
+def test_an_old_frame_of_another_pipeline_ends_and_does_not_become_a_dead_letter(scene):
+    """Its message carries landmarks of people who passed: it must not be kept for a pipeline that never comes."""
+    scene.room = replace(scene.room, clock=lambda: scene.message.captured_at + timedelta(seconds=61))
+    assert scene.match(replace(scene.message, pipeline="8" * 64)).outcome is Outcome.STALE
+    assert scene.gone
 
 
 def test_a_duplicate_of_a_decided_frame_does_nothing(scene):

@@ -151,6 +151,18 @@ def test_frames_that_were_never_searched_are_folded_into_the_audit_once(scene):
     assert scene.retain().folded == 0
 
 
+def test_a_committed_search_is_not_folded_as_stale(scene):
+    """A crash after the commit leaves the ledger to sweep, which says stale; the audit knows better."""
+    hour_ago = NOW - timedelta(hours=1)
+    for sequence in (1, 2):
+        row = LedgerEntry(frame_key(sequence), Outcome.STALE, hour_ago, Reason.STALE, camera="gate-1")
+        scene.room.ledger.finish(replace(row, finished_at=hour_ago))
+    scene.store.searched_keys = {frame_key(1)}
+    scene.retain()
+    assert [(act.subject, act.details["frames"]) for act in scene.store.acts] == [("gate-1", 1)]
+    assert scene.retain().folded == 0
+
+
 def test_evidence_that_belongs_to_no_candidate_goes_after_a_while(scene):
     scene.store.candidate_ids = ["kept"]
     scene.room.evidence.objects = {f"evidence/d/{name}.jpg": b"x" for name in ("kept", "stray", "young")}

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from proviso import settings
+from proviso.domain.errors import TransientFault
 from proviso.domain.frame import LedgerEntry
 from proviso.domain.messages import FacesMessage
 from proviso.domain.people import Principal
@@ -35,8 +36,10 @@ from proviso.domain.reasons import Refused
 from proviso.domain.timing import Stopwatch
 
 SettingsT = TypeVar("SettingsT", bound=settings.Settings)
-_BEFORE_THE_END = timedelta(seconds=4)
-"""What match keeps of its time to end in order: a fault then still reaches the batch response."""
+_CONNECT_S = 8
+_BEFORE_THE_END = timedelta(seconds=_CONNECT_S + 4)
+"""What match keeps of its time to end in order: a last attempt's connect may wait for a database that sleeps, and its
+fault must still reach the batch response."""
 _ABANDON_AFTER_S = 60
 
 
@@ -113,6 +116,8 @@ def match_invocation(remaining_ms: Callable[[], int]) -> Callable[[FacesMessage]
     give_up_at = now() + timedelta(milliseconds=remaining_ms()) - _BEFORE_THE_END
 
     def one(message: FacesMessage) -> LedgerEntry:
+        if now() >= give_up_at:
+            raise TransientFault(f"no time is left in this call for frame {message.frame_key}")
         stopwatch = Stopwatch(time.perf_counter, message.stages)
         return match(message=message, room=room, stopwatch=stopwatch, give_up_at=give_up_at)
 
@@ -139,7 +144,7 @@ def _match_room() -> Any:
         evidence=S3Pictures(client("s3"), read.evidence_bucket),
         outbox=S3Outbox(client("s3"), read.outbox_bucket),
         ledger=DynamoLedger(client("dynamodb"), read.ledger_table, now),
-        store=PostgresSearchStore(_connector(read, "match")),
+        store=PostgresSearchStore(_connector(read, "match", connect_timeout_s=_CONNECT_S)),
         pipeline=_pipeline(read.proviso_pack, read.proviso_models),
         software_build=read.software_build,
     )

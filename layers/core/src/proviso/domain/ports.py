@@ -373,6 +373,9 @@ class RetainWork(Protocol):
     def to_close(self, now: datetime) -> list[str]:
         """Stopped or ended deployments that are not closed."""
 
+    def searched(self, frame_keys: Sequence[str]) -> set[str]:
+        """Of these frames, those whose search was committed, whatever the ledger came to say of them."""
+
     def without_row(self, evidence_keys: Sequence[str]) -> list[str]:
         """Of these evidence keys, those that no candidate names: left by a transaction that did not commit."""
 

@@ -11,7 +11,7 @@ from proviso.domain.errors import TransientFault
 from proviso.domain.notice import Kind, Notice, texts
 from proviso.domain.ports import Clock, NoticeClaim, NoticeLedger, Outbox, PermitStore, Publisher
 
-LEASE_S = 60
+LEASE_S = 30
 
 
 def alert(

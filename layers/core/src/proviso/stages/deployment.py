@@ -23,6 +23,9 @@ from proviso.domain.ports import Clock, DueStore, GovernStore, PermitStore, Stop
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.retention import CLOSE_AFTER, LOOK_EVERY, Certificate
 
+_STAFF = tuple(role for role in Role if role is not Role.RECIPIENT)
+"""Who may see a deployment with its grounds: everybody with a role but those who only receive notices."""
+
 
 @dataclass(frozen=True, slots=True)
 class DeploymentRequest:
@@ -219,10 +222,7 @@ def close(
         deployment = work.deployment(deployment_id, lock=True)
         if deployment is None:
             return Refused(Reason.NOT_FOUND, "deployment")
-        over = deployment.state in OVER or (
-            deployment.state in (DeploymentState.ACTIVE, DeploymentState.AUTHORISED) and now >= deployment.ends_at
-        )
-        if not over:
+        if deployment.state not in OVER:
             return Refused(Reason.WRONG_STATE, f"{deployment.state.value}: stop it first")
         work.audit(deployment_act(deployment_id, now, principal.sub, "close_requested", {}))
     due.put(deployment_id, now)
@@ -231,7 +231,7 @@ def close(
 
 def show(*, principal: Principal, deployment_id: str, store: GovernStore) -> Deployment | Refused:
     """One deployment, for anybody with a role."""
-    if refused := principal.needs(*Role):
+    if refused := principal.needs(*_STAFF):
         return refused
     with store.work() as work:
         return work.deployment(deployment_id) or Refused(Reason.NOT_FOUND, "deployment")
@@ -239,7 +239,7 @@ def show(*, principal: Principal, deployment_id: str, store: GovernStore) -> Dep
 
 def list_all(*, principal: Principal, store: GovernStore) -> list[Deployment] | Refused:
     """All deployments, newest first."""
-    if refused := principal.needs(*Role):
+    if refused := principal.needs(*_STAFF):
         return refused
     with store.work() as work:
         return work.deployments()
@@ -247,7 +247,7 @@ def list_all(*, principal: Principal, store: GovernStore) -> list[Deployment] | 
 
 def certificate(*, principal: Principal, deployment_id: str, store: GovernStore) -> Certificate | Refused:
     """The certificate of a closed deployment: what was deleted, and the zero counts."""
-    if refused := principal.needs(*Role):
+    if refused := principal.needs(*_STAFF):
         return refused
     with store.work() as work:
         return work.certificate(deployment_id) or Refused(Reason.NOT_FOUND, "it is not closed yet")

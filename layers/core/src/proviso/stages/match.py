@@ -72,10 +72,6 @@ def match(*, message: FacesMessage, room: MatchRoom, stopwatch: Stopwatch, give_
     comes back only after the visibility timeout. Raises the last fault then, and PipelineMismatch at once. A frame
     whose search is committed is searched, however old it gets over what is left to do.
     """
-    if message.pipeline != room.pipeline.digest:
-        raise PipelineMismatch(
-            f"frame {message.frame_key} was prepared for another pipeline than this process computes"
-        )
     pause, committed = _FIRST_WAIT_S, False
     while True:
         row = _row(message, room)
@@ -100,6 +96,10 @@ def _attempt(row: LedgerEntry, message: FacesMessage, room: MatchRoom, stopwatch
     age = room.clock() - message.captured_at
     if age > timedelta(seconds=message.frame_age_limit_s):
         return _too_old(row, age, message, room, stopwatch)
+    if message.pipeline != room.pipeline.digest:
+        raise PipelineMismatch(
+            f"frame {message.frame_key} was prepared for another pipeline than this process computes"
+        )
     with stopwatch.lap("connect"):
         room.store.connect()  # first: waking the database can take longer than all the rest
     with stopwatch.lap("read again"):

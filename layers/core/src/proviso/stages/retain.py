@@ -173,7 +173,12 @@ def _fold_ledger(room: RetainRoom) -> int:
     if not rows:
         return 0
     folds: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
+    with room.store.work() as work:
+        # A search that was committed is in the audit already, even where a crash left the ledger to say stale.
+        searched = work.searched([row.key for row in rows])
     for row in rows:
+        if row.key in searched:
+            continue
         hour = (row.finished_at or now).strftime("%Y-%m-%dT%H")
         folds[(row.camera or "unknown", hour, row.outcome.value, _reason(row.reason))].append(row.key)
     with room.store.work() as work:

@@ -31,6 +31,13 @@ def sweep(
     now = clock()
     counts = {"deleted": 0, "stale": 0, "unprocessed": 0, "woken": 0}
     fault: StorageFault | None = None
+    try:  # first: many frames, or a bucket that fails, must not keep a stop or a deletion waiting
+        reasons = [f"due:{deployment}" for deployment in due.due(now)] + [f"stop:{stop.id}" for stop in spool.waiting()]
+        if reasons:
+            waker.wake(", ".join(reasons[:10]))
+            counts["woken"] = 1
+    except StorageFault as error:
+        fault = error
     for frame in frames.stored_before(now - timedelta(seconds=age_limit_s)):
         try:
             final = _final(frame, ledger, now, age_limit_s)
@@ -43,10 +50,6 @@ def sweep(
             counts["deleted"] += 1
         except StorageFault as error:
             fault = fault or error
-    reasons = [f"due:{deployment}" for deployment in due.due(now)] + [f"stop:{stop.id}" for stop in spool.waiting()]
-    if reasons:
-        waker.wake(", ".join(reasons[:10]))
-        counts["woken"] = 1
     if fault is not None:
         raise fault
     return counts

@@ -175,6 +175,13 @@ class PostgresRetainWork(DeploymentTables, AuditTable, CertificateTable):
         if changed != 1:
             raise Fault(f"deployment {certificate.deployment_id} is not over, or is closed already")
 
+    def searched(self, frame_keys: Sequence[str]) -> set[str]:
+        """Those of these frames that have a searched frame's row."""
+        found = self._session.tuples(
+            "SELECT frame_key FROM searched_frame WHERE frame_key = ANY (%(keys)s)", {"keys": list(frame_keys)}
+        )
+        return {str(key) for (key,) in found}
+
     def without_row(self, evidence_keys: Sequence[str]) -> list[str]:
         """Those of these keys that no candidate names."""
         found = self._session.tuples(

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from proviso import __version__
 from proviso.cli.api import Api, ApiFault
 from proviso.cli.demo.cameras import Cameras, Sent
 from proviso.cli.demo.photographs import enrolment_picture
@@ -28,6 +29,7 @@ LABEL = "Grace Hopper"
 REVIEWERS = {"sms": "+447700900001", "email": "reviewer@example.org"}
 RECIPIENTS = {"sms": "+447700900002", "email": "recipient@example.org"}
 PARAMETERS = {
+    "SoftwareBuild": f"{__version__}-local",
     "FirstAuthoriser": AUTHORISER,
     "ReviewerEmail": REVIEWERS["email"],
     "ReviewerPhone": REVIEWERS["sms"],
