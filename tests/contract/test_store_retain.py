@@ -248,3 +248,12 @@ def test_a_certificate_stays(scene: Scene, change: Any) -> None:
         pytest.raises(psycopg.DatabaseError, match="append"),
     ):
         master.execute(change.encode())
+
+
+def test_which_frames_were_searched_and_which_pictures_nobody_names(scene: Scene) -> None:
+    made = scene.raised()
+    with scene.house.retain().work() as work:
+        assert work.searched([made.frame_key, "gate-1/2026-11-22/000000.000Z_000009.jpg"]) == {made.frame_key}
+        assert work.searched([]) == set()
+        stray = f"evidence/{scene.deployment.id}/stray.jpg"
+        assert work.without_row([made.evidence_key, stray]) == [stray]
