@@ -38,6 +38,7 @@ _STAGES = {
     "read again": "fetch it in the matching function",
     "decode again": "JPEG to pixels there",
     "embed": "compute the faces' templates",
+    "permit again": "was it taken back meanwhile?",
     "search": "permit, search, record, all in one",
     "notices": "put the notice to reviewers, if any",
     "delete": "delete the frame",
