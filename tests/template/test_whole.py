@@ -134,7 +134,12 @@ def proviso_metrics(observability: Template) -> set[tuple[str, str]]:
 def test_alarms_on_own_metrics_name_what_the_functions_write(observability: Template, root: Path) -> None:
     """An alarm on a name that nobody writes is silent for ever."""
     orphaned = f"Frame.{Outcome.ORPHANED.value}"
-    assert proviso_metrics(observability) == {("detect", orphaned), ("match", orphaned), ("retain", "NotClosed")}
+    assert proviso_metrics(observability) == {
+        ("detect", orphaned),
+        ("match", orphaned),
+        ("retain", "NotClosed"),
+        ("match", "MessageEnded"),
+    }
     written = {
         text
         for folder in ("functions", "layers/core/src/proviso/edge")

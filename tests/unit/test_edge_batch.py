@@ -144,3 +144,49 @@ def test_one_line_a_frame_with_ids_counts_and_durations(capsys):
     assert (line["faces_detected"], line["faces_searched"], line["candidates"]) == (3, 2, 1)
     assert line["stages_ms"] == {"search": 4.5}
     assert any("FacesSearched" in json.dumps(metric) for metric in rest)
+
+
+def received(times, *bodies):
+    event = sqs(*bodies)
+    for record in event["Records"]:
+        record["attributes"]["ApproximateReceiveCount"] = str(times)
+    return event
+
+
+def fail(error):
+    def handle(_):
+        with telemetry.correlated("corr-9"):
+            raise error
+
+    return handle
+
+
+@pytest.mark.parametrize(("times", "comes_back"), [(1, ["m-0"]), (3, ["m-0"]), (4, []), (5, [])])
+def test_a_message_with_more_than_a_reference_in_it_does_not_become_a_dead_letter(times, comes_back, capsys):
+    event = received(times, "landmarks")
+    assert failed(each_message(event, CONTEXT, fail(StorageFault("away")), last_receive=4)) == comes_back
+    said = capsys.readouterr().out
+    assert "landmarks" not in said
+    assert ("ended without an outcome" in said) is (not comes_back)
+    assert ('"MessageEnded"' in said) is (not comes_back)
+
+
+def test_what_is_not_ours_goes_to_the_dead_letters_however_often_it_came():
+    assert failed(each_message(received(4, "x"), CONTEXT, fail(ValueError("no")), last_receive=4)) == ["m-0"]
+
+
+def test_without_a_last_receive_every_message_comes_back():
+    assert failed(each_message(received(9, "x"), CONTEXT, fail(StorageFault("away")))) == ["m-0"]
+
+
+def test_the_line_of_a_failure_names_its_frame_and_the_next_message_does_not(capsys):
+    def handle(body):
+        if body == "first":
+            fail(StorageFault("away"))(body)
+        telemetry.logger().info("second line")
+
+    each_message(sqs("first", "second"), CONTEXT, handle)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"level"' in line]
+    by_message = {line["message"]: line.get("correlation_id") for line in lines}
+    assert by_message["message failed and will come back"] == "corr-9"
+    assert by_message["second line"] is None

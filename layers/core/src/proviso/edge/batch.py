@@ -19,16 +19,25 @@ from proviso.edge.telemetry import count, invocation, logger
 Event = dict[str, Any]
 
 
-def each_message(event: Event, context: Any, handle: Callable[[str], None]) -> Event:
-    """Call `handle` with each message's body. Returns the partial batch response that SQS expects."""
+def each_message(
+    event: Event, context: Any, handle: Callable[[str], None], *, last_receive: int | None = None
+) -> Event:
+    """Call `handle` with each message's body. Returns the partial batch response that SQS expects.
+
+    `last_receive`: a message that meets one of our own faults once more at this receive is ended here and not handed to
+    the dead letters. For messages with more in them than a reference; their correlation id stays in the log.
+    """
 
     def one(record: SQSRecord) -> None:  # Powertools passes it by that name
+        logger().set_correlation_id(None)
         try:
             handle(record.body)
         except Exception as error:
             name = type(error).__name__
+            receives = int(record.attributes.approximate_receive_count)
+            ended = last_receive is not None and receives >= last_receive and isinstance(error, Fault)
             logger().warning(
-                "message failed and will come back",
+                "message ended without an outcome" if ended else "message failed and will come back",
                 extra={
                     "message_id": record.message_id,
                     "fault": name,
@@ -37,7 +46,9 @@ def each_message(event: Event, context: Any, handle: Callable[[str], None]) -> E
                 },
             )
             count(f"Fault.{name}")
-            raise
+            if not ended:
+                raise
+            count("MessageEnded")
 
     if not isinstance(event, dict) or not isinstance(event.get("Records"), list):
         raise ValueError("not an SQS event: it has no Records; see events/ for samples")

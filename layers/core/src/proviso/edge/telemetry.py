@@ -42,13 +42,11 @@ def invocation(aws_request_id: str) -> Iterator[None]:
 
 @contextmanager
 def correlated(identifier: str) -> Iterator[None]:
-    """Everything logged in the block carries this correlation id."""
+    """Everything logged in the block carries this correlation id; if the block fails, so does the line about that."""
     log = logger()
     log.set_correlation_id(identifier)
-    try:
-        yield
-    finally:
-        log.set_correlation_id(None)
+    yield
+    log.set_correlation_id(None)
 
 
 def count(name: str, value: float = 1) -> None:
