@@ -16,6 +16,20 @@ from proviso.domain.policy import Policy
 from proviso.domain.reasons import Reason, Refused
 
 
+def ahead_of_clock(captured_at: datetime, now: datetime, skew_s: int) -> Refused | None:
+    """CLOCK_SKEW when a frame claims to be from further in the future than clocks may differ (S36)."""
+    if captured_at > now + timedelta(seconds=skew_s):
+        return Refused(Reason.CLOCK_SKEW, f"{(captured_at - now).total_seconds():.0f} s ahead")
+    return None
+
+
+def past_age(captured_at: datetime, now: datetime, limit_s: int) -> Refused | None:
+    """STALE when a frame is older than its age limit."""
+    if now - captured_at > timedelta(seconds=limit_s):
+        return Refused(Reason.STALE, f"{(now - captured_at).total_seconds():.0f} s old")
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Permit:
     """What a deployment lets one camera do, from when to when. `digest` is what was authorised (S03)."""
@@ -33,14 +47,12 @@ class Permit:
         """May this frame be processed at this moment? STALE is its own outcome; all else is a refusal."""
         if key.camera != self.camera:
             return Refused(Reason.CAMERA_NOT_LISTED, key.camera)
-        if key.captured_at > now + timedelta(seconds=self.clock_skew_s):
-            return Refused(Reason.CLOCK_SKEW, f"{(key.captured_at - now).total_seconds():.0f} s ahead")
+        if refused := ahead_of_clock(key.captured_at, now, self.clock_skew_s):
+            return refused
         for moment, name in ((key.captured_at, "capture"), (now, "now")):
             if not self.starts_at <= moment < self.ends_at:
                 return Refused(Reason.OUTSIDE_WINDOW, name)
-        if now - key.captured_at > timedelta(seconds=self.frame_age_limit_s):
-            return Refused(Reason.STALE, f"{(now - key.captured_at).total_seconds():.0f} s old")
-        return None
+        return past_age(key.captured_at, now, self.frame_age_limit_s)
 
     def to_json(self) -> str:
         """The object's body."""

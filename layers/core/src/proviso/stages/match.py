@@ -30,7 +30,7 @@ from proviso.domain.face import Template
 from proviso.domain.frame import Counts, Image, LedgerEntry, Outcome
 from proviso.domain.messages import FacesMessage
 from proviso.domain.notice import raised_notice
-from proviso.domain.permit import CheckedPermit
+from proviso.domain.permit import CheckedPermit, ahead_of_clock, past_age
 from proviso.domain.ports import (
     Clock,
     FrameStore,
@@ -93,9 +93,8 @@ def match(*, message: FacesMessage, room: MatchRoom, stopwatch: Stopwatch, give_
 
 def _attempt(row: LedgerEntry, message: FacesMessage, room: MatchRoom, stopwatch: Stopwatch) -> LedgerEntry | None:
     """As far as the commit: None when there is one, the final row when the frame ended otherwise."""
-    age = room.clock() - message.captured_at
-    if age > timedelta(seconds=message.frame_age_limit_s):
-        return _too_old(row, age, message, room, stopwatch)
+    if stale := past_age(message.captured_at, room.clock(), message.frame_age_limit_s):
+        return _too_old(row, stale, message, room, stopwatch)
     if message.pipeline != room.pipeline.digest:
         raise PipelineMismatch(
             f"frame {message.frame_key} was prepared for another pipeline than this process computes"
@@ -154,7 +153,11 @@ def _search(
         return permit
     if taken_back is not None:
         return taken_back
-    if refused := _out_of_time(permit, message.captured_at, now):
+    # By the policy in the locked row: the message's own figures are only what detect was told.
+    refused = ahead_of_clock(message.captured_at, now, permit.policy.clock_skew_s) or past_age(
+        message.captured_at, now, permit.policy.frame_age_limit_s
+    )
+    if refused is not None:
         return refused
     pairings = pair(work.search(permit, probes))
     opened = _raise(work, permit, pairings, message, room, image, now)
@@ -186,15 +189,6 @@ def _search(
             },
         )
     )
-    return None
-
-
-def _out_of_time(permit: CheckedPermit, captured_at: datetime, now: datetime) -> Refused | None:
-    """By the policy in the locked row: the message's own figures are only what detect was told."""
-    if captured_at > now + timedelta(seconds=permit.policy.clock_skew_s):
-        return Refused(Reason.CLOCK_SKEW, f"{(captured_at - now).total_seconds():.0f} s ahead")
-    if now - captured_at > timedelta(seconds=permit.policy.frame_age_limit_s):
-        return Refused(Reason.STALE, f"{(now - captured_at).total_seconds():.0f} s old")
     return None
 
 
@@ -264,14 +258,13 @@ def _without_frame(
 
 
 def _too_old(
-    row: LedgerEntry, age: timedelta, message: FacesMessage, room: MatchRoom, stopwatch: Stopwatch
+    row: LedgerEntry, stale: Refused, message: FacesMessage, room: MatchRoom, stopwatch: Stopwatch
 ) -> LedgerEntry | None:
     """Stale, without the database. But where the frame is gone, a call may have died between the deletion and the
     ledger: its message comes back long after the age limit, and the row knows that the frame was searched."""
     if room.frames.get(message.frame_key) is None:
         return _without_frame(row, message, room, stopwatch)
-    refused = Refused(Reason.STALE, f"{age.total_seconds():.0f} s old")
-    return _finish(row, Outcome.STALE, refused, message, room, stopwatch)
+    return _finish(row, Outcome.STALE, stale, message, room, stopwatch)
 
 
 def _after_commit(row: LedgerEntry, message: FacesMessage, room: MatchRoom, stopwatch: Stopwatch) -> LedgerEntry:
