@@ -4,17 +4,37 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
-from functions.govern import requests, views
+from functions.govern import answers, requests, views
 from proviso import wiring
 from proviso.domain.reasons import Reason, Refused
+from proviso.edge.answers import gives
 from proviso.edge.http import act, answer, refusal, routes, subject
 from proviso.stages import deployment
 
 router = routes()
+STARTING = (
+    Reason.NOT_FOUND,
+    Reason.WRONG_STATE,
+    Reason.DIGEST_DIFFERS,
+    Reason.OUTSIDE_WINDOW,
+    Reason.BUILD_TOO_OLD,
+    Reason.BUILD_EMPTY,
+    Reason.NOT_CALIBRATED,
+    Reason.THRESHOLD_TOO_LOW,
+    Reason.NOT_ANNOUNCED,
+    Reason.NO_DECISION,
+    Reason.NOT_APPROVED,
+    Reason.CAMERA_BUSY,
+)
+"""What a start may be refused for, beside the role."""
 
 
-@router.post("/deployments")
+@router.post("/deployments", responses=gives(answers.Deployment, Reason.NOT_FOUND, Reason.POLICY_FORBIDS, Reason.THRESHOLD_TOO_LOW, status=201))
 def request(body: requests.DeploymentBody) -> Response[Any]:
+    """Ask for a deployment.
+
+    A requester does this. What cannot be authorised is refused already here.
+    """
     room = wiring.govern()
     policy = room.policy_of(body.policy)
     if isinstance(policy, Refused):
@@ -35,8 +55,12 @@ def request(body: requests.DeploymentBody) -> Response[Any]:
     )
 
 
-@router.get("/deployments")
+@router.get("/deployments", responses=gives(answers.Deployments))
 def list_all() -> Response[Any]:
+    """Show all deployments, newest first.
+
+    For everybody with a role but those who only receive notices.
+    """
     room = wiring.govern()
     return _act(
         lambda p: deployment.list_all(principal=p, store=room.store),
@@ -44,8 +68,9 @@ def list_all() -> Response[Any]:
     )
 
 
-@router.get("/deployments/<deployment_id>")
+@router.get("/deployments/<deployment_id>", responses=gives(answers.ShownDeployment, Reason.NOT_FOUND))
 def show(deployment_id: str) -> Response[Any]:
+    """Show one deployment with all that its authoriser must see, and what its start would be refused for."""
     room = wiring.govern()
     return _act(
         lambda p: deployment.show(
@@ -60,8 +85,12 @@ def show(deployment_id: str) -> Response[Any]:
     )
 
 
-@router.post("/deployments/<deployment_id>/authorise")
+@router.post("/deployments/<deployment_id>/authorise", responses=gives(answers.Deployment, Reason.NOT_FOUND, Reason.SAME_PERSON, Reason.WRONG_STATE, Reason.TERMS_CHANGED, Reason.TOO_LATE))
 def authorise(deployment_id: str, body: requests.AuthoriseBody) -> Response[Any]:
+    """Authorise exactly what was shown, by its digest.
+
+    An authoriser does this, who is another person than its requester.
+    """
     room = wiring.govern()
     return _act(
         lambda p: deployment.authorise(
@@ -71,8 +100,12 @@ def authorise(deployment_id: str, body: requests.AuthoriseBody) -> Response[Any]
     )
 
 
-@router.post("/deployments/<deployment_id>/start")
+@router.post("/deployments/<deployment_id>/start", responses=gives(answers.Deployment, *STARTING))
 def start(deployment_id: str) -> Response[Any]:
+    """Start it, when every condition is met.
+
+    Done again, it goes on where it ended; while it is active it writes the permits again.
+    """
     room = wiring.govern()
     return _act(
         lambda p: deployment.start(
@@ -89,18 +122,30 @@ def start(deployment_id: str) -> Response[Any]:
     )
 
 
-@router.post("/deployments/<deployment_id>/stop")
+@router.post("/deployments/<deployment_id>/stop", responses=gives(answers.Stopped, Reason.NOT_FOUND, roles=False))
 def stop(deployment_id: str) -> Response[Any]:
+    """Stop one deployment, at once.
+
+    Any signed-in account may, and no reason is asked for. One that does not run is no error.
+    """
     return _stop(deployment_id)
 
 
-@router.post("/stop-all")
+@router.post("/stop-all", responses=gives(answers.Stopped, roles=False))
 def stop_all() -> Response[Any]:
+    """Stop everything, at once.
+
+    Any signed-in account may, and no reason is asked for.
+    """
     return _stop(None)
 
 
-@router.post("/deployments/<deployment_id>/close")
+@router.post("/deployments/<deployment_id>/close", responses=gives(answers.Accepted, Reason.NOT_FOUND, Reason.WRONG_STATE, status=202))
 def close(deployment_id: str) -> Response[Any]:
+    """Have one that is over closed now: deleted, counted to zero, certified.
+
+    Without this it is closed by itself within hours. Done again, it changes nothing.
+    """
     room = wiring.govern()
     return _act(
         lambda p: deployment.close(
@@ -111,8 +156,9 @@ def close(deployment_id: str) -> Response[Any]:
     )
 
 
-@router.get("/deployments/<deployment_id>/certificate")
+@router.get("/deployments/<deployment_id>/certificate", responses=gives(answers.Certificate, Reason.NOT_FOUND))
 def certificate(deployment_id: str) -> Response[Any]:
+    """Show the certificate of a closed deployment."""
     room = wiring.govern()
     return _act(
         lambda p: deployment.certificate(principal=p, deployment_id=deployment_id, store=room.store),
@@ -120,8 +166,12 @@ def certificate(deployment_id: str) -> Response[Any]:
     )
 
 
-@router.get("/deployments/<deployment_id>/audit")
+@router.get("/deployments/<deployment_id>/audit", responses=gives(answers.Audit, Reason.NOT_FOUND))
 def audit(deployment_id: str) -> Response[Any]:
+    """Show a deployment's chain of records, and the first fault in it.
+
+    For auditors and authorisers. The look is recorded.
+    """
     room = wiring.govern()
     return _act(
         lambda p: deployment.audit_of(principal=p, deployment_id=deployment_id, store=room.store, clock=room.clock),
