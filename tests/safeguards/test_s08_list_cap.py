@@ -9,7 +9,7 @@ import pytest
 from proviso.domain.deployment import Deployment
 from proviso.domain.reasons import Reason
 from proviso.policies import read_shipped, shipped
-from tests.unit.test_domain_rules import Store, asked_for
+from tests.safeguards.asking import asked_under
 
 POLICIES = [read_shipped(name).policy for name in shipped()]
 
@@ -25,17 +25,12 @@ def test_the_entry_after_the_last_is_refused(policy):
 
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)
 def test_a_build_that_is_longer_is_not_deployed_whenever_it_was_made(policy):
-    def asked(entries):
-        return asked_for(Store(entries=entries, policy_name=policy.name), rules=policy, use=policy.uses[0])
-
-    assert isinstance(asked(policy.max_entries), Deployment)
-    assert asked(policy.max_entries + 1).reason is Reason.POLICY_FORBIDS
+    assert isinstance(asked_under(policy, entries=policy.max_entries), Deployment)
+    assert asked_under(policy, entries=policy.max_entries + 1).reason is Reason.POLICY_FORBIDS
 
 
 def test_a_list_of_a_policy_with_a_higher_cap_is_not_taken():
-    refused = asked_for(
-        Store(policy_name="uk-police"), rules=read_shipped("volunteers").policy, use="trial_with_consent"
-    )
+    refused = asked_under(read_shipped("volunteers").policy, list_policy=read_shipped("uk-police").policy)
     assert refused.reason is Reason.POLICY_FORBIDS
     assert "another policy" in refused.detail
 
