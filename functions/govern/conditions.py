@@ -16,7 +16,12 @@ from proviso.stages import conditions, people
 router = routes()
 
 
-@router.post("/deployments/<deployment_id>/members", responses=gives(answers.Member, Reason.NOT_FOUND, Reason.WRONG_STATE, Reason.SAME_PERSON, Reason.NOT_TRAINED, status=201))
+@router.post(
+    "/deployments/<deployment_id>/members",
+    responses=gives(
+        answers.Member, Reason.NOT_FOUND, Reason.WRONG_STATE, Reason.SAME_PERSON, Reason.NOT_TRAINED, status=201
+    ),
+)
 def name_member(deployment_id: str, body: requests.MemberBody) -> Response[Any]:
     """Name somebody who reviews or receives for a deployment.
 
@@ -48,7 +53,10 @@ def remove_member(deployment_id: str, role: Role, sub: str) -> Response[Any]:
     )
 
 
-@router.post("/deployments/<deployment_id>/attestations", responses=gives(answers.Attestation, Reason.NOT_FOUND, Reason.WRONG_STATE, Reason.POLICY_FORBIDS, status=201))
+@router.post(
+    "/deployments/<deployment_id>/attestations",
+    responses=gives(answers.Attestation, Reason.NOT_FOUND, Reason.WRONG_STATE, Reason.POLICY_FORBIDS, status=201),
+)
 def attest(deployment_id: str, body: requests.AttestationBody) -> Response[Any]:
     """Stand in for the public notice or the signage, by name.
 
@@ -69,7 +77,12 @@ def attest(deployment_id: str, body: requests.AttestationBody) -> Response[Any]:
     )
 
 
-@router.post("/deployments/<deployment_id>/decisions", responses=gives(answers.Deployment, Reason.NOT_FOUND, Reason.WRONG_STATE, Reason.POLICY_FORBIDS, Reason.SAME_PERSON, status=201))
+@router.post(
+    "/deployments/<deployment_id>/decisions",
+    responses=gives(
+        answers.Deployment, Reason.NOT_FOUND, Reason.WRONG_STATE, Reason.POLICY_FORBIDS, Reason.SAME_PERSON, status=201
+    ),
+)
 def record_decision(deployment_id: str, body: requests.DecisionBody) -> Response[Any]:
     """Record what a court or an independent authority decided.
 

@@ -29,7 +29,10 @@ STARTING = (
 """What a start may be refused for, beside the role."""
 
 
-@router.post("/deployments", responses=gives(answers.Deployment, Reason.NOT_FOUND, Reason.POLICY_FORBIDS, Reason.THRESHOLD_TOO_LOW, status=201))
+@router.post(
+    "/deployments",
+    responses=gives(answers.Deployment, Reason.NOT_FOUND, Reason.POLICY_FORBIDS, Reason.THRESHOLD_TOO_LOW, status=201),
+)
 def request(body: requests.DeploymentBody) -> Response[Any]:
     """Ask for a deployment.
 
@@ -85,7 +88,17 @@ def show(deployment_id: str) -> Response[Any]:
     )
 
 
-@router.post("/deployments/<deployment_id>/authorise", responses=gives(answers.Deployment, Reason.NOT_FOUND, Reason.SAME_PERSON, Reason.WRONG_STATE, Reason.TERMS_CHANGED, Reason.TOO_LATE))
+@router.post(
+    "/deployments/<deployment_id>/authorise",
+    responses=gives(
+        answers.Deployment,
+        Reason.NOT_FOUND,
+        Reason.SAME_PERSON,
+        Reason.WRONG_STATE,
+        Reason.TERMS_CHANGED,
+        Reason.TOO_LATE,
+    ),
+)
 def authorise(deployment_id: str, body: requests.AuthoriseBody) -> Response[Any]:
     """Authorise exactly what was shown, by its digest.
 
@@ -140,7 +153,10 @@ def stop_all() -> Response[Any]:
     return _stop(None)
 
 
-@router.post("/deployments/<deployment_id>/close", responses=gives(answers.Accepted, Reason.NOT_FOUND, Reason.WRONG_STATE, status=202))
+@router.post(
+    "/deployments/<deployment_id>/close",
+    responses=gives(answers.Accepted, Reason.NOT_FOUND, Reason.WRONG_STATE, status=202),
+)
 def close(deployment_id: str) -> Response[Any]:
     """Have one that is over closed now: deleted, counted to zero, certified.
 

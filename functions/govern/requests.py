@@ -108,9 +108,7 @@ class RealTimeBody(_Body):
     national_law: Line
     rights_impact_assessment: Line
     registration_number: Line
-    urgency: Annotated[
-        str, Field(max_length=4000, description="why it cannot wait for a decision; or blank")
-    ] = ""
+    urgency: Annotated[str, Field(max_length=4000, description="why it cannot wait for a decision; or blank")] = ""
 
 
 class DeploymentBody(_Body):

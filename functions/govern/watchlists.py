@@ -73,7 +73,10 @@ def show(watchlist_id: str) -> Response[Any]:
     )
 
 
-@router.post("/watchlists/<watchlist_id>/entries", responses=gives(answers.AddedEntry, Reason.NOT_FOUND, Reason.POLICY_FORBIDS, Reason.TAKEN, status=201))
+@router.post(
+    "/watchlists/<watchlist_id>/entries",
+    responses=gives(answers.AddedEntry, Reason.NOT_FOUND, Reason.POLICY_FORBIDS, Reason.TAKEN, status=201),
+)
 def add_entry(watchlist_id: str, body: requests.EntryBody) -> Response[Any]:
     """List a person: category, reason, source, lawful holding and the date of the picture.
 
@@ -95,7 +98,10 @@ def add_entry(watchlist_id: str, body: requests.EntryBody) -> Response[Any]:
     )
 
 
-@router.post("/watchlists/<watchlist_id>/entries/<entry_id>/approve", responses=gives(answers.ApprovedEntry, Reason.NOT_FOUND, Reason.WRONG_STATE, Reason.SAME_PERSON))
+@router.post(
+    "/watchlists/<watchlist_id>/entries/<entry_id>/approve",
+    responses=gives(answers.ApprovedEntry, Reason.NOT_FOUND, Reason.WRONG_STATE, Reason.SAME_PERSON),
+)
 def approve_entry(watchlist_id: str, entry_id: str) -> Response[Any]:
     """Approve an entry under 18, as a second person.
 
@@ -123,7 +129,10 @@ def remove_entry(watchlist_id: str, entry_id: str) -> Response[Any]:
     return _act(remove, lambda removed: {"removed": removed})
 
 
-@router.post("/watchlists/<watchlist_id>/builds", responses=gives(answers.Build, Reason.NOT_FOUND, Reason.BUILD_EMPTY, status=201))
+@router.post(
+    "/watchlists/<watchlist_id>/builds",
+    responses=gives(answers.Build, Reason.NOT_FOUND, Reason.BUILD_EMPTY, status=201),
+)
 def build(watchlist_id: str) -> Response[Any]:
     """Make an immutable snapshot of the list, which a deployment is bound to.
 
@@ -143,7 +152,9 @@ def build(watchlist_id: str) -> Response[Any]:
     )
 
 
-@router.delete("/watchlists/<watchlist_id>", responses=gives(answers.Accepted, Reason.NOT_FOUND, Reason.WRONG_STATE, status=202))
+@router.delete(
+    "/watchlists/<watchlist_id>", responses=gives(answers.Accepted, Reason.NOT_FOUND, Reason.WRONG_STATE, status=202)
+)
 def delete(watchlist_id: str) -> Response[Any]:
     """Have a list erased that no deployment needs.
 

@@ -67,7 +67,10 @@ def reference(candidate_id: str, reference_id: str) -> Response[Any]:
     return _picture(candidate_id, reference_id)
 
 
-@router.post("/candidates/<candidate_id>/decision", responses=gives(answers.Decided, *REVIEWING, Reason.WRONG_STATE, Reason.TOO_LATE))
+@router.post(
+    "/candidates/<candidate_id>/decision",
+    responses=gives(answers.Decided, *REVIEWING, Reason.WRONG_STATE, Reason.NOT_ACTIVE, Reason.TOO_LATE),
+)
 def decide(candidate_id: str, body: CandidateDecisionBody) -> Response[Any]:
     """Decide: confirm, reject, or cannot tell.
 

@@ -74,24 +74,23 @@ _SIGNED_IN = (Reason.NOT_SIGNED_IN, Reason.ROLE_MISSING)
 
 
 def gives(
-    answer: type | str,
+    answer: Any,
     *reasons: Reason,
     status: int | tuple[int, ...] = 200,
     what: str = "",
     roles: bool = True,
     public: bool = False,
 ) -> Responses:
-    """Responses of one route: a model, or a media type of bytes; the reasons for which it may refuse; what all share.
+    """Responses of one route: a model, a media type of bytes, or "" for none yet; the reasons for which it may refuse; what all share.
 
     `roles` is False where any account may (stop), `public` where no account is asked for.
     """
-    content = (
-        {answer: {"schema": {"type": "string", "format": "binary"}}}
-        if isinstance(answer, str)
-        else {"application/json": {"model": answer}}
-    )
-    said = what or ("The picture" if isinstance(answer, str) else _first_sentence(answer.__doc__))
-    good: Responses = {code: {"description": said, "content": content} for code in _several(status)}
+    if isinstance(answer, str):
+        said, content = what or "The picture", {answer: {"schema": {"type": "string", "format": "binary"}}}
+    else:
+        said, content = what or _first_sentence(answer.__doc__), {"application/json": {"model": answer}}
+    codes = _several(status) if answer else ()
+    good: Responses = {code: {"description": said, "content": content} for code in codes}
     common = [] if public else [Reason.NOT_SIGNED_IN] if not roles else list(_SIGNED_IN)
     return good | _refusals([Reason.INVALID, *common, *reasons]) | _FOR_ALL
 
