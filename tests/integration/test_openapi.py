@@ -1,0 +1,320 @@
+"""The HTTP API against its own description: what it says and what it does, with schemathesis, on the local cloud.
+
+Every operation is taken from the committed document, so a new route is tested by being described. Each is called with
+input as described and with input that is wrong on purpose, with identifiers that lead nowhere and with those of real
+records, by somebody with every role. What stops or deletes comes last.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis.checks import not_a_server_error
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from proviso.cli import places
+from proviso.cli.api import Api, ApiFault
+from proviso.cli.demo.photographs import enrolment_picture
+from proviso.domain.errors import ConfigurationFault
+from proviso.domain.people import Role
+from proviso.local.cloud import LocalCloud, LocalCloudOptions, local_cloud
+
+pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENT = json.loads((ROOT / "layers/core/src/proviso/edge/openapi.json").read_text(encoding="utf-8"))
+FIRST, EVERYTHING, NOBODY = "first-authoriser", "every-role", "no-role"
+EXAMPLES = 8
+CONFORMS = [
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+ANY_ACCOUNT = {("post", "/stop-all"), ("post", "/deployments/{deployment_id}/stop")}
+"""Stopping asks for an account and for no role: docs/decisions/2026-11-22-stop-without-role.md."""
+NOT_BUILT = 501
+
+CONFIG = schemathesis.Config.from_dict(
+    {"generation": {"with-security-parameters": False, "deterministic": True}, "checks": {"enabled": True}}
+)
+SCHEMA = schemathesis.openapi.from_dict(DOCUMENT, config=CONFIG)
+BOUNDED = settings(
+    max_examples=EXAMPLES,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def _ends_something(operation: tuple[str, str]) -> tuple[bool, bool]:
+    """Harmless first, then what ends one thing, then what ends all."""
+    method, path = operation
+    return path == "/stop-all", method == "delete" or path.endswith(("/stop", "/close"))
+
+
+OPERATIONS = sorted(
+    ((method, path) for path, methods in DOCUMENT["paths"].items() for method in methods),
+    key=lambda one: (*_ends_something(one), one[1], one[0]),
+)
+PUBLIC = [one for one in OPERATIONS if DOCUMENT["paths"][one[1]][one[0]].get("security") == []]
+
+
+@dataclass
+class World:
+    """A running cloud, tokens, and the identifiers of records that there are, by the name of the path's parameter."""
+
+    cloud: LocalCloud
+    pixels: bool
+    tokens: dict[str, str]
+    known: dict[str, str] = field(default_factory=dict)
+
+    def headers(self, subject: str | None) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.tokens[subject]}"} if subject else {}
+
+
+def _functions() -> frozenset[str]:
+    """The functions that answer routes; what the local cloud needs beside them it starts by itself."""
+    from samtranslator.yaml_helper import yaml_parse
+
+    resources = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))["Resources"]
+    return frozenset(
+        name
+        for name, resource in resources.items()
+        if any(event["Type"] == "HttpApi" for event in resource.get("Properties", {}).get("Events", {}).values())
+    )
+
+
+def _models() -> dict[str, str] | None:
+    for pack in ("", "dlib"):
+        try:
+            return places.find_models(ROOT, pack=pack).environment
+        except ConfigurationFault:
+            continue
+    return None
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    models = _models()
+    options = LocalCloudOptions(
+        root=ROOT,
+        data=tmp_path_factory.mktemp("cloud"),
+        parameters={"FirstAuthoriser": FIRST, "SoftwareBuild": "test"},
+        environment={**(models or {}), **places.database()},
+        functions=_functions(),
+    )
+    try:
+        running = local_cloud(options)
+        cloud = running.__enter__()
+    except ConfigurationFault as fault:
+        pytest.skip(str(fault))
+    try:
+        made = World(cloud, models is not None, {who: cloud.sign_in(who) for who in (FIRST, EVERYTHING, NOBODY)})
+        _furnish(made)
+        yield made
+    finally:
+        running.__exit__(None, None, None)
+
+
+def _furnish(world: World) -> None:
+    """Somebody with every role, a list with an entry and, where there are models, a deployment that is authorised."""
+    first, everything = (Api(world.cloud.api_url, world.tokens[who]) for who in (FIRST, EVERYTHING))
+    trained = (datetime.now(UTC) + timedelta(days=30)).isoformat()
+    first.post("/people", {"sub": EVERYTHING, "roles": [role.value for role in Role], "trained_until": trained})
+    listed = everything.post("/watchlists", {"name": "Described", "policy": "demo"})["id"]
+    entry = everything.post(f"/watchlists/{listed}/entries", ENTRY)["id"]
+    world.known = {"watchlist_id": listed, "entry_id": entry, "sub": EVERYTHING, "role": "recipient"}
+    if not world.pixels:
+        return
+    picture = everything.post_picture(f"/watchlists/{listed}/entries/{entry}/references", enrolment_picture())
+    build = everything.post(f"/watchlists/{listed}/builds")["id"]
+    made = everything.post("/deployments", _deployment(listed, build))
+    world.known |= {"reference_id": picture["id"], "deployment_id": made["id"]}
+    first.post(f"/deployments/{made['id']}/authorise", {"digest": made["digest"]})
+
+
+ENTRY = {
+    "label": "Somebody",
+    "category": "public_domain_photograph",
+    "reason": "to be described",
+    "source": "public domain",
+    "lawful_holding": "public domain",
+    "image_date": "1984-01-20",
+}
+
+
+def _deployment(watchlist: str, build: str) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    grounds = DOCUMENT["components"]["schemas"]["GroundsBody"]["required"]
+    return {
+        "use": "demonstration",
+        "place": "Hall",
+        "premises": "closed_premises",
+        "cameras": ["north"],
+        "starts_at": (now - timedelta(minutes=1)).isoformat(),
+        "ends_at": (now + timedelta(minutes=30)).isoformat(),
+        "passages_expected": 100,
+        "watchlist_id": watchlist,
+        "build_id": build,
+        "threshold": "0.5",
+        "policy": "demo",
+        "grounds": dict.fromkeys(grounds, "for a test") | {"operator_kind": "demonstration"},
+    }
+
+
+def _call(world: World, case: Any, subject: str | None) -> Any:
+    return case.call(base_url=world.cloud.api_url, headers=world.headers(subject), timeout=30)
+
+
+def _needs_pixels(world: World, path: str) -> None:
+    if path.endswith("/references") and not world.pixels:
+        pytest.skip("no model files on this machine: a picture cannot be looked at")
+
+
+def _named(operation: tuple[str, str]) -> str:
+    return f"{operation[0].upper()} {operation[1]}"
+
+
+# --- denied by default: before anything is there that could be harmed -------------------------------------------------
+
+
+@pytest.mark.parametrize("operation", [one for one in OPERATIONS if one not in PUBLIC], ids=_named)
+def test_without_a_token_nothing_but_the_public_routes_answers(world: World, operation: tuple[str, str]) -> None:
+    method, path = operation
+
+    @settings(BOUNDED, max_examples=2)
+    @given(case=SCHEMA[path][method].as_strategy(generation_mode=GenerationMode.POSITIVE))
+    def check(case: Any) -> None:
+        answer = _call(world, case, None)
+        assert answer.status_code == 401
+        case.validate_response(answer, checks=CONFORMS)
+
+    check()
+
+
+@pytest.mark.parametrize("operation", [one for one in OPERATIONS if one not in PUBLIC], ids=_named)
+def test_without_a_role_nothing_is_done_for_anybody(world: World, operation: tuple[str, str]) -> None:
+    """With real identifiers, so that it is the role that is missing and not the record."""
+    if operation in ANY_ACCOUNT:
+        pytest.skip("any account may stop")
+    method, path = operation
+    known = {name: value for name, value in world.known.items() if f"{{{name}}}" in path}
+
+    @settings(BOUNDED, max_examples=3)
+    @given(case=SCHEMA[path][method].as_strategy(generation_mode=GenerationMode.POSITIVE, path_parameters=known))
+    def check(case: Any) -> None:
+        answer = _call(world, case, NOBODY)
+        assert answer.status_code in (400, 401, 403, 404), answer.text
+        case.validate_response(answer, checks=CONFORMS)
+
+    check()
+
+
+def test_a_token_that_nobody_signed_is_no_token(world: World) -> None:
+    header, body, _ = world.tokens[EVERYTHING].split(".")
+    with pytest.raises(ApiFault) as fault:
+        Api(world.cloud.api_url, f"{header}.{body}.AAAA").get("/people")
+    assert fault.value.status == 401
+
+
+# --- what it says and what it does ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["as-described", "wrong"])
+@pytest.mark.parametrize("operation", OPERATIONS, ids=_named)
+def test_answers_are_as_they_are_described(world: World, operation: tuple[str, str], mode: GenerationMode) -> None:
+    method, path = operation
+    _needs_pixels(world, path)
+    known = {name: value for name, value in world.known.items() if f"{{{name}}}" in path}
+    found = SCHEMA[path][method]
+    if mode is GenerationMode.NEGATIVE and not (found.body or list(found.iter_parameters())):
+        pytest.skip("it takes nothing that could be wrong")
+    kinds = [{}, known] if known and mode is GenerationMode.POSITIVE else [{}]
+
+    for parameters in kinds:
+
+        @settings(BOUNDED)
+        @given(case=found.as_strategy(generation_mode=mode, path_parameters=parameters or None))
+        def check(case: Any) -> None:
+            answer = _call(world, case, EVERYTHING)
+            checks = CONFORMS if answer.status_code == NOT_BUILT else [not_a_server_error, *CONFORMS]
+            case.validate_response(answer, checks=checks, headers=world.headers(EVERYTHING))
+
+        try:
+            check()
+        except Unsatisfiable:
+            if found.body:
+                raise
+            pytest.skip("it takes nothing but text, and any text is as described")
+
+
+ODD = ["%00", "%ED%A0%80", "%FF", "%22", "%F0%9F%98%80", "%0A", "a%2Fb", "%25", "'", "x" * 4000, "%E2%80%AE", "%20"]
+
+
+@pytest.mark.parametrize("operation", [one for one in OPERATIONS if "{" in one[1]], ids=_named)
+def test_odd_names_in_a_path_are_refused_or_name_nothing(world: World, operation: tuple[str, str]) -> None:
+    method, path = operation
+    _needs_pixels(world, path)
+    for odd in ODD:
+        address = world.cloud.api_url + re.sub(r"\{[^}]+\}", odd, path)
+        answer = requests.request(method, address, headers=world.headers(EVERYTHING), json={}, timeout=30)
+        described = DOCUMENT["paths"][path][method]["responses"]
+        assert str(answer.status_code) in described, (odd, answer.text)
+        assert answer.status_code < 500 or answer.status_code == NOT_BUILT, (odd, answer.text)
+
+
+WRONG_BODIES = [
+    (b"", "application/json"),
+    (b"{", "application/json"),
+    (b"\xff\xfe", "application/json"),
+    (b'{"sub": "\\u0000"}', "application/json"),
+    (b'{"sub": "\\ud800"}', "application/json"),
+    (b'{"passages_expected": ' + b"9" * 5000 + b"}", "application/json"),
+    (b'{"passages_expected": 1e999, "threshold": NaN}', "application/json"),
+    (b"[" * 100_000, "application/json"),
+    (b'{"a":' * 3000 + b"1" + b"}" * 3000, "application/json"),
+    (b"null", "application/json"),
+    (b"{}", "multipart/form-data"),
+    (b"sub=x&roles=y", "application/x-www-form-urlencoded"),
+    (b"{}", "text/xml"),
+]
+
+
+@pytest.mark.parametrize("operation", [one for one in OPERATIONS if one[0] == "post"], ids=_named)
+def test_what_is_no_body_is_refused_where_one_is_asked_for(world: World, operation: tuple[str, str]) -> None:
+    """Where none is asked for, a stop above all, what is sent along changes nothing."""
+    method, path = operation
+    _needs_pixels(world, path)
+    described = DOCUMENT["paths"][path][method]
+    takes_json = "application/json" in described.get("requestBody", {}).get("content", {})
+    address = world.cloud.api_url + re.sub(r"\{[^}]+\}", "nothing", path)
+    for body, kind in WRONG_BODIES:
+        headers = world.headers(EVERYTHING) | {"Content-Type": kind}
+        answer = requests.request(method, address, headers=headers, data=body, timeout=30)
+        assert answer.status_code < 500, (body[:40], answer.text)
+        assert str(answer.status_code) in described["responses"], (body[:40], answer.text)
+        if takes_json:
+            assert answer.status_code == 400, (body[:40], answer.text)
+            assert set(answer.json()) == {"reason", "message"}
+
+
+def test_the_description_is_what_is_served(world: World) -> None:
+    assert Api(world.cloud.api_url).get("/openapi.json") == DOCUMENT
