@@ -165,7 +165,7 @@ def test_a_deployment_is_kept_as_it_was_asked_for(rooms: House, build: Any) -> N
 @pytest.mark.parametrize("blank", [*GROUNDS.__slots__])
 def test_a_request_without_a_ground_is_refused(rooms: House, build: Any, blank: str) -> None:
     """S02, held by the table itself."""
-    with pytest.raises(RuleBroken, match="s02_grounds|does not know this use, operator"):
+    with pytest.raises(RuleBroken, match=r"s02_grounds|does not know this use, operator"):
         rooms.requested(build, grounds=replace(GROUNDS, **{blank: " \n"}))
 
 

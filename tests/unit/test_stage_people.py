@@ -11,14 +11,15 @@ from proviso.domain.candidate import CandidateState, Decision, Review
 from proviso.domain.errors import AuditUnwritable, StorageFault
 from proviso.domain.frame import Jpeg
 from proviso.domain.notice import Kind
-from proviso.domain.people import Person, Role
+from proviso.domain.people import Person, Principal, Role
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.watchlist import Entry
 from proviso.stages import enrol, people, review, watchlist
 from tests.doubles import FakePipeline
 from tests.doubles import people as frame_of
 from tests.fakes.cloud import FakeOutbox, FakePictures
-from tests.samples import ENTRY, NOW, candidate, confirmation, policy, principal, watchlist
+from tests.samples import ENTRY, NOW, candidate, confirmation, policy, principal
+from tests.samples import watchlist as list_of
 
 OFFICER = principal("officer", Role.WATCHLIST_OFFICER)
 REVIEWER = principal("reviewer", Role.REVIEWER)
@@ -66,7 +67,7 @@ def ids():
     return lambda: "id-1"
 
 
-LIST = watchlist(categories=("x",))
+LIST = list_of(categories=("x",))
 LISTED = Entry(id="entry-1", watchlist_id="list-1", reference_no="R-1", added_by="officer", added_at=NOW,
                consent_reference=None, **ENTRY)  # fmt: skip
 
@@ -89,7 +90,7 @@ def add(store, by=OFFICER, rules=None, **changed):
 def test_an_entry_with_its_grounds_is_added():
     added = []
     store = Store(watchlist=LIST, add_entry=added.append)
-    assert isinstance(add(store), Entry)
+    assert isinstance(add(store).entry, Entry)
     assert [entry.id for entry in added] == ["id-1"]
     assert store.acts == ["entry_added"]
 
@@ -259,7 +260,7 @@ def own(decision=Decision.REJECT):
 
 def reviews(**values):
     given = {"candidate": candidate(), "involved": frozenset({"requester"}), "reference_keys": [("ref", "key")],
-             "category": "public_domain_photograph", "own_review": None}  # fmt: skip
+             "category": "public_domain_photograph", "own_review": None, "reviews_for": True}  # fmt: skip
     return Store(**{**given, **values})
 
 
@@ -294,6 +295,20 @@ def test_the_involved_and_those_without_the_role_neither_look_nor_decide(by):
         assert refused.reason in (Reason.SAME_PERSON, Reason.ROLE_MISSING)
     assert store.acts == []
     assert outbox.objects == {}
+
+
+def test_who_is_not_named_for_the_deployment_or_not_trained_sees_nothing():
+    """S17, S19: read at each request, so that what was taken away is gone at once."""
+    late = Principal(Person("reviewer", frozenset({Role.REVIEWER}), NOW))
+    never = Principal(Person("reviewer", frozenset({Role.REVIEWER})))
+    for store, by, reason in (
+        (reviews(reviews_for=False), REVIEWER, Reason.NOT_A_MEMBER),
+        (reviews(), late, Reason.NOT_TRAINED),
+        (reviews(), never, Reason.NOT_TRAINED),
+    ):
+        for refused in (look(store, by), decide(store, by=by), picture(store, by=by)):
+            assert refused.reason is reason
+        assert store.acts == []
 
 
 def picture(store, by=REVIEWER, reference=None, evidence=None):

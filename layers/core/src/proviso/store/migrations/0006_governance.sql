@@ -401,6 +401,15 @@ BEGIN
             RAISE EXCEPTION 'deployment %: the policy does not know this use, operator or place', NEW.id
                 USING ERRCODE = 'PV002';
         END IF;
+        IF NEW.grounds ->> 'operator_kind' = 'private_organisation' AND NEW.premises = 'open_to_the_public' THEN
+            RAISE EXCEPTION 'deployment %: no policy is for a private operator in a place open to the public', NEW.id
+                USING ERRCODE = 'PV002';
+        END IF;
+        IF EXISTS (SELECT FROM deployment
+                   WHERE policy ->> 'name' = NEW.policy ->> 'name' AND policy ->> 'version' = NEW.policy ->> 'version'
+                     AND policy IS DISTINCT FROM NEW.policy) THEN
+            RAISE EXCEPTION 'deployment %: its policy was edited under its version', NEW.id USING ERRCODE = 'PV034';
+        END IF;
         IF NEW.ends_at - NEW.starts_at
             > make_interval(mins => COALESCE((NEW.policy ->> 'max_duration_minutes')::integer, 0)) THEN
             RAISE EXCEPTION 'deployment %: is longer than its policy allows', NEW.id USING ERRCODE = 'PV005';
