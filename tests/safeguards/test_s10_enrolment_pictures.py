@@ -5,14 +5,19 @@ APP. With a made-up pipeline every reason; with the default pack the pictures th
 is the reference that comes in past the gate.
 """
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import psycopg
 import pytest
 
 from bench.vision_scenes import astronaut_jpeg, backdrop, hopper_jpeg, model_folders, placed, to_jpeg, to_pixels
 from proviso.domain.errors import ConfigurationFault
 from proviso.domain.face import Face
+from proviso.domain.frame import Jpeg
 from proviso.domain.reasons import SENTENCES, Reason, Refused
-from proviso.stages.enrol import Enrolled
+from proviso.stages.enrol import Enrolled, enrol
+from proviso.store.govern import PostgresGovernStore
 from proviso.vision.locate import find_files
 from proviso.vision.pack import load_manifest
 from proviso.vision.pipeline import load_pipeline
@@ -84,6 +89,64 @@ def test_failures_to_enrol_are_counted(listed: House):
     assert refusals(listed) == ["no_face", "several_faces", "not_sharp", "not_an_image"]
     kept_nowhere(listed)
     assert isinstance(listed.build(listed.list_id), Refused)  # nothing to build from
+
+
+def test_the_same_picture_twice_is_one_reference_one_picture_and_one_record(listed: House):
+    """Not two: a search would weigh a person twice, and a build's digest would depend on how often one clicked."""
+    first = listed.enrol(listed.list_id, listed.entry, b"people 3")
+    listed.pipeline.opened.clear()
+    again = listed.enrol(listed.list_id, listed.entry, b"people 3")
+    assert (again.reference_id, again.already) == (first.reference_id, True)
+    assert listed.pipeline.opened == []
+    assert len(listed.enrolment.objects) == 1
+    assert listed.one("SELECT count(*) FROM reference_template") == 1
+    acts = "SELECT count(*) FROM audit_event WHERE body LIKE '%%reference_enrolled%%'::bytea"
+    assert listed.one(acts) == 1
+    other = listed.add(listed.list_id).id
+    assert not listed.enrol(listed.list_id, other, b"people 3").already  # another entry: another reference
+
+
+def test_two_who_enrol_the_same_picture_at_once_make_one_reference(listed: House):
+    """Both have asked and found nothing before either holds the list."""
+    both = threading.Barrier(2, timeout=20)
+
+    class Slow(FakePipeline):
+        def decode(self, jpeg):
+            both.wait()
+            return super().decode(jpeg)
+
+    def send() -> Enrolled:
+        return enrol(
+            principal=officer,
+            watchlist_id=listed.list_id,
+            entry_id=listed.entry,
+            picture=Jpeg(b"people 3"),
+            pipeline=Slow(),
+            pictures=listed.enrolment,
+            store=PostgresGovernStore(listed.connector("enrol")),
+            clock=listed.now,
+            new_id=listed.id,
+        )
+
+    officer = listed.person("officer")
+    with ThreadPoolExecutor(2) as pool:
+        first, second = [sent.result(30) for sent in [pool.submit(send), pool.submit(send)]]
+    assert first.reference_id == second.reference_id
+    assert {first.already, second.already} == {True, False}
+    assert listed.one("SELECT count(*) FROM reference") == 1
+    assert len(listed.enrolment.objects) == 1
+
+
+def test_a_refused_picture_that_is_sent_again_can_be_told_from_another_one(listed: House):
+    for picture in (b"people 3 4", b"people 3 4", b"people 5 6"):
+        assert isinstance(listed.enrol(listed.list_id, listed.entry, picture), Refused)
+    found = listed.sql(
+        "master",
+        "SELECT convert_from(body, 'UTF8')::jsonb AS body FROM audit_event"
+        " WHERE body LIKE '%%enrolment_refused%%'::bytea",
+    )
+    assert len(found) == 3
+    assert len({row["body"]["details"]["image"] for row in found}) == 2
 
 
 @pytest.mark.parametrize("role", ["match", "govern", "review", "retain", "report"])

@@ -292,6 +292,12 @@ class GovernWork(Protocol):
     def remove_entry(self, watchlist_id: str, entry_id: str, at: datetime) -> bool:
         """A tombstone, effective at once in every search. False when there is no such entry."""
 
+    def number_taken(self, watchlist_id: str, reference_no: str) -> bool:
+        """Is this reference number in use on this list, were it by a removed entry?"""
+
+    def reference_of(self, entry_id: str, image_digest: str, pipeline: str) -> str | None:
+        """The id of the reference that this very picture (SHA-256) of this entry has in this pipeline."""
+
     def add_reference(self, reference: Reference) -> None: ...
     def add_build(self, build_id: str, watchlist_id: str, pipeline: str, by: str, at: datetime) -> Build | Refused:
         """Snapshot the list's usable references of this pipeline. BUILD_EMPTY when there are none."""

@@ -42,6 +42,7 @@ class Reason(StrEnum):
     NOT_FOUND = "not_found"
     WRONG_STATE = "wrong_state"
     INVALID = "invalid"
+    TAKEN = "taken"
     POLICY_FORBIDS = "policy_forbids"
     TERMS_CHANGED = "terms_changed"
     CAMERA_BUSY = "camera_busy"
@@ -82,6 +83,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.NOT_FOUND: "there is nothing of that name",
     Reason.WRONG_STATE: "it is not in a state in which this can be done",
     Reason.INVALID: "the input is not valid",
+    Reason.TAKEN: "that number is taken on this list, and stays so when its entry is removed; choose another",
     Reason.POLICY_FORBIDS: "the policy does not allow this",
     Reason.TERMS_CHANGED: "the terms are not those that were shown; look again and authorise what is there now",
     Reason.CAMERA_BUSY: "a camera of this deployment is already part of another active deployment",

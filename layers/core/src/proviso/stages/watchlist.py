@@ -115,10 +115,13 @@ def add_entry(
         if age_years > policy.image_refuse_age_years:
             return Refused(Reason.POLICY_FORBIDS, f"the picture is older than {policy.image_refuse_age_years} years")
         identifier = new_id()
+        number = (request.reference_no or "").strip() or f"R-{identifier[:8]}"
+        if work.number_taken(watchlist_id, number):  # the list is held: nobody takes it meanwhile
+            return Refused(Reason.TAKEN, f"reference number {number}")
         entry = Entry(
             id=identifier,
             watchlist_id=watchlist_id,
-            reference_no=(request.reference_no or f"R-{identifier[:8]}").strip(),
+            reference_no=number,
             label=request.label.strip(),
             category=request.category,
             reason=request.reason.strip(),

@@ -124,6 +124,26 @@ class WatchlistTables:
         )
         return changed == 1
 
+    def number_taken(self, watchlist_id: str, reference_no: str) -> bool:
+        """Is the number in use on this list? It stays so when its entry is removed or erased (S31)."""
+        found = self._session.row(
+            "SELECT id FROM entry WHERE watchlist_id = %(watchlist)s AND reference_no = %(number)s",
+            {"watchlist": watchlist_id, "number": reference_no},
+        )
+        return found is not None
+
+    def reference_of(self, entry_id: str, image_digest: str, pipeline: str) -> str | None:
+        """The reference that this very picture (SHA-256) of this entry has in this pipeline, or None."""
+        found = self._session.value(
+            """
+            SELECT id FROM reference
+            WHERE entry_id = %(entry)s AND image_digest = %(digest)s AND pipeline = %(pipeline)s
+            ORDER BY added_at, id
+            """,
+            {"entry": entry_id, "digest": image_digest, "pipeline": pipeline},
+        )
+        return None if found is None else str(found)
+
     def add_reference(self, reference: Reference) -> None:
         """Store a reference and, apart from it, its template. RuleBroken when the list is erased."""
         names = ("id", "entry_id", "watchlist_id", "pipeline", "image_key", "image_digest", "added_by", "added_at")
