@@ -7,6 +7,7 @@ run with a sentence, after which the same command goes on.
 """
 
 import hashlib
+import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -30,7 +31,7 @@ _LARGEST_FILE_BYTES = 64_000_000
 _TRIES_OF_ONE = 3
 _FAULTS_IN_A_ROW = 3
 _LONGEST_PAUSE_S = 30.0
-_JOIN_S = 10.0
+_LAST_S = 10.0
 
 
 class Outcome(StrEnum):
@@ -130,6 +131,7 @@ class Sender:
         self._listed: dict[str, Mapping[str, Any]] = {}
         self._pipeline = ""
         self._tally = Tally(len(self.plan.pictures))
+        self._ends: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._row_of_faults = 0
         self._broken: BaseException | None = None
         self._pending: Iterator[tuple[int, Picture]] = iter(())
@@ -194,20 +196,27 @@ class Sender:
     # --- senders ---
 
     def _send(self) -> None:
-        senders = [threading.Thread(target=self._work, daemon=True) for _ in range(max(1, self.at_once))]
-        for one in senders:
-            one.start()
+        # Not Thread.join: where Ctrl-C breaks into it, Python 3.11 takes the thread for ended.
+        left = max(1, self.at_once)
+        for _ in range(left):
+            threading.Thread(target=self._work, daemon=True).start()
         try:
-            while any(one.is_alive() for one in senders):
-                for one in senders:
-                    one.join(0.1)
+            while left:
+                left -= self._one_ended(0.2)
         finally:
             # What is under way may end, so that the journal knows of it; what hangs is left, and asked again next time.
             self.stop.set()
-            for one in senders:
-                one.join(_JOIN_S)
+            while left and self._one_ended(_LAST_S):
+                left -= 1
         if self._broken is not None:
             raise self._broken
+
+    def _one_ended(self, within_s: float) -> bool:
+        try:
+            self._ends.get(timeout=within_s)
+        except queue.Empty:
+            return False
+        return True
 
     def _work(self) -> None:
         try:
@@ -228,6 +237,8 @@ class Sender:
         except BaseException as error:  # noqa: BLE001 (the thread's end: told to the one who waits for it)
             self._broken = self._broken or error
             self.stop.set()
+        finally:
+            self._ends.put(None)
 
     def _add(self, index: int, result: Result) -> None:
         self._results[index] = result
