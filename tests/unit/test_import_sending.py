@@ -204,6 +204,17 @@ def test_an_entry_that_the_policy_refuses_is_told_for_each_of_its_pictures(tmp_p
     assert [one.outcome.name for one in run(api, plan(tmp_path, R2_a="good 2"), tmp_path).results] == ["ACCEPTED"]
 
 
+def test_what_the_server_warns_of_is_passed_on(tmp_path):
+    class Warns(EnrolmentApi):
+        def _add(self, body):
+            return {**super()._add(body), "warnings": ["the picture is 7 years old"]}
+
+    api = Warns()
+    assert run(api, plan(tmp_path, R1_a="good 1"), tmp_path).warnings == (("R1", "the picture is 7 years old"),)
+    api.entries["R1"]["waits_for_approval"] = True
+    assert "approved" in dict(run(api, plan(tmp_path, R1_a="good 1"), tmp_path).warnings)["R1"]
+
+
 def test_no_entry_is_made_whose_files_are_no_pictures(tmp_path):
     api = EnrolmentApi()
     sent = run(api, plan(tmp_path, R1_a="none", R1_b="nothing"), tmp_path)

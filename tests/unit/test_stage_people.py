@@ -127,7 +127,7 @@ def test_what_the_policy_does_not_allow_is_not_added(changed, rules, entries, re
 
 def test_a_number_that_is_taken_is_refused_and_named():
     added, asked = [], []
-    taken = Store(watchlist=LIST, add_entry=added.append, number_taken=lambda *given: asked.append(given) or True)
+    taken = Store(watchlist=LIST, add_entry=added.append, reference_taken=lambda *given: asked.append(given) or True)
     refused = add(taken, reference_no=" R-7 ")
     assert refused.reason is Reason.TAKEN
     assert "R-7" in refused.sentence

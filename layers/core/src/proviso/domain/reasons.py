@@ -42,12 +42,18 @@ class Reason(StrEnum):
     NOT_FOUND = "not_found"
     WRONG_STATE = "wrong_state"
     INVALID = "invalid"
-    TAKEN = "taken"
     POLICY_FORBIDS = "policy_forbids"
     TERMS_CHANGED = "terms_changed"
     CAMERA_BUSY = "camera_busy"
     TOO_LATE = "too_late"
     NOT_CALIBRATED = "not_calibrated"
+    THRESHOLD_TOO_LOW = "threshold_too_low"
+    NOT_ANNOUNCED = "not_announced"
+    NO_DECISION = "no_decision"
+    NOT_TRAINED = "not_trained"
+    NOT_A_MEMBER = "not_a_member"
+    TAKEN = "taken"
+    NOT_APPROVED = "not_approved"
     BUILD_TOO_OLD = "build_too_old"
     BUILD_EMPTY = "build_empty"
     NOT_OFFERED_YET = "not_offered_yet"
@@ -83,12 +89,18 @@ SENTENCES: dict[Reason, str] = {
     Reason.NOT_FOUND: "there is nothing of that name",
     Reason.WRONG_STATE: "it is not in a state in which this can be done",
     Reason.INVALID: "the input is not valid",
-    Reason.TAKEN: "that number is taken on this list, and stays so when its entry is removed; choose another",
     Reason.POLICY_FORBIDS: "the policy does not allow this",
     Reason.TERMS_CHANGED: "the terms are not those that were shown; look again and authorise what is there now",
     Reason.CAMERA_BUSY: "a camera of this deployment is already part of another active deployment",
     Reason.TOO_LATE: "the time for this has passed",
     Reason.NOT_CALIBRATED: "there is no calibration for this pipeline, and the policy asks for one",
+    Reason.THRESHOLD_TOO_LOW: "the threshold lies below the calibrated floor for a list of this size",
+    Reason.NOT_ANNOUNCED: "the public has not been told; record the public notice and the signage first",
+    Reason.NO_DECISION: "no court or independent authority has allowed this; record its decision first",
+    Reason.NOT_TRAINED: "your training is not current; an authoriser records when it was renewed",
+    Reason.NOT_A_MEMBER: "you are not named for this deployment; its requester or an authoriser can do that",
+    Reason.TAKEN: "this reference number is on the list already, and stays taken when its entry is removed",
+    Reason.NOT_APPROVED: "a second person has to approve an entry under 18",
     Reason.BUILD_TOO_OLD: "the watchlist build is too old; build it again and have it authorised",
     Reason.BUILD_EMPTY: "the watchlist has no usable reference; enrol a picture first",
     Reason.NOT_OFFERED_YET: "this part is not built yet, and so it is refused",

@@ -21,7 +21,7 @@ from proviso.cli.people import As
 from proviso.cli.pictures import as_jpeg
 
 _FAULTS_SHOWN = 100
-_BARE_SHOWN = 10
+_SHOWN = 10
 _LINE_EVERY_S = 10.0
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
@@ -103,8 +103,12 @@ def summarise(sent: Sent) -> None:
         table("Reasons", ("reason", "pictures", "what to do"), [(*row, report.what_to_do(row[0])) for row in found])
     say(f"failures to enrol: {report.failures_to_enrol(sent.results)}")
     if sent.bare:
-        shown = ", ".join(sent.bare[:_BARE_SHOWN]) + (" ..." if len(sent.bare) > _BARE_SHOWN else "")
-        say(f"on the list without a reference, found by no search; add a picture or remove them: {shown}")
+        numbers = ", ".join(sent.bare[:_SHOWN]) + (" ..." if len(sent.bare) > _SHOWN else "")
+        say(f"on the list without a reference, found by no search; add a picture or remove them: {numbers}")
+    for number, sentence in sent.warnings[:_SHOWN]:
+        say(f"warning  {number}: {sentence}")
+    if len(sent.warnings) > _SHOWN:
+        say(f"warning  and {len(sent.warnings) - _SHOWN} more, in the report")
 
 
 def _end(sent: Sent) -> None:

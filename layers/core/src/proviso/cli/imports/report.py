@@ -190,6 +190,10 @@ def as_page(watchlist: str, sent: Sent, at: datetime) -> str:
             '<p class="warn">On the list without any reference, so that no search finds them; add a picture or remove '
             f"the entry: {', '.join(f'<code>{escape(number)}</code>' for number in sent.bare)}.</p>"
         )
+    if sent.warnings:
+        parts.append("<h2>Entries with a warning</h2><ul>")
+        parts += [f"<li><code>{escape(number)}</code>: {escape(text)}</li>" for number, text in sent.warnings]
+        parts.append("</ul>")
     found = reasons(sent)
     if not found:
         parts.append("<p>No picture was rejected.</p>")

@@ -70,11 +70,13 @@ class Tally:
 @dataclass(frozen=True, slots=True)
 class Sent:
     """All results in the plan's order. `ended` says why it could not go on; "" when it came to its end.
-    `bare`: reference numbers of entries on the list that have no reference at all."""
+    `bare`: reference numbers of entries on the list that have no reference at all. `warnings`: (reference number,
+    sentence) of what the server wants the officer to know of an entry."""
 
     results: tuple[Result, ...]
     total: int
     bare: tuple[str, ...] = ()
+    warnings: tuple[tuple[str, str], ...] = ()
     ended: str = ""
     interrupted: bool = False
 
@@ -129,6 +131,7 @@ class Sender:
         self._results: dict[int, Result] = {}
         self._entries: dict[str, str | Rejected] = {}
         self._listed: dict[str, Mapping[str, Any]] = {}
+        self._warnings: dict[str, str] = {}
         self._pipeline = ""
         self._tally = Tally(len(self.plan.pictures))
         self._ends: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -152,7 +155,8 @@ class Sender:
             self.stop.set()
             self.journal.close()
         results = tuple(self._results[i] for i in sorted(self._results))
-        return Sent(results, len(self.plan.pictures), self._bare(results), ended, interrupted)
+        warnings = tuple(sorted(self._warnings.items()))
+        return Sent(results, len(self.plan.pictures), self._bare(results), warnings, ended, interrupted)
 
     # --- the list, and what is settled ---
 
@@ -160,6 +164,10 @@ class Sender:
         shown = self.api.get(f"/watchlists/{quoted(self.watchlist)}")
         self._pipeline = str(shown.get("pipeline", ""))
         self._listed = {str(one["reference_no"]): one for one in shown.get("list", [])}
+        wanted = {picture.entry.reference_no for picture in self.plan.pictures}
+        for number in wanted & self._listed.keys():
+            if self._listed[number].get("waits_for_approval"):
+                self._warnings[number] = "under 18: in no build before a second person has approved it"
 
     def _settle_from_journal(self) -> None:
         settled = {} if self.anew else self.journal.read()
@@ -293,6 +301,8 @@ class Sender:
         path = f"/watchlists/{quoted(self.watchlist)}/entries"
         try:
             made = self._ask(lambda: self.api.post(path, wanted.body()))
+            if warnings := made.get("warnings"):
+                self._warnings[wanted.reference_no] = "; ".join(map(str, warnings))
             return str(made["id"])
         except ApiFault as fault:
             if fault.reason == Reason.TAKEN.value:
