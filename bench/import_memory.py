@@ -120,9 +120,8 @@ def measure(cloud: LocalCloud, root: Path, work: Path, pictures: int) -> None:
                 marks = [mark for mark in marks if mark > done]
             time.sleep(0.02)
     took = time.perf_counter() - began
-    print(
-        f"{settled(journal)} pictures in {took:.0f} s, {settled(journal) / took:.1f} a second, exit {running.returncode}"
-    )
+    done = settled(journal)
+    print(f"{done} pictures in {took:.0f} s, {done / took:.1f} a second, exit code {running.returncode}")
     print("\n".join(said.read_text().splitlines()[-14:]))
 
 
