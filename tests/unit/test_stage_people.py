@@ -1,5 +1,6 @@
 """Lists, pictures, roles and reviews: what stages refuse before any rule of SQL is asked (S06, S10, S16, S17)."""
 
+import hashlib
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -125,6 +126,16 @@ def test_what_the_policy_does_not_allow_is_not_added(changed, rules, entries, re
     assert store.acts == []
 
 
+def test_a_number_that_is_taken_is_refused_and_named():
+    added, asked = [], []
+    taken = Store(watchlist=LIST, add_entry=added.append, reference_taken=lambda *given: asked.append(given) or True)
+    refused = add(taken, reference_no=" R-7 ")
+    assert refused.reason is Reason.TAKEN
+    assert "R-7" in refused.sentence
+    assert asked == [("list-1", "R-7")]
+    assert (added, taken.acts) == ([], [])
+
+
 def test_only_a_watchlist_officer_adds():
     for role in set(Role) - {Role.WATCHLIST_OFFICER}:
         assert add(Store(watchlist=LIST), by=principal("x", role)).reason is Reason.ROLE_MISSING
@@ -197,6 +208,27 @@ def test_a_poor_picture_is_rejected_with_its_reason_and_kept_nowhere(picture, re
     assert pictures.objects == {}
     assert store.references == []
     assert store.acts == ["enrolment_refused"]
+
+
+def test_the_same_picture_again_is_the_reference_that_is_there_without_any_vision_work():
+    pipeline, pictures, asked = FakePipeline(), FakePictures(), []
+    store = Store(entry=LISTED, watchlist=LIST, reference_of=lambda *given: asked.append(given) or "id-0")
+    found = enrolled(store, pictures=pictures, pipeline=pipeline)
+    assert (found.reference_id, found.quality, found.already) == ("id-0", None, True)
+    assert asked == [("entry-1", hashlib.sha256(frame_of(3)).hexdigest(), pipeline.digest)]
+    assert (pipeline.opened, pictures.objects, store.references, store.acts) == ([], {}, [], [])
+
+
+def test_of_two_who_send_a_picture_at_once_the_second_is_given_the_firsts_reference():
+    looks, pictures = iter([None, "id-0"]), FakePictures()
+    store = Store(entry=LISTED, watchlist=LIST, reference_of=lambda *_: next(looks))
+    assert enrolled(store, pictures=pictures).reference_id == "id-0"
+    assert (pictures.objects, store.references, store.acts) == ({}, [], [])
+
+
+def test_a_removed_entry_is_not_found_even_where_the_picture_is_there():
+    store = Store(entry=replace(LISTED, removed_at=NOW), watchlist=LIST, reference_of="id-0")
+    assert enrolled(store).reason is Reason.NOT_FOUND
 
 
 def test_a_removed_or_unknown_entry_takes_no_picture():

@@ -299,6 +299,9 @@ class GovernWork(Protocol):
     def remove_entry(self, watchlist_id: str, entry_id: str, at: datetime) -> bool:
         """A tombstone, effective at once in every search. False when there is no such entry."""
 
+    def reference_of(self, entry_id: str, image_digest: str, pipeline: str) -> str | None:
+        """The id of the reference that this very picture (SHA-256) of this entry has in this pipeline."""
+
     def approve_entry(self, watchlist_id: str, entry_id: str, by: str, at: datetime) -> bool:
         """A second person's approval of an entry under 18 (S09). False when none waits for this person's."""
 
