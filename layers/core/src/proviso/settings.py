@@ -105,6 +105,7 @@ class Enrol(Vision, Database):
 
 class Govern(Vision, Database, Running):
     permits_bucket: Name
+    anchors_bucket: Name
     proviso_policies: Name = "volunteers"
 
     @property
@@ -120,6 +121,7 @@ class Review(Database):
 
 class Retain(Database):
     permits_bucket: Name
+    anchors_bucket: Name
     evidence_bucket: Name
     enrolment_bucket: Name
     outbox_bucket: Name
