@@ -62,6 +62,16 @@ POLICY = Policy(
     notice_useful_s=300,
     evidence_hours=24,
     message_prefix="BENCH",
+    extends="",
+    differences=(),
+    operator_kinds=("bench",),
+    premises=("closed_premises",),
+    authoriser_ranks=(),
+    under_18_allowed=False,
+    public_notice_hours=0,
+    public_notice_waivable=False,
+    decision_required=False,
+    urgent_start_hours=0,
 )
 
 

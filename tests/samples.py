@@ -48,6 +48,16 @@ def policy(**changed) -> Policy:
         notice_useful_s=600,
         evidence_hours=24,
         message_prefix="DEMONSTRATION",
+        extends="",
+        differences=(),
+        operator_kinds=("demonstration",),
+        premises=("closed_premises",),
+        authoriser_ranks=(),
+        under_18_allowed=False,
+        public_notice_hours=0,
+        public_notice_waivable=False,
+        decision_required=False,
+        urgent_start_hours=0,
     )
     return replace(rules, **changed)
 
@@ -55,7 +65,7 @@ def policy(**changed) -> Policy:
 def grounds(**changed) -> Grounds:
     return Grounds(
         **{
-            "operator_kind": "none",
+            "operator_kind": "demonstration",
             "operator_name": "Example",
             "legal_basis": "for the test",
             "policy_document": "P-1",

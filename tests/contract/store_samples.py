@@ -56,8 +56,18 @@ POLICY = Policy(
     notice_useful_s=300,
     evidence_hours=24,
     message_prefix="TRIAL",
+    extends="",
+    differences=(),
+    operator_kinds=("trial",),
+    premises=("closed_premises",),
+    authoriser_ranks=(),
+    under_18_allowed=False,
+    public_notice_hours=0,
+    public_notice_waivable=False,
+    decision_required=False,
+    urgent_start_hours=0,
 )
-GROUNDS = Grounds(*[f"ground {i}" for i in range(11)])
+GROUNDS = Grounds("trial", *[f"ground {i}" for i in range(1, 11)])
 _numbers = itertools.count(1)
 
 

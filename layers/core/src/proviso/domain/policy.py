@@ -13,7 +13,12 @@ from proviso.domain.reasons import Reason, Refused
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The rules of one policy version. Durations in the units of their names."""
+    """The rules of one policy version. Durations in the units of their names.
+
+    `extends` is the shipped policy and version that a local one was made from, or empty; `differences` are sentences,
+    one for each value in which it is looser than that one, or other than it where neither way is tighter. An empty
+    `authoriser_ranks` asks for no rank; `urgent_start_hours` of 0 allows no urgent start (S37).
+    """
 
     name: str
     version: str
@@ -35,6 +40,16 @@ class Policy:
     notice_useful_s: int
     evidence_hours: int
     message_prefix: str
+    extends: str
+    differences: tuple[str, ...]
+    operator_kinds: tuple[str, ...]
+    premises: tuple[str, ...]
+    authoriser_ranks: tuple[str, ...]
+    under_18_allowed: bool
+    public_notice_hours: int
+    public_notice_waivable: bool
+    decision_required: bool
+    urgent_start_hours: int
 
     def as_mapping(self) -> dict[str, Any]:
         """Plain values, lists for tuples: what is stored and hashed."""
@@ -47,6 +62,17 @@ class Policy:
         if unknown := set(mapping) - known:
             raise TypeError(f"unknown policy values: {', '.join(sorted(unknown))}")
         return cls(**{name: _plain(mapping[name]) for name in known})
+
+    @property
+    def title(self) -> str:
+        """How the policy is called wherever a deployment is shown: a looser one may not pass for the shipped one."""
+        own = f"{self.name} {self.version}"
+        if not self.extends:
+            return own
+        if not self.differences:
+            return f"{own} ({self.extends}, tightened)"
+        count = len(self.differences)
+        return f"{own} (NOT {self.extends}: {count} difference{'s' if count > 1 else ''})"
 
     @property
     def digest(self) -> str:

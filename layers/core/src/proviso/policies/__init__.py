@@ -7,7 +7,7 @@ may use is its setting; `demo` is for the local cloud alone and is left out of e
 import tomllib
 from collections.abc import Collection
 from importlib import resources
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -25,8 +25,20 @@ class _Words(_Sourced):
     value: Annotated[list[Annotated[str, Field(pattern=r"^[a-z][a-z_]*$")]], Field(min_length=1)]
 
 
+class _Ranks(_Sourced):
+    value: list[Annotated[str, Field(pattern=r"^[a-z][a-z_]*$")]]
+
+
+class _Premises(_Sourced):
+    value: Annotated[list[Literal["closed_premises", "open_to_the_public"]], Field(min_length=1)]
+
+
 class _Number(_Sourced):
     value: Annotated[int, Field(ge=1)]
+
+
+class _Hours(_Sourced):
+    value: Annotated[int, Field(ge=0)]
 
 
 class _Switch(_Sourced):
@@ -57,6 +69,14 @@ class _Values(BaseModel):
     notice_useful_s: _Number
     evidence_hours: _Number
     message_prefix: _Text
+    operator_kinds: _Words
+    premises: _Premises
+    authoriser_ranks: _Ranks
+    under_18_allowed: _Switch
+    public_notice_hours: _Hours
+    public_notice_waivable: _Switch
+    decision_required: _Switch
+    urgent_start_hours: _Hours
 
 
 class _File(BaseModel):
@@ -77,7 +97,7 @@ def parse(text: str) -> Policy:
         faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise ConfigurationFault(f"the policy file does not hold: {faults}") from error
     values: dict[str, Any] = {name: sourced["value"] for name, sourced in file.values.model_dump().items()}
-    return Policy.from_mapping({"name": file.name, "version": file.version, **values})
+    return Policy.from_mapping({"name": file.name, "version": file.version, "extends": "", "differences": [], **values})
 
 
 def shipped() -> list[str]:
