@@ -38,8 +38,13 @@ def lines(header: ExportHeader, records: Iterable[AuditRecord]) -> Iterator[str]
     yield _line({"format": FORMAT, "version": VERSION, "at": header.exported_at.isoformat(), "chains": chains})
     count = 0
     for count, record in enumerate(records, start=1):  # noqa: B007 (used after the loop)
-        yield _line(record_values(record))
+        yield record_line(record)
     yield _line({"end": True, "records": count})
+
+
+def record_line(record: AuditRecord) -> str:
+    """A record's line, with its end of line."""
+    return _line(record_values(record))
 
 
 def record_values(record: AuditRecord) -> dict[str, Any]:

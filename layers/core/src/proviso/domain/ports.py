@@ -343,6 +343,9 @@ class GovernWork(Protocol):
     def heads(self, chains: Sequence[str] | None = None) -> list[Head]:
         """The heads of these chains, or of all, as committed by now; by chain. One without a record has none."""
 
+    def anchored(self) -> list[Head]: ...
+    def mark_anchored(self, heads: Sequence[Head], at: datetime) -> None: ...
+
 
 class GovernStore(Protocol):
     def work(self) -> AbstractContextManager[GovernWork]:

@@ -19,7 +19,7 @@ _AT_A_TIME = 10_000
 
 def anchor(
     *,
-    store: RetainStore,
+    store: GovernStore | RetainStore,
     anchors: Anchors,
     clock: Clock,
     chains: Sequence[str] | None = None,
@@ -51,15 +51,10 @@ def anchor_now(
     """
     chains = None if deployment_id is None else [deployment_id, SYSTEM_CHAIN]
     try:
-        with store.work() as work:
-            heads = work.heads(chains)
-        now = clock()
-        if heads:
-            anchors.put(heads, now)
+        return anchor(store=store, anchors=anchors, clock=clock, chains=chains, at_least_every=timedelta(0))
     except Fault:
         anchor_soon(due=due, clock=clock)
         return ()
-    return tuple(Head(head.chain, head.sequence, head.hash, now) for head in heads)
 
 
 def anchor_soon(*, due: DueStore, clock: Clock) -> None:
