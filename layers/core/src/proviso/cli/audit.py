@@ -177,10 +177,10 @@ def _say_limits(
         )
     if only is not None:
         others = len({head.chain for head in heads} - set(only))
-        said = f"; {_chains(others)} with anchored heads were not looked at" if others else ""
+        said = f"; not looked at: {_chains(others)} with anchored heads" if others else ""
         say(f"this export is of these chains only: {', '.join(only)}{said}")
     if later := sum(verdict.later for verdict in verdicts):
-        say(f"{later} heads were anchored after the export and lie beyond it: of the export's end they say nothing")
+        say(f"anchored after the export, and beyond it: {later}; of the end of the export that says nothing")
     unanchored = [v for v in verdicts if given and v.fault is None and v.anchored is None]
     if unanchored:
         say(f"{_chains(len(unanchored))} without an anchored head: of their end nothing is known")
