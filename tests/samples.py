@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from proviso.domain.candidate import Candidate, CandidateState, ConfirmingReview, Decision, Review, candidate_id
+from proviso.domain.conditions import Attestation, Attested, Conditions
 from proviso.domain.deployment import Deployment, DeploymentState, Grounds
 from proviso.domain.face import Box, Face, Quality, QualityGate, Template
 from proviso.domain.frame import FrameKey
@@ -87,6 +88,8 @@ def deployment(**changed) -> Deployment:
         state=DeploymentState.REQUESTED,
         use="demonstration",
         place="Gate 1",
+        premises="closed_premises",
+        passages_expected=100,
         cameras=(CAMERA,),
         starts_at=START,
         ends_at=END,
@@ -204,7 +207,14 @@ def notice(kind: Kind = Kind.RAISED, **changed) -> Notice:
 
 
 def principal(sub: str, *roles: Role) -> Principal:
-    return Principal(Person(sub, frozenset(roles)))
+    return Principal(Person(sub, frozenset(roles), NOW + timedelta(days=30)))
+
+
+def conditions(**changed) -> Conditions:
+    """All that a start under `policy()` asks for."""
+    signage = Attestation(DEPLOYMENT, Attested.SIGNAGE, "at each door", "authoriser", START)
+    notice = Attestation(DEPLOYMENT, Attested.PUBLIC_NOTICE, "on the web site", "authoriser", START, START)
+    return Conditions(**{"built_at": START, "entries": 1, "attestations": (signage, notice), **changed})
 
 
 ENTRY = {

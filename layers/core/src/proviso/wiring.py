@@ -198,13 +198,14 @@ class GovernRoom:
     pipeline: str
     software_build: str
     permitted_policies: frozenset[str]
+    policy_folder: Path | None
     clock: Clock
     new_id: Callable[[], str]
 
     def policy_of(self, name: str) -> Policy | Refused:
         from proviso.policies import load
 
-        return load(name, self.permitted_policies)
+        return load(name, self.permitted_policies, self.policy_folder)
 
     def anchor_now(self, deployment_id: str | None) -> None:
         """After a transition: the heads of its chain and of the system's, at once."""
@@ -243,6 +244,7 @@ def govern() -> GovernRoom:
         pipeline=pipeline_digest(load_manifest(read.proviso_pack)),
         software_build=read.software_build,
         permitted_policies=read.permitted_policies,
+        policy_folder=read.policy_folder,
         clock=now,
         new_id=new_id,
     )

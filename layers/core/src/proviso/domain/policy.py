@@ -10,6 +10,14 @@ from typing import Any
 from proviso.domain.canonical import digest
 from proviso.domain.reasons import Reason, Refused
 
+PRIVATE_KINDS = ("private_organisation",)
+OPEN_TO_THE_PUBLIC = "open_to_the_public"
+PRIVATE_IN_PUBLIC = (
+    "there is no policy for a private operator in a place open to the public: who passes there has not consented (UK"
+    " GDPR article 9), and no published rules say whom such an operator may look for; on closed premises, with the"
+    " consent of everybody, the policy volunteers is for it"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -94,6 +102,25 @@ class Policy:
             return Refused(Reason.POLICY_FORBIDS, f"use must be one of {', '.join(self.uses)}")
         if minutes > self.max_duration_minutes:
             return Refused(Reason.POLICY_FORBIDS, f"at most {self.max_duration_minutes} minutes under {self.name}")
+        return None
+
+    def allows_operator(self, kind: str, premises: str) -> Refused | None:
+        """May an operator of this kind deploy on such premises (S02)?
+
+        A private operator in a place open to the public is refused whatever a policy says: none that ships is for it,
+        and a local one cannot be made for it either.
+        """
+        if kind in PRIVATE_KINDS and premises == OPEN_TO_THE_PUBLIC:
+            return Refused(Reason.POLICY_FORBIDS, PRIVATE_IN_PUBLIC)
+        if kind not in self.operator_kinds:
+            return Refused(
+                Reason.POLICY_FORBIDS,
+                f"operator_kind must be one of {', '.join(self.operator_kinds)} under {self.name}",
+            )
+        if premises not in self.premises:
+            return Refused(
+                Reason.POLICY_FORBIDS, f"premises must be one of {', '.join(self.premises)} under {self.name}"
+            )
         return None
 
 
