@@ -8,12 +8,16 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from typer.testing import CliRunner
 
+from proviso.cli.main import app
 from proviso.domain.audit import GENESIS, SYSTEM_CHAIN, Breach, ChainFault, Verdict, chain_hash, deployment_act, verify
+from proviso.domain.audit_export import heads_json
 from proviso.domain.errors import DatabaseAway, StorageFault
 from proviso.domain.reasons import Reason, Refused
 from proviso.stages import audit, watchlist
@@ -250,6 +254,26 @@ def test_a_chain_that_goes_on_after_a_forged_head_is_broken_where_it_goes_on(liv
     found = fault(lived, anchored=False)
     assert found is not None
     assert "does not follow the record before it" in found.sentence
+
+
+def test_the_command_line_finds_on_the_database_what_only_anchors_show(lived: House, tmp_path: Path) -> None:
+    """As an auditor would: with a login that reads, and the heads as downloaded from the bucket."""
+    for number, heads in enumerate(lived.anchors.objects.values()):
+        assert heads
+        assert heads[0].at
+        (tmp_path / f"{number}.json").write_text(heads_json(heads, heads[0].at))
+    command = ["audit", "verify", "--database", lived.database.url("report")]
+    whole = CliRunner().invoke(app, [*command, "--heads", str(tmp_path)])
+    assert whole.exit_code == 0, whole.output
+    assert "2 chains: all hold" in whole.output
+    with lived.meddling() as connection:
+        rewrite(connection, chain_of(lived), lambda _, body: body.replace(b"authoriser", b"somebody"))
+    blind = CliRunner().invoke(app, command)
+    assert blind.exit_code == 0
+    assert "a whole chain was written anew by the owner of the database" in " ".join(blind.output.split())
+    seeing = CliRunner().invoke(app, [*command, "--heads", str(tmp_path)])
+    assert seeing.exit_code == 1
+    assert "was rewritten after it was anchored at" in " ".join(seeing.output.split())
 
 
 # --- what is anchored, and when --------------------------------------------------------------------------------------
