@@ -294,7 +294,20 @@ class SearchStore(Protocol):
         """How many candidates this frame opened or joined."""
 
 
-class GovernWork(Protocol):
+class AnchorWork(Protocol):
+    """Part of a transaction: the audit's heads, and the note of what was anchored of them."""
+
+    def heads(self, chains: Sequence[str] | None = None) -> list[Head]:
+        """The heads of these chains, or of all, as committed by now; by chain. One without a record has none."""
+
+    def anchored(self) -> list[Head]:
+        """What was last anchored of each chain, and when."""
+
+    def mark_anchored(self, heads: Sequence[Head], at: datetime) -> None:
+        """Remember that these heads are anchored. An older one never takes the place of a newer one."""
+
+
+class GovernWork(AnchorWork, Protocol):
     """One transaction of govern or enrol."""
 
     def person(self, sub: str) -> Person | None: ...
@@ -374,12 +387,6 @@ class GovernWork(Protocol):
     def audit_page(self, chain: str, after: int, limit: int) -> list[AuditRecord]:
         """At most `limit` records of a chain, from the one after `after` on."""
 
-    def heads(self, chains: Sequence[str] | None = None) -> list[Head]:
-        """The heads of these chains, or of all, as committed by now; by chain. One without a record has none."""
-
-    def anchored(self) -> list[Head]: ...
-    def mark_anchored(self, heads: Sequence[Head], at: datetime) -> None: ...
-
 
 class GovernStore(Protocol):
     def work(self) -> AbstractContextManager[GovernWork]:
@@ -419,7 +426,7 @@ class ReviewStore(Protocol):
     def work(self) -> AbstractContextManager[ReviewWork]: ...
 
 
-class RetainWork(Protocol):
+class RetainWork(AnchorWork, Protocol):
     """One transaction of retain."""
 
     def carry_out_stop(self, record: StopRecord, now: datetime) -> list[Deployment]: ...
@@ -457,14 +464,6 @@ class RetainWork(Protocol):
 
     def certificate(self, deployment_id: str) -> Certificate | None: ...
     def audit(self, act: Act) -> None: ...
-    def heads(self, chains: Sequence[str] | None = None) -> list[Head]:
-        """The heads of these chains, or of all, as committed by now; by chain. One without a record has none."""
-
-    def anchored(self) -> list[Head]:
-        """What was last anchored of each chain, and when."""
-
-    def mark_anchored(self, heads: Sequence[Head], at: datetime) -> None:
-        """Remember that these heads are anchored. An older one never takes the place of a newer one."""
 
 
 class RetainStore(Protocol):
