@@ -125,4 +125,8 @@ def delete(watchlist_id: str) -> Response[Any]:
 
 
 def _act(stage: Any, view: Any = None, status: int = 200) -> Response[Any]:
-    return act(router.current_event, wiring.govern().principal, stage, view, status)
+    room = wiring.govern()
+    answered = act(router.current_event, room.principal, stage, view, status)
+    if router.current_event.http_method != "GET":
+        room.anchor_soon()
+    return answered

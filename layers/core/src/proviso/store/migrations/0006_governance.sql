@@ -618,6 +618,10 @@ CREATE TABLE audit_anchor (
     anchored_at timestamptz NOT NULL
 );
 
+-- A head moves one step at a time, the owner's plain statements included.
+CREATE TRIGGER audit_head_step BEFORE UPDATE ON audit_head FOR EACH ROW
+    WHEN (NEW.chain <> OLD.chain OR NEW.sequence <> OLD.sequence + 1) EXECUTE FUNCTION refuse_change();
+
 -- Grants ------------------------------------------------------------------------------------------------------------
 
 REVOKE ALL ON FUNCTION searchable_until(deployment), deployment_starts(deployment), is_held(text), is_live(text)
