@@ -30,3 +30,5 @@ class Enrolled(Answer):
 
     id: str = Field(description="of its reference")
     quality: Quality = Field(description="measures of the face in it")
+    already: bool = Field(description="the same picture was enrolled before: this is its reference")
+    pipeline: str = Field(description="with which the reference was computed")

@@ -26,13 +26,13 @@ A_PICTURE = {
 
 @router.post(
     "/watchlists/<watchlist_id>/entries/<entry_id>/references",
-    responses=gives(Enrolled, Reason.NOT_FOUND, *PICTURE_REFUSED, status=201),
+    responses=gives(Enrolled, Reason.NOT_FOUND, *PICTURE_REFUSED, status=(200, 201)),
     openapi_extensions=A_PICTURE,
 )
 def reference(watchlist_id: str, entry_id: str) -> Response[Any]:
     """Enrol one picture of a listed person.
 
-    A watchlist officer does this. A picture that is refused is recorded with its reason, and not kept.
+    A watchlist officer does this. Sent again, the same picture is answered with its reference (200). A picture that is refused is recorded with its reason, and not kept.
     """
     room = wiring.enrol()
     picture = Jpeg(body_bytes(router.current_event))
@@ -50,8 +50,13 @@ def reference(watchlist_id: str, entry_id: str) -> Response[Any]:
             clock=room.clock,
             new_id=room.new_id,
         ),
-        lambda enrolled: {"id": enrolled.reference_id, "quality": enrolled.quality},
-        status=201,
+        lambda enrolled: {
+            "id": enrolled.reference_id,
+            "quality": enrolled.quality,
+            "already": enrolled.already,
+            "pipeline": room.pipeline.digest,
+        },
+        status=lambda enrolled: 200 if enrolled.already else 201,
     )
 
 

@@ -81,6 +81,7 @@ class WatchlistWithEntries(Watchlist):
     """A list with its entries."""
 
     list: list[ListedEntry]
+    pipeline: str = Field(description="with which references are computed now")
 
 
 class AddedEntry(Answer):
@@ -266,3 +267,36 @@ class Audit(Answer):
 
     records: list[AuditRecord]
     fault: str | None
+
+
+class StoredRecord(Answer):
+    """One record as an export holds it: the body is the very text that was hashed."""
+
+    chain: str
+    sequence: int
+    body: str
+    previous: str
+    hash: str
+
+
+class AuditPage(Answer):
+    """Records of one chain."""
+
+    chain: str
+    records: list[StoredRecord]
+    next_after: int | None = Field(description="go on after this one; null when these are the last for now")
+
+
+class ChainHead(Answer):
+    """A chain by its last record."""
+
+    chain: str
+    sequence: int
+    hash: str
+
+
+class AuditChains(Answer):
+    """All chains; what was written by `at` is in them."""
+
+    at: Moment
+    chains: list[ChainHead]

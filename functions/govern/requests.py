@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated
 
+from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from proviso.domain.conditions import Attested, PriorAuthorisation
@@ -35,6 +36,10 @@ Moment = Annotated[AwareDatetime, AfterValidator(_within_reach)]
 """A time with its offset."""
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 """A SHA-256 in hexadecimal."""
+Purpose = Annotated[str, Query(min_length=1, max_length=200, description="what the look is for; it is recorded")]
+Chain = Annotated[str, Query(min_length=1, max_length=200, description="a deployment's id, or `system`")]
+After = Annotated[int, Query(ge=0, le=2**53, description="the number of the last record that is known already")]
+Limit = Annotated[int, Query(ge=1, le=1000, description="how many records at most")]
 
 
 class _Body(BaseModel):

@@ -106,6 +106,7 @@ class Enrol(Vision, Database):
 
 class Govern(Vision, Database, Running):
     permits_bucket: Name
+    anchors_bucket: Name
     proviso_policies: Name = "volunteers"
     proviso_policy_folder: str = ""
 
@@ -127,6 +128,7 @@ class Review(Database):
 
 class Retain(Database):
     permits_bucket: Name
+    anchors_bucket: Name
     evidence_bucket: Name
     enrolment_bucket: Name
     outbox_bucket: Name
