@@ -29,6 +29,6 @@ class Enrolled(Answer):
     """An accepted picture."""
 
     id: str = Field(description="of its reference")
-    quality: Quality = Field(description="measures of the face in it")
+    quality: Quality | None = Field(description="measures of the face in it; null where it was enrolled before")
     already: bool = Field(description="the same picture was enrolled before: this is its reference")
     pipeline: str = Field(description="with which the reference was computed")

@@ -32,7 +32,8 @@ A_PICTURE = {
 def reference(watchlist_id: str, entry_id: str) -> Response[Any]:
     """Enrol one picture of a listed person.
 
-    A watchlist officer does this. Sent again, the same picture is answered with its reference (200). A picture that is refused is recorded with its reason, and not kept.
+    A watchlist officer does this. Sent again, the same picture is answered with its reference (200). A picture that
+    is refused is recorded with its reason, and not kept.
     """
     room = wiring.enrol()
     picture = Jpeg(body_bytes(router.current_event))

@@ -318,10 +318,5 @@ def test_what_is_no_body_is_refused_where_one_is_asked_for(world: World, operati
             assert set(answer.json()) == {"reason", "message"}
 
 
-def test_zz(world):
-    for k, v in world.seen.items():
-        print(k, sorted(v))
-
-
 def test_the_description_is_what_is_served(world: World) -> None:
     assert Api(world.cloud.api_url).get("/openapi.json") == DOCUMENT

@@ -81,7 +81,7 @@ def gives(
     roles: bool = True,
     public: bool = False,
 ) -> Responses:
-    """Responses of one route: a model, a media type of bytes, or "" for none yet; the reasons for which it may refuse; what all share.
+    """Responses of one route: a model, a media type of bytes, or "" for none yet; why it may refuse; what all share.
 
     `roles` is False where any account may (stop), `public` where no account is asked for.
     """
