@@ -19,6 +19,7 @@ from typing import Any
 from samtranslator.yaml_helper import yaml_parse
 
 from proviso import __version__
+from proviso.domain.reasons import SENTENCES, Reason
 
 ROOT = Path(__file__).resolve().parents[1]
 FILE = ROOT / "layers/core/src/proviso/edge/openapi.json"
@@ -33,6 +34,11 @@ PARAMETERS = {
     "sub": "an account, as the identity provider names it",
     "camera": "a camera's name",
 }
+NOTHING_OF_THAT_NAME = {
+    "description": f"`{Reason.NOT_FOUND.value}`: {SENTENCES[Reason.NOT_FOUND]}",
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}},
+}
+"""A path with a parameter may name what no name can be, whatever its route refuses for."""
 UNUSED = ("HTTPValidationError", "ValidationError", "ResponseValidationError")
 
 
@@ -129,6 +135,8 @@ def _from_docstring(route: Any, function: str) -> None:
 def _operation(operation: dict[str, Any], public: bool) -> dict[str, Any]:
     if _is_powertools_own(operation["responses"].get("422")):
         del operation["responses"]["422"]
+    if any(parameter["in"] == "path" for parameter in operation.get("parameters", [])):
+        operation["responses"].setdefault("404", NOTHING_OF_THAT_NAME)
     for parameter in operation.get("parameters", []):
         name = parameter["name"]
         plain = PARAMETERS.get(name, f"id of the {name.removesuffix('_id')}")
