@@ -49,6 +49,8 @@ CONFORMS = [
 ANY_ACCOUNT = {("post", "/stop-all"), ("post", "/deployments/{deployment_id}/stop")}
 """Stopping asks for an account and for no role: docs/decisions/2026-11-22-stop-without-role.md."""
 NOT_BUILT = 501
+BEHIND = {"RetainFunction", "SweepFunction", "DetectFunction", "AlertFunction"}
+"""What a closing needs beside the routes: the queues have to be empty, and S3 puts a test event into each."""
 
 CONFIG = schemathesis.Config.from_dict(
     {"generation": {"with-security-parameters": False, "deterministic": True}, "checks": {"enabled": True}}
@@ -132,7 +134,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         data=tmp_path_factory.mktemp("cloud"),
         parameters={"FirstAuthoriser": FIRST, "SoftwareBuild": "test"},
         environment={**(models or {}), **places.database()},
-        functions=_functions() | {"RetainFunction", "SweepFunction"},
+        functions=_functions() | BEHIND,
     )
     try:
         running = local_cloud(options)
