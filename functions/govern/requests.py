@@ -28,6 +28,10 @@ class PersonBody(_Body):
         return Person(self.sub, frozenset(self.roles), self.trained_until)
 
 
+class CameraBody(_Body):
+    camera: Line
+
+
 class WatchlistBody(_Body):
     name: Line
     policy: Line

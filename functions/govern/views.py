@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from proviso.domain.audit import AuditRecord
+from proviso.domain.camera import RegisteredCamera
 from proviso.domain.deployment import Deployment
 from proviso.domain.retention import Certificate
 from proviso.domain.watchlist import Entry, Watchlist
@@ -20,6 +21,12 @@ def watchlist(shown: tuple[Watchlist, list[Entry]]) -> dict[str, Any]:
     names = ("id", "reference_no", "label", "category", "references", "removed_at")
     listed, entries = shown
     return {**plain(listed), "list": [{name: plain(getattr(entry, name)) for name in names} for entry in entries]}
+
+
+def cameras(shown: list[RegisteredCamera]) -> dict[str, Any]:
+    """Cameras, without the digests of their keys."""
+    names = ("camera", "registered_by", "registered_at")
+    return {"cameras": [{name: plain(getattr(one, name)) for name in names} for one in shown]}
 
 
 def certificate(shown: Certificate) -> dict[str, Any]:

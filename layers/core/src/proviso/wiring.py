@@ -5,6 +5,7 @@ stand inside the functions on purpose. Here alone are the environment, the clock
 """
 
 import os
+import secrets
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ from proviso.domain.people import Principal
 from proviso.domain.permit import Permit
 from proviso.domain.policy import Policy
 from proviso.domain.ports import (
+    CameraRegistry,
     Clock,
     DueStore,
     GovernStore,
@@ -31,6 +33,7 @@ from proviso.domain.ports import (
     Pipeline,
     ReviewStore,
     StopSpool,
+    UploadGrants,
 )
 from proviso.domain.reasons import Refused
 from proviso.domain.timing import Stopwatch
@@ -51,6 +54,11 @@ def now() -> datetime:
 def new_id() -> str:
     """A random identifier (UUIDv4)."""
     return str(uuid.uuid4())
+
+
+def new_key() -> str:
+    """A camera's key: 32 random bytes in URL-safe base64 (43 characters)."""
+    return secrets.token_urlsafe(32)
 
 
 @cache
@@ -193,11 +201,13 @@ class GovernRoom:
     permits: PermitStore
     due: DueStore
     spool: StopSpool
+    cameras: CameraRegistry
     pipeline: str
     software_build: str
     permitted_policies: frozenset[str]
     clock: Clock
     new_id: Callable[[], str]
+    new_key: Callable[[], str]
 
     def policy_of(self, name: str) -> Policy | Refused:
         from proviso.policies import load
@@ -211,6 +221,7 @@ class GovernRoom:
 @cache
 def govern() -> GovernRoom:
     """govern's room."""
+    from proviso.cloud.cameras import DynamoCameras
     from proviso.cloud.clients import client
     from proviso.cloud.permits import S3Due, S3Permits, S3Stops
     from proviso.store.govern import PostgresGovernStore
@@ -224,11 +235,40 @@ def govern() -> GovernRoom:
         permits=S3Permits(client("s3"), read.permits_bucket),
         due=S3Due(client("s3"), read.permits_bucket),
         spool=S3Stops(client("s3"), read.permits_bucket),
+        cameras=DynamoCameras(client("dynamodb"), read.cameras_table),
         pipeline=pipeline_digest(load_manifest(read.proviso_pack)),
         software_build=read.software_build,
         permitted_policies=read.permitted_policies,
         clock=now,
         new_id=new_id,
+        new_key=new_key,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class GrantRoom:
+    """What grant's route works with."""
+
+    cameras: CameraRegistry
+    permits: PermitStore
+    grants: UploadGrants
+    clock: Clock
+
+
+@cache
+def grant() -> GrantRoom:
+    """grant's room."""
+    from proviso.cloud.cameras import DynamoCameras
+    from proviso.cloud.clients import client
+    from proviso.cloud.grants import S3UploadGrants, signing_credentials
+    from proviso.cloud.permits import S3Permits
+
+    read = _read(settings.Grant)
+    return GrantRoom(
+        cameras=DynamoCameras(client("dynamodb"), read.cameras_table),
+        permits=S3Permits(client("s3"), read.permits_bucket),
+        grants=S3UploadGrants(client("s3"), signing_credentials(), read.frames_bucket),
+        clock=now,
     )
 
 
