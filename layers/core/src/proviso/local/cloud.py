@@ -33,7 +33,7 @@ from proviso.local.worker import Invocation, Worker, WorkerPool
 _FUNCTION = "AWS::Lambda::Function"
 _ALWAYS = [
     "AWS: a moto server answers for S3, SQS, SNS, DynamoDB and STS; it checks no rights, no expiry, no signatures",
-    "Camera uploads: a check of signature, expiry, POST policy and grant's role stands in front of S3 and does what S3 does",
+    "Camera uploads: a check of signature, expiry, POST policy and grant's role stands in front of S3",
     "S3 and DynamoDB expiry: nothing expires by itself here",
     "SNS: what would be sent is shown in the inbox",
 ]
@@ -207,11 +207,11 @@ def local_cloud(
                 os.getpid(),
                 cloud.api_url,
                 cloud.aws_endpoint,
-                cloud.uploads_endpoint,
                 cloud.inbox_url,
                 cloud.lambda_endpoint,
                 cloud.database_url if given is None else None,
                 {one.logical_id: str(identities.reference(one)) for one in stack.all_resources() if _named(one)},
+                cloud.uploads_endpoint,
             )
             running.publish(data, found)
             cleanup.callback(running.withdraw, data)

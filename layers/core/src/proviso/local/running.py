@@ -14,17 +14,17 @@ _FILE = "current.json"
 
 @dataclass(frozen=True)
 class RunningCloud:
-    """The addresses of a running cloud. `uploads_endpoint` is the check in front of S3, where cameras upload; `names` are
-    the physical names by logical id."""
+    """The addresses of a running cloud. `names` are the physical names by logical id, `uploads_endpoint` is where cameras
+    upload: the check in front of S3."""
 
     pid: int
     api_url: str
     aws_endpoint: str
-    uploads_endpoint: str
     inbox_url: str
     lambda_endpoint: str
     database_url: str | None
     names: Mapping[str, str] = field(default_factory=dict)
+    uploads_endpoint: str = ""
 
 
 def publish(data: Path, cloud: RunningCloud) -> None:
