@@ -14,8 +14,8 @@ _FILE = "current.json"
 
 @dataclass(frozen=True)
 class RunningCloud:
-    """The addresses of a running cloud. `names` are the physical names by logical id, `uploads_endpoint` is where cameras
-    upload: the check in front of S3."""
+    """The addresses of a running cloud. `names` are the physical names by logical id, `uploads_endpoint` is where
+    cameras upload: the check in front of S3."""
 
     pid: int
     api_url: str
