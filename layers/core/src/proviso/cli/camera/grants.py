@@ -110,7 +110,7 @@ class GrantedPut:
         return right
 
     def _old_one(self, refused: UploadFault, now: datetime) -> Right:
-        """What is held is used to its end while the API does not answer, but not once it says that there is no permit."""
+        """What is held is used to its end while the API does not answer, but not once it says "no permit"."""
         if isinstance(refused, NoPermit) and not self._waiting:
             self._waiting = True
             self._tell(f"{refused}; waiting, and uploading nothing")
