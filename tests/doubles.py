@@ -10,13 +10,14 @@ from types import SimpleNamespace
 
 from proviso.domain.audit import Act
 from proviso.domain.candidate import Candidate, Hit, OpenCandidate
-from proviso.domain.deployment import OVER, Deployment, DeploymentState
+from proviso.domain.conditions import Conditions
+from proviso.domain.deployment import LIVE, OVER, Deployment, DeploymentState
 from proviso.domain.face import Box, Face, QualityGate, Template
 from proviso.domain.frame import Image, Jpeg
 from proviso.domain.permit import CheckedPermit
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.retention import StoreCount
-from tests.samples import GATE, PIPELINE, axis, face
+from tests.samples import GATE, PIPELINE, axis, conditions, face
 
 
 class FakePipeline:
@@ -172,12 +173,28 @@ class MemoryDeployments(Memory):
     def build(self, build_id: str) -> SimpleNamespace:
         return SimpleNamespace(built_at=self.rows[next(iter(self.rows))].requested_at)
 
+    def conditions(self, found: Deployment) -> Conditions:
+        return conditions(built_at=found.requested_at)
+
+    def calibration_for(self, pipeline: str) -> None:
+        return None
+
+    def members(self, deployment_id: str) -> list:
+        return []
+
+    def begin_warming(self, deployment_id: str, at: datetime) -> Refused | None:
+        self._do("begin_warming")
+        self.rows[deployment_id] = replace(self.rows[deployment_id], state=DeploymentState.WARMING)
+        return None
+
     def warm(self, build_id: str) -> int:
         self._do("warm")
         return self.references
 
     def activate(self, deployment_id: str, at: datetime) -> Refused | None:
         self._do("activate")
+        if self.rows[deployment_id].state is not DeploymentState.WARMING:
+            return Refused(Reason.WRONG_STATE, self.rows[deployment_id].state)
         self.rows[deployment_id] = replace(self.rows[deployment_id], state=DeploymentState.ACTIVE, started_at=at)
         return None
 
@@ -188,7 +205,7 @@ class MemoryDeployments(Memory):
 
     def stop(self, deployment_id: str | None, by: str, at: datetime) -> list[Deployment]:
         self._do("stop", deployment_id or "all")
-        live = [key for key, row in self.rows.items() if row.state in ("requested", "authorised", "active")]
+        live = [key for key, row in self.rows.items() if row.state in LIVE]
         return self._finish([k for k in live if deployment_id in (None, k)], DeploymentState.STOPPED, by, at)
 
     def carry_out_stop(self, record, now: datetime) -> list[Deployment]:

@@ -47,7 +47,17 @@ def list_all() -> Response[Any]:
 @router.get("/deployments/<deployment_id>")
 def show(deployment_id: str) -> Response[Any]:
     room = wiring.govern()
-    return _act(lambda p: deployment.show(principal=p, deployment_id=deployment_id, store=room.store), views.deployment)
+    return _act(
+        lambda p: deployment.show(
+            principal=p,
+            deployment_id=deployment_id,
+            pipeline=room.pipeline,
+            software_build=room.software_build,
+            store=room.store,
+            clock=room.clock,
+        ),
+        views.shown_deployment,
+    )
 
 
 @router.post("/deployments/<deployment_id>/authorise")

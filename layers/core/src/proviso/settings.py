@@ -4,6 +4,7 @@ What a function does not need is not in its class, and so is not in its environm
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
@@ -107,10 +108,16 @@ class Govern(Vision, Database, Running):
     permits_bucket: Name
     cameras_table: Name
     proviso_policies: Name = "volunteers"
+    proviso_policy_folder: str = ""
 
     @property
     def permitted_policies(self) -> frozenset[str]:
         return frozenset(name.strip() for name in self.proviso_policies.split(",") if name.strip())
+
+    @property
+    def policy_folder(self) -> Path | None:
+        """Where local policies lie; none where no folder is named."""
+        return Path(self.proviso_policy_folder) if self.proviso_policy_folder else None
 
 
 class Review(Database):

@@ -205,6 +205,7 @@ class GovernRoom:
     pipeline: str
     software_build: str
     permitted_policies: frozenset[str]
+    policy_folder: Path | None
     clock: Clock
     new_id: Callable[[], str]
     new_key: Callable[[], str]
@@ -212,7 +213,7 @@ class GovernRoom:
     def policy_of(self, name: str) -> Policy | Refused:
         from proviso.policies import load
 
-        return load(name, self.permitted_policies)
+        return load(name, self.permitted_policies, self.policy_folder)
 
     def principal(self, sub: str) -> Principal | Refused:
         return _principal(self.store, sub)
@@ -239,6 +240,7 @@ def govern() -> GovernRoom:
         pipeline=pipeline_digest(load_manifest(read.proviso_pack)),
         software_build=read.software_build,
         permitted_policies=read.permitted_policies,
+        policy_folder=read.policy_folder,
         clock=now,
         new_id=new_id,
         new_key=new_key,

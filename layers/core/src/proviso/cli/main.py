@@ -2,7 +2,7 @@
 
 import typer
 
-from proviso.cli import cameras, candidates, deployments, machine, people, upload, watchlists
+from proviso.cli import cameras, candidates, deployments, machine, people, policy, upload, watchlists
 
 app = typer.Typer(
     name="proviso",
@@ -21,6 +21,7 @@ app.command("camera")(upload.camera)
 app.command("frames")(upload.frames)
 app.command("login")(people.login)
 app.command("stop-all")(deployments.stop_all)
+app.add_typer(policy.group, name="policy")
 app.add_typer(people.group, name="people")
 app.add_typer(cameras.group, name="cameras")
 app.add_typer(watchlists.group, name="watchlist")

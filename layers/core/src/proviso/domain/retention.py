@@ -10,6 +10,8 @@ LOOK_EVERY = timedelta(minutes=1)
 awake while a deployment is active, which a frame that may be searched for a minute needs: waking takes up to 45 s."""
 STRAY_EVIDENCE_AFTER = timedelta(minutes=15)
 """When an evidence picture without a committed row is deleted (rule 5)."""
+LIST_DUE = "list-"
+"""How a list that is to be erased by itself is named among what is due; everything else there is a deployment."""
 BACKUPS_KEPT = timedelta(days=1)
 """Aurora cannot keep fewer than one day of backups; a certificate names when the last of them has expired."""
 
