@@ -9,18 +9,13 @@ from proviso import wiring
 from proviso.domain.reasons import Refused
 from proviso.edge.batch import Event
 from proviso.edge.http import answer, answer_request, api, bearer, plain, refusal, routes
-from proviso.stages import grant as stage
 
 router = routes()
 
 
 @router.post("/cameras/<camera>/grants")
 def grant(camera: str) -> Response[Any]:
-    room = wiring.grant()
-    key = bearer(router.current_event)
-    granted = stage.grant(
-        camera=camera, key=key, cameras=room.cameras, permits=room.permits, grants=room.grants, clock=room.clock
-    )
+    granted = wiring.grant()(camera, bearer(router.current_event))
     return refusal(granted) if isinstance(granted, Refused) else answer(200, plain(granted))
 
 

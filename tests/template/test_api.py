@@ -40,6 +40,8 @@ ROUTES = {
         "POST /deployments/{deployment}/close",
         "POST /stop-all",
         "GET /deployments/{deployment}/audit",
+        "GET /audit",
+        "GET /audit/chains",
         "GET /deployments/{deployment}/certificate",
     },
     "EnrolFunction": {"POST /watchlists/{watchlist}/entries/{entry}/references"},

@@ -107,6 +107,7 @@ class Enrol(Vision, Database):
 class Govern(Vision, Database, Running):
     permits_bucket: Name
     cameras_table: Name
+    anchors_bucket: Name
     proviso_policies: Name = "volunteers"
     proviso_policy_folder: str = ""
 
@@ -128,6 +129,7 @@ class Review(Database):
 
 class Retain(Database):
     permits_bucket: Name
+    anchors_bucket: Name
     evidence_bucket: Name
     enrolment_bucket: Name
     outbox_bucket: Name

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from proviso import settings
+from proviso.domain.camera import UploadGrant
 from proviso.domain.errors import TransientFault
 from proviso.domain.frame import LedgerEntry
 from proviso.domain.messages import FacesMessage
@@ -23,6 +24,7 @@ from proviso.domain.people import Principal
 from proviso.domain.permit import Permit
 from proviso.domain.policy import Policy
 from proviso.domain.ports import (
+    Anchors,
     CameraRegistry,
     Clock,
     DueStore,
@@ -33,7 +35,6 @@ from proviso.domain.ports import (
     Pipeline,
     ReviewStore,
     StopSpool,
-    UploadGrants,
 )
 from proviso.domain.reasons import Refused
 from proviso.domain.timing import Stopwatch
@@ -54,11 +55,6 @@ def now() -> datetime:
 def new_id() -> str:
     """A random identifier (UUIDv4)."""
     return str(uuid.uuid4())
-
-
-def new_key() -> str:
-    """A camera's key: 32 random bytes in URL-safe base64 (43 characters)."""
-    return secrets.token_urlsafe(32)
 
 
 @cache
@@ -202,6 +198,7 @@ class GovernRoom:
     due: DueStore
     spool: StopSpool
     cameras: CameraRegistry
+    anchors: Anchors
     pipeline: str
     software_build: str
     permitted_policies: frozenset[str]
@@ -215,6 +212,18 @@ class GovernRoom:
 
         return load(name, self.permitted_policies, self.policy_folder)
 
+    def anchor_now(self, deployment_id: str | None) -> None:
+        """After a transition: the heads of its chain and of the system's, at once."""
+        from proviso.stages.anchor import anchor_now
+
+        anchor_now(store=self.store, anchors=self.anchors, due=self.due, clock=self.clock, deployment_id=deployment_id)
+
+    def anchor_soon(self) -> None:
+        """After any other act: within ten minutes, by retain."""
+        from proviso.stages.anchor import anchor_soon
+
+        anchor_soon(due=self.due, clock=self.clock)
+
     def principal(self, sub: str) -> Principal | Refused:
         return _principal(self.store, sub)
 
@@ -222,6 +231,7 @@ class GovernRoom:
 @cache
 def govern() -> GovernRoom:
     """govern's room."""
+    from proviso.cloud.anchors import S3Anchors
     from proviso.cloud.cameras import DynamoCameras
     from proviso.cloud.clients import client
     from proviso.cloud.permits import S3Due, S3Permits, S3Stops
@@ -237,40 +247,32 @@ def govern() -> GovernRoom:
         due=S3Due(client("s3"), read.permits_bucket),
         spool=S3Stops(client("s3"), read.permits_bucket),
         cameras=DynamoCameras(client("dynamodb"), read.cameras_table),
+        anchors=S3Anchors(client("s3"), read.anchors_bucket),
         pipeline=pipeline_digest(load_manifest(read.proviso_pack)),
         software_build=read.software_build,
         permitted_policies=read.permitted_policies,
         policy_folder=read.policy_folder,
         clock=now,
         new_id=new_id,
-        new_key=new_key,
+        new_key=lambda: secrets.token_urlsafe(32),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class GrantRoom:
-    """What grant's route works with."""
-
-    cameras: CameraRegistry
-    permits: PermitStore
-    grants: UploadGrants
-    clock: Clock
-
-
 @cache
-def grant() -> GrantRoom:
-    """grant's room."""
+def grant() -> Callable[[str, str], UploadGrant | Refused]:
+    """grant: an upload right for a camera, by its name and the key that it shows."""
     from proviso.cloud.cameras import DynamoCameras
     from proviso.cloud.clients import client
     from proviso.cloud.grants import S3UploadGrants, signing_credentials
     from proviso.cloud.permits import S3Permits
+    from proviso.stages.grant import grant as grant_one
 
     read = _read(settings.Grant)
-    return GrantRoom(
-        cameras=DynamoCameras(client("dynamodb"), read.cameras_table),
-        permits=S3Permits(client("s3"), read.permits_bucket),
-        grants=S3UploadGrants(client("s3"), signing_credentials(), read.frames_bucket),
-        clock=now,
+    cameras = DynamoCameras(client("dynamodb"), read.cameras_table)
+    permits = S3Permits(client("s3"), read.permits_bucket)
+    grants = S3UploadGrants(client("s3"), signing_credentials(), read.frames_bucket)
+    return lambda camera, key: grant_one(
+        camera=camera, key=key, cameras=cameras, permits=permits, grants=grants, clock=now
     )
 
 
@@ -379,6 +381,7 @@ def retain() -> Any:
 
 @cache
 def _retain_room() -> Any:
+    from proviso.cloud.anchors import S3Anchors
     from proviso.cloud.clients import client
     from proviso.cloud.ledger import DynamoLedger
     from proviso.cloud.outbox import S3Outbox
@@ -398,7 +401,16 @@ def _retain_room() -> Any:
         enrolment=S3Pictures(client("s3"), read.enrolment_bucket),
         outbox=S3Outbox(client("s3"), read.outbox_bucket),
         ledger=DynamoLedger(client("dynamodb"), read.ledger_table, now),
+        anchors=S3Anchors(client("s3"), read.anchors_bucket),
     )
+
+
+def audit_database(url: str) -> Any:
+    """The audit in a database, to be read and verified by whoever the address names; nothing is written."""
+    from proviso.store.audit import PostgresAuditStore
+    from proviso.store.connection import Connector
+
+    return PostgresAuditStore(Connector(lambda: url, application_name="proviso-audit", statement_timeout_s=60))
 
 
 def migrate(properties: Mapping[str, Any]) -> list[str]:

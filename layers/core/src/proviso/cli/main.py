@@ -2,7 +2,7 @@
 
 import typer
 
-from proviso.cli import cameras, candidates, deployments, machine, people, policy, upload, watchlists
+from proviso.cli import audit, cameras, candidates, deployments, machine, people, policy, upload, watchlists
 
 app = typer.Typer(
     name="proviso",
@@ -26,6 +26,7 @@ app.add_typer(people.group, name="people")
 app.add_typer(cameras.group, name="cameras")
 app.add_typer(watchlists.group, name="watchlist")
 app.add_typer(deployments.group, name="deployment")
+app.add_typer(audit.group, name="audit")
 app.add_typer(candidates.group, name="candidates")
 
 if __name__ == "__main__":
