@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from botocore.credentials import Credentials
 
+from proviso.cloud import clients
 from proviso.cloud.cameras import DynamoCameras
-from proviso.cloud.grants import S3UploadGrants
+from proviso.cloud.grants import S3UploadGrants, signing_credentials
 from proviso.domain.camera import RegisteredCamera
+from proviso.domain.errors import ConfigurationFault
 from proviso.domain.frame import MAX_FRAME_BYTES
 from tests.contract.conftest import Cloud
 from tests.contract.samples import CAMERA, NOW
@@ -126,3 +128,26 @@ def test_it_is_signed_as_botocore_s_own_presigner_signs(cloud: Cloud, monkeypatc
     client._request_signer.sign("PutObject", request, "eu-west-2", "presign-post")
     assert fields["policy"] == made.fields["policy"]
     assert fields["x-amz-signature"] == made.fields["x-amz-signature"]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "address"),
+    [("", "https://frames.s3.eu-west-2.amazonaws.com/"), ("http://127.0.0.1:9", "http://127.0.0.1:9/frames")],
+)
+def test_cameras_are_sent_to_the_bucket_s_own_region_or_to_the_local_front(
+    endpoint: str, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S3's global host answers with a redirect while a bucket is young, and a form is not posted twice."""
+    monkeypatch.setattr(clients, "_made", {})
+    for name, value in (("ACCESS_KEY_ID", "AKIDEXAMPLE"), ("SECRET_ACCESS_KEY", SECRET), ("ENDPOINT_URL_S3", endpoint)):
+        monkeypatch.setenv(f"AWS_{name}", value)
+    grants = S3UploadGrants(clients.client("s3", "eu-west-2"), signing_credentials(), "frames")
+    assert grants.sign(CAMERA, NOW, UNTIL).url == address
+
+
+def test_without_credentials_it_says_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    import botocore.session
+
+    monkeypatch.setattr(botocore.session.Session, "get_credentials", lambda self: None)
+    with pytest.raises(ConfigurationFault, match="no AWS credentials"):
+        signing_credentials()

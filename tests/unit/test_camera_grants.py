@@ -86,6 +86,9 @@ def test_refused_as_expired_it_renews_once_and_tries_again() -> None:
     world = World(EXPIRED)
     world.put(KEY, b"jpeg")
     assert (world.asked, world.posted) == (2, ["1", "2"])
+    token = World(Posted(400, "ExpiredToken", "The provided token has expired."))
+    token.put(KEY, b"jpeg")
+    assert token.posted == ["1", "2"]
     again = World(EXPIRED, EXPIRED)
     assert again.refused().passing
     assert again.asked == 2

@@ -55,8 +55,8 @@ class Posted:
 
     @property
     def expired(self) -> bool:
-        """S3 calls an expired policy AccessDenied and says so in words only."""
-        return self.status == 403 and (self.code == "ExpiredToken" or "expired" in self.message.lower())
+        """S3 calls an expired policy AccessDenied and says so in words only; the signer's own credentials may end too."""
+        return self.code == "ExpiredToken" or (self.status == 403 and "expired" in self.message.lower())
 
 
 Ask = Callable[[], Right]
