@@ -45,6 +45,8 @@ def test_after_a_stop_nothing_is_searched_and_nothing_more_goes_out(begin: Begin
     """S04: queued frames are refused, the pending candidate freezes, the recipients are never told."""
     play = begin()
     cameras = play.cameras()
+    assert cameras.put(NORTH).right().url.startswith(play.cloud.uploads_endpoint)
+    assert play.cloud.uploads_endpoint not in ("", play.cloud.aws_endpoint)
     assert outcomes(play, cameras.run(NORTH, listed(models), 60.0)) == [CANDIDATE]
     (candidate,) = play.candidates()
     assert len(play.wait_for_messages(REVIEWERS)) == 2

@@ -55,7 +55,7 @@ class Posted:
 
     @property
     def expired(self) -> bool:
-        """S3 calls an expired policy AccessDenied and says so in words only; the signer's own credentials may end too."""
+        """S3 calls an expired policy AccessDenied and says so in words only; the signer's credentials may end too."""
         return self.code == "ExpiredToken" or (self.status == 403 and "expired" in self.message.lower())
 
 
