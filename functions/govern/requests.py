@@ -65,6 +65,10 @@ class MemberBody(_Body):
     role: Role
 
 
+class CameraBody(_Body):
+    camera: Line
+
+
 class WatchlistBody(_Body):
     """A list that is to be made."""
 

@@ -106,6 +106,7 @@ class Enrol(Vision, Database):
 
 class Govern(Vision, Database, Running):
     permits_bucket: Name
+    cameras_table: Name
     anchors_bucket: Name
     proviso_policies: Name = "volunteers"
     proviso_policy_folder: str = ""
@@ -141,6 +142,12 @@ class Sweep(Settings):
     ledger_table: Name
     retain_function_name: Name
     frame_age_limit_seconds: int = Field(default=120, ge=1, le=3600)
+
+
+class Grant(Settings):
+    frames_bucket: Name
+    permits_bucket: Name
+    cameras_table: Name
 
 
 class Migrate(Database):

@@ -5,6 +5,7 @@ stand inside the functions on purpose. Here alone are the environment, the clock
 """
 
 import os
+import secrets
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from proviso import settings
+from proviso.domain.camera import UploadGrant
 from proviso.domain.errors import TransientFault
 from proviso.domain.frame import LedgerEntry
 from proviso.domain.messages import FacesMessage
@@ -23,6 +25,7 @@ from proviso.domain.permit import Permit
 from proviso.domain.policy import Policy
 from proviso.domain.ports import (
     Anchors,
+    CameraRegistry,
     Clock,
     DueStore,
     GovernStore,
@@ -194,6 +197,7 @@ class GovernRoom:
     permits: PermitStore
     due: DueStore
     spool: StopSpool
+    cameras: CameraRegistry
     anchors: Anchors
     pipeline: str
     software_build: str
@@ -201,6 +205,7 @@ class GovernRoom:
     policy_folder: Path | None
     clock: Clock
     new_id: Callable[[], str]
+    new_key: Callable[[], str]
 
     def policy_of(self, name: str) -> Policy | Refused:
         from proviso.policies import load
@@ -227,6 +232,7 @@ class GovernRoom:
 def govern() -> GovernRoom:
     """govern's room."""
     from proviso.cloud.anchors import S3Anchors
+    from proviso.cloud.cameras import DynamoCameras
     from proviso.cloud.clients import client
     from proviso.cloud.permits import S3Due, S3Permits, S3Stops
     from proviso.store.govern import PostgresGovernStore
@@ -240,6 +246,7 @@ def govern() -> GovernRoom:
         permits=S3Permits(client("s3"), read.permits_bucket),
         due=S3Due(client("s3"), read.permits_bucket),
         spool=S3Stops(client("s3"), read.permits_bucket),
+        cameras=DynamoCameras(client("dynamodb"), read.cameras_table),
         anchors=S3Anchors(client("s3"), read.anchors_bucket),
         pipeline=pipeline_digest(load_manifest(read.proviso_pack)),
         software_build=read.software_build,
@@ -247,6 +254,25 @@ def govern() -> GovernRoom:
         policy_folder=read.policy_folder,
         clock=now,
         new_id=new_id,
+        new_key=lambda: secrets.token_urlsafe(32),
+    )
+
+
+@cache
+def grant() -> Callable[[str, str], UploadGrant | Refused]:
+    """grant: an upload right for a camera, by its name and the key that it shows."""
+    from proviso.cloud.cameras import DynamoCameras
+    from proviso.cloud.clients import client
+    from proviso.cloud.grants import S3UploadGrants, signing_credentials
+    from proviso.cloud.permits import S3Permits
+    from proviso.stages.grant import grant as grant_one
+
+    read = _read(settings.Grant)
+    cameras = DynamoCameras(client("dynamodb"), read.cameras_table)
+    permits = S3Permits(client("s3"), read.permits_bucket)
+    grants = S3UploadGrants(client("s3"), signing_credentials(), read.frames_bucket)
+    return lambda camera, key: grant_one(
+        camera=camera, key=key, cameras=cameras, permits=permits, grants=grants, clock=now
     )
 
 
