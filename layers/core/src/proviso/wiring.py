@@ -25,6 +25,7 @@ from proviso.domain.ports import (
     Anchors,
     Clock,
     DueStore,
+    FrameStore,
     GovernStore,
     Outbox,
     PermitStore,
@@ -34,6 +35,7 @@ from proviso.domain.ports import (
     StopSpool,
 )
 from proviso.domain.reasons import Refused
+from proviso.domain.retain_ports import RetainStore
 from proviso.domain.timing import Stopwatch
 
 SettingsT = TypeVar("SettingsT", bound=settings.Settings)
@@ -42,6 +44,8 @@ _BEFORE_THE_END = timedelta(seconds=_CONNECT_S + 4)
 """What match keeps of its time to end in order: a last attempt's connect may wait for a database that sleeps, and its
 fault must still reach the batch response."""
 _ABANDON_AFTER_S = 60
+_CHECK_S = 15
+"""After how long a look into all stores begins no other store: the API waits for 29 s."""
 
 
 def now() -> datetime:
@@ -315,7 +319,7 @@ def review() -> ReviewRoom:
     )
 
 
-def _principal(store: GovernStore | ReviewStore, sub: str) -> Principal | Refused:
+def _principal(store: GovernStore | ReviewStore | RetainStore, sub: str) -> Principal | Refused:
     from proviso.stages.people import principal_of
 
     with store.work() as work:
@@ -330,7 +334,8 @@ def sweep() -> dict[str, int]:
     from proviso.cloud.clients import client
     from proviso.cloud.frames import S3Frames
     from proviso.cloud.ledger import DynamoLedger
-    from proviso.cloud.permits import S3Due, S3Stops
+    from proviso.cloud.permits import S3Due, S3QueueLook, S3Stops
+    from proviso.cloud.queues import SqsGauge
     from proviso.cloud.waker import LambdaWaker
     from proviso.stages.sweep import sweep as sweep_once
 
@@ -342,6 +347,8 @@ def sweep() -> dict[str, int]:
         ledger=DynamoLedger(client("dynamodb"), read.ledger_table, now),
         due=S3Due(client("s3"), read.permits_bucket),
         spool=S3Stops(client("s3"), read.permits_bucket),
+        gauge=SqsGauge(client("sqs"), read.queue_urls),
+        look=S3QueueLook(client("s3"), read.permits_bucket),
         waker=LambdaWaker(client("lambda"), read.retain_function_name),
     )
 
@@ -353,13 +360,40 @@ def retain() -> Any:
     return retain_once(room=_retain_room())
 
 
+@dataclass(frozen=True, slots=True)
+class RetentionRoom:
+    """What the route on retention works with: retain's room, and the frames, of which only retain's list is read."""
+
+    room: Any
+    frames: FrameStore
+    age_limit_s: int
+
+    def principal(self, sub: str) -> Principal | Refused:
+        return _principal(self.room.store, sub)
+
+    def give_up_at(self) -> datetime:
+        """When what is left is not looked at any more, so that the answer is given while the API still waits for it."""
+        return now() + timedelta(seconds=_CHECK_S)
+
+
+@cache
+def retention() -> RetentionRoom:
+    """The room of retention's route."""
+    from proviso.cloud.clients import client
+    from proviso.cloud.frames import S3Frames
+
+    read = _read(settings.Retain)
+    return RetentionRoom(_retain_room(), S3Frames(client("s3"), read.frames_bucket), read.frame_age_limit_seconds)
+
+
 @cache
 def _retain_room() -> Any:
     from proviso.cloud.anchors import S3Anchors
     from proviso.cloud.clients import client
     from proviso.cloud.ledger import DynamoLedger
+    from proviso.cloud.notices import DynamoNotices
     from proviso.cloud.outbox import S3Outbox
-    from proviso.cloud.permits import S3Due, S3Permits, S3Stops
+    from proviso.cloud.permits import S3Due, S3Permits, S3QueueLook, S3Stops
     from proviso.cloud.pictures import S3Pictures
     from proviso.stages.retain import RetainRoom
     from proviso.store.retention import PostgresRetainStore
@@ -376,6 +410,8 @@ def _retain_room() -> Any:
         outbox=S3Outbox(client("s3"), read.outbox_bucket),
         ledger=DynamoLedger(client("dynamodb"), read.ledger_table, now),
         anchors=S3Anchors(client("s3"), read.anchors_bucket),
+        notices=DynamoNotices(client("dynamodb"), read.notices_table),
+        queues=S3QueueLook(client("s3"), read.permits_bucket),
     )
 
 
