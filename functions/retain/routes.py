@@ -6,27 +6,14 @@ from aws_lambda_powertools.event_handler import Response
 
 from proviso import wiring
 from proviso.edge.http import act, plain, routes
-from proviso.stages.holdings import Checked, check
+from proviso.stages.holdings import Checked
 
 router = routes()
 
 
 @router.get("/retention")
 def retention(purpose: str = "") -> Response[Any]:
-    place = wiring.retention()
-    return act(
-        router.current_event,
-        place.principal,
-        lambda p: check(
-            principal=p,
-            purpose=purpose,
-            room=place.room,
-            frames=place.frames,
-            age_limit_s=place.age_limit_s,
-            give_up_at=place.give_up_at(),
-        ),
-        _view,
-    )
+    return act(router.current_event, wiring.retain_principal, lambda p: wiring.check_retention(p, purpose), _view)
 
 
 def _view(checked: Checked) -> dict[str, Any]:

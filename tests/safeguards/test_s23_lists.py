@@ -118,6 +118,8 @@ def woken(house: House) -> bool:
         ledger=house.ledger,
         due=house.due,
         spool=house.spool,
+        gauge=house.gauge,
+        look=house.look,
         waker=waker,
     )
     return bool(waker.reasons)

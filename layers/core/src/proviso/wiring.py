@@ -25,7 +25,6 @@ from proviso.domain.ports import (
     Anchors,
     Clock,
     DueStore,
-    FrameStore,
     GovernStore,
     Outbox,
     PermitStore,
@@ -360,30 +359,26 @@ def retain() -> Any:
     return retain_once(room=_retain_room())
 
 
-@dataclass(frozen=True, slots=True)
-class RetentionRoom:
-    """What the route on retention works with: retain's room, and the frames, of which only retain's list is read."""
-
-    room: Any
-    frames: FrameStore
-    age_limit_s: int
-
-    def principal(self, sub: str) -> Principal | Refused:
-        return _principal(self.room.store, sub)
-
-    def give_up_at(self) -> datetime:
-        """When what is left is not looked at any more, so that the answer is given while the API still waits for it."""
-        return now() + timedelta(seconds=_CHECK_S)
+def retain_principal(sub: str) -> Principal | Refused:
+    """Who asks retain for something."""
+    return _principal(_retain_room().store, sub)
 
 
-@cache
-def retention() -> RetentionRoom:
-    """The room of retention's route."""
+def check_retention(principal: Principal, purpose: str) -> Any:
+    """What is held, in every store."""
     from proviso.cloud.clients import client
     from proviso.cloud.frames import S3Frames
+    from proviso.stages.holdings import check
 
     read = _read(settings.Retain)
-    return RetentionRoom(_retain_room(), S3Frames(client("s3"), read.frames_bucket), read.frame_age_limit_seconds)
+    return check(
+        principal=principal,
+        purpose=purpose,
+        room=_retain_room(),
+        frames=S3Frames(client("s3"), read.frames_bucket),
+        age_limit_s=read.frame_age_limit_seconds,
+        give_up_at=now() + timedelta(seconds=_CHECK_S),
+    )
 
 
 @cache

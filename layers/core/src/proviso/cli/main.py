@@ -2,7 +2,7 @@
 
 import typer
 
-from proviso.cli import audit, candidates, deployments, machine, people, policy, upload, watchlists
+from proviso.cli import audit, candidates, deployments, machine, people, policy, retention, upload, watchlists
 
 app = typer.Typer(
     name="proviso",
@@ -27,6 +27,7 @@ app.add_typer(watchlists.group, name="watchlist")
 app.add_typer(deployments.group, name="deployment")
 app.add_typer(audit.group, name="audit")
 app.add_typer(candidates.group, name="candidates")
+app.add_typer(retention.group, name="retention")
 
 if __name__ == "__main__":
     app()

@@ -1,5 +1,5 @@
-"""The permits bucket: permits for detect, due times for sweep, stops that wait for the database, and sweep's look into the
-queues for retain.
+"""The permits bucket: permits for detect, due times for sweep, stops that wait for the database, and sweep's look into
+the queues for retain.
 
 All of them let a function without a database know what it must do. None of them is the gate: that is the row.
 """

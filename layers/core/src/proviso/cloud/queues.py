@@ -1,5 +1,7 @@
-"""From detect to match: one message a frame, with boxes and landmarks, without pixels or templates (rule 4). And how much
-waits in all queues, which sweep asks for retain (S23)."""
+"""From detect to match: one message a frame, with boxes and landmarks, without pixels or templates (rule 4).
+
+And how much waits in all queues, which sweep asks for retain (S23).
+"""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""The port of retain's store: one transaction of it, and what it asks in one. A file of its own, as ports.py is long."""
+"""The port of retain's store: what it asks in one transaction. A file of its own, because ports.py is long enough."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager

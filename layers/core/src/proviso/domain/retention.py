@@ -126,8 +126,8 @@ def over_since(deployment: Deployment) -> datetime:
 
 
 def look_again(over: datetime, now: datetime) -> datetime:
-    """When to look next for a deployment that waits for a queue: seldom, the longer it waits, so that one dead letter does
-    not keep the database awake; and when no queue can hold anything of it any more."""
+    """When to look next for a deployment that waits for a queue: the longer it waits, the more seldom, so that one dead
+    letter does not keep the database awake; and when no queue can hold anything of it any more."""
     return min(now + min((now - over) / 4, timedelta(minutes=30)), over + QUEUES_KEEP)
 
 

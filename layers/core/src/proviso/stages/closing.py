@@ -1,8 +1,8 @@
 """Closing: deployments that are over, and lists that nobody needs, are deleted in every store, counted to zero, and
 certified (S23). A second certificate follows when the last backup has expired.
 
-Rows go first and under locks, pictures after them: what a crash leaves is a picture that no row names, and it is found by
-its name. The certificate comes last, and only of what was counted after it was deleted.
+Rows go first and under locks, pictures after them: what a crash leaves is a picture that no row names, and it is found
+by its name. The certificate comes last, and only of what was counted after it was deleted.
 """
 
 from collections.abc import Callable
@@ -31,8 +31,8 @@ from proviso.stages.retain_room import ACTOR, Faults, RetainRoom, take_permits_b
 
 @dataclass(slots=True)
 class Closed:
-    """What a run closed. `not_closed`: deployments and lists with something left; `waiting`: why, where all that is left
-    is a queue that may still hold a message; `backups`: whose second certificate was written."""
+    """What a run closed. `not_closed`: deployments and lists with something left; `waiting`: why, where all that is
+    left is a queue that may still hold a message; `backups`: whose second certificate was written."""
 
     deployments: list[str] = field(default_factory=list)
     lists: list[str] = field(default_factory=list)

@@ -29,8 +29,8 @@ def replay(room: RetainRoom, faults: Faults) -> int:
 
 
 def _list_again(room: RetainRoom, watchlist_id: str) -> None:
-    """Nothing is searched on an erased list, so what came back active is stopped; then the list goes, and with it all that
-    is over. Closing deletes what is left in the other stores."""
+    """Nothing is searched on an erased list, so what came back active is stopped; then the list goes. Closing what is
+    over deletes what is left in the other stores."""
     now = room.clock()
     with room.store.work() as work:
         stopped = work.stop_users(watchlist_id, ACTOR, now)
@@ -76,7 +76,9 @@ def _delete_evidence(room: RetainRoom, deployment_id: str, candidates: list[str]
     for key in keys:
         room.evidence.delete(key)
     if left := set(keys) & set(room.evidence.keys(f"evidence/{deployment_id}/")):
-        raise StorageFault(f"{len(left)} evidence pictures of deployment {deployment_id} are there after their deletion")
+        raise StorageFault(
+            f"{len(left)} evidence pictures of deployment {deployment_id} are there after their deletion"
+        )
     return len(keys)
 
 

@@ -25,7 +25,7 @@ from proviso.domain.holdings import (
     of_strays,
 )
 from proviso.domain.people import Principal, Role
-from proviso.domain.ports import Clock, FrameStore
+from proviso.domain.ports import FrameStore
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.retention import STRAY_EVIDENCE_AFTER
 from proviso.stages.retain_room import RetainRoom
@@ -74,9 +74,7 @@ def check(
         return Refused(Reason.INVALID, f"purpose: say what the look is for, in 1 to {MOST_PURPOSE} characters")
     now = room.clock()
     with room.store.work() as work:
-        rows = _Rows(
-            work.deployments_held(), work.lists_held(), work.backups_waiting(), work.live(), work.kept()
-        )
+        rows = _Rows(work.deployments_held(), work.lists_held(), work.backups_waiting(), work.live(), work.kept())
     looks: dict[str, Callable[[], Iterable[Holding]]] = {
         "outbox and evidence": lambda: _deployments(room, rows, now),
         "enrolment": lambda: _lists(room, rows, now),
@@ -95,7 +93,9 @@ def check(
     checked = Checked(now, tuple(found))
     details = {"lines": len(found), "overdue": checked.overdue}
     with room.store.work() as work:
-        act = Act(SYSTEM_CHAIN, room.clock(), principal.sub, "retention_checked", "all stores", purpose.strip(), details)
+        act = Act(
+            SYSTEM_CHAIN, room.clock(), principal.sub, "retention_checked", "all stores", purpose.strip(), details
+        )
         work.audit(act)
     return checked
 
@@ -122,7 +122,9 @@ def _deployments(room: RetainRoom, rows: _Rows, now: datetime) -> Iterator[Holdi
         strays = work.without_row(old) if old else []
     late = set(strays) & set(room.evidence.keys("evidence/", stored_before=now - timedelta(hours=24)))
     yield from of_strays("evidence", "pictures that no candidate names", len(strays) - len(late), now, None)
-    yield from of_strays("evidence", "pictures that no candidate names, a day old", len(late), now, now - timedelta(days=1))
+    yield from of_strays(
+        "evidence", "pictures that no candidate names, a day old", len(late), now, now - timedelta(days=1)
+    )
 
 
 def _lists(room: RetainRoom, rows: _Rows, now: datetime) -> Iterator[Holding]:

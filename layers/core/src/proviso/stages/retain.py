@@ -1,5 +1,5 @@
-"""retain: erases again what a restore brought back, ends what is over, expires what nobody decided, puts notices that were
-lost, deletes evidence by its age, and closes to zero (S18, S23, S24).
+"""retain: erases again what a restore brought back, ends what is over, expires what nobody decided, puts notices that
+were lost, deletes evidence by its age, and closes to zero (S18, S23, S24).
 
 Each step is its own transaction and may run again: after a crash, or after days without a run, another run does what
 is left. Deleting comes before the certificate, and the certificate only after every live store counted to zero.
@@ -23,13 +23,13 @@ from proviso.stages.closing import Closed, close_due, when_over
 from proviso.stages.erasing import delete_old_evidence, delete_stray_evidence, replay
 from proviso.stages.retain_room import ACTOR, Faults, RetainRoom, take_permits_back
 
-__all__ = ["Retained", "RetainRoom", "retain"]
+__all__ = ["RetainRoom", "Retained", "retain"]
 
 
 @dataclass(frozen=True, slots=True)
 class Retained:
-    """What one run did. `not_closed` names deployments and lists whose counts were not zero, `waiting` those for which a
-    queue may still hold a message, and why; both stay due."""
+    """What one run did. `not_closed` names deployments and lists whose counts were not zero, `waiting` those for which
+    a queue may still hold a message, and why; both stay due."""
 
     replayed: int
     stopped: int
@@ -55,10 +55,9 @@ def retain(*, room: RetainRoom) -> Retained:
     faults = Faults()
 
     def done(step: Callable[[], int]) -> int:
-        count = 0
         with faults.kept():
-            count = step()
-        return count
+            return step()
+        return 0
 
     replayed = done(lambda: replay(room, faults))
     stopped = done(lambda: _carry_out_stops(room, faults))

@@ -1,5 +1,5 @@
-"""What retain erases beside a closing: evidence past its hours (S24), lists by themselves, and once more what a restored
-backup brought back (S23)."""
+"""What retain erases beside a closing: evidence past its hours (S24), lists by themselves, and once more what a
+restored backup brought back (S23)."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -102,8 +102,8 @@ class ErasureTables(DeploymentTables):
         return [str(row[0]) for row in found]
 
     def erase_list(self, watchlist_id: str, *, replay: bool = False) -> bool:
-        """Erase a list under its lock. Doing it again changes nothing. False when a deployment needs it: in a replay only
-        a live one does, because what is over was erased once already."""
+        """Erase a list under its lock. Doing it again changes nothing. False when a deployment needs it: in a replay
+        only a live one does, because what is over was erased once already."""
         given = {"watchlist": watchlist_id}
         # A new deployment on this list waits for this lock, and then finds the list erased.
         self._session.rows("SELECT id FROM watchlist WHERE id = %(watchlist)s FOR UPDATE", given)

@@ -9,7 +9,8 @@ from proviso.domain.retention import CLOSE_WITHIN
 from proviso.store.connection import Session
 
 _DEPLOYMENTS: LiteralString = """
-SELECT d.id, d.state, d.watchlist_id, GREATEST(LEAST(d.finished_at, d.ends_at, d.search_until), d.requested_at) AS over_at,
+SELECT d.id, d.state, d.watchlist_id,
+       GREATEST(LEAST(d.finished_at, d.ends_at, d.search_until), d.requested_at) AS over_at,
        COALESCE((d.policy ->> 'evidence_hours')::integer, 0) AS evidence_hours,
        count(c.id) AS candidates,
        count(*) FILTER (WHERE c.evidence_key <> '' AND NOT is_held(c.id)) AS evidence,
@@ -23,8 +24,8 @@ GROUP BY d.id ORDER BY d.requested_at, d.id
 """
 _LISTS: LiteralString = """
 SELECT w.id, w.created_at, w.delete_requested_at,
-       (SELECT max(GREATEST(LEAST(d.finished_at, d.ends_at, d.search_until), d.requested_at)) + %(within)s FROM deployment d
-        WHERE d.watchlist_id = w.id AND d.state <> 'closed') AS gone_by,
+       (SELECT max(GREATEST(LEAST(d.finished_at, d.ends_at, d.search_until), d.requested_at)) + %(within)s
+        FROM deployment d WHERE d.watchlist_id = w.id AND d.state <> 'closed') AS gone_by,
        (SELECT count(*) FROM entry e WHERE e.watchlist_id = w.id AND e.erased_at IS NULL) AS entries,
        (SELECT count(*) FROM reference_template t WHERE t.watchlist_id = w.id) AS references
 FROM watchlist w WHERE w.erased_at IS NULL ORDER BY w.created_at, w.id
@@ -67,7 +68,8 @@ class HoldingTables:
     def deployments_of(self, candidate_ids: Sequence[str]) -> dict[str, str]:
         """Which deployment each of these candidates belongs to; those that are not there are left out."""
         found = self._session.tuples(
-            "SELECT id, deployment_id FROM candidate WHERE id = ANY (%(candidates)s)", {"candidates": list(candidate_ids)}
+            "SELECT id, deployment_id FROM candidate WHERE id = ANY (%(candidates)s)",
+            {"candidates": list(candidate_ids)},
         )
         return {str(candidate): str(deployment) for candidate, deployment in found}
 
