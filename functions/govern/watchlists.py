@@ -57,7 +57,7 @@ def show(watchlist_id: str) -> Response[Any]:
     room = wiring.govern()
     return _act(
         lambda p: watchlist.show(principal=p, watchlist_id=watchlist_id, store=room.store, clock=room.clock),
-        views.watchlist,
+        lambda shown: {**views.watchlist(shown), "pipeline": room.pipeline},
     )
 
 

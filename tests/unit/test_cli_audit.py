@@ -197,6 +197,16 @@ def test_a_file_that_is_no_whole_export_is_told_by_its_line(tmp_path: Path, cont
     assert sentence in run("verify", file, code=1)
 
 
+def test_a_line_taken_out_of_an_export_is_named_as_the_record_that_is_missing(tmp_path: Path) -> None:
+    file = exported(tmp_path, *chain(5))
+    kept = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(kept[:2] + kept[3:]))
+    shown = run("verify", file, code=1)
+    assert "record 2 of d-1 is missing: after #1 comes #3" in shown
+    assert "line 6: the last line says 5 records, and there are 4" in shown
+    assert "hold" not in shown.replace("BROKEN", "")
+
+
 def test_heads_that_are_none_are_told(tmp_path: Path) -> None:
     file = exported(tmp_path, *chain(1))
     assert "is not there; download" in run("verify", file, "--heads", tmp_path / "none", code=1)

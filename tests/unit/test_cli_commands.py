@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from proviso.cli import output, places, session, watchlists
+from proviso.cli import output, pictures, places, session
 from proviso.cli.api import ApiFault
 from proviso.cli.deployments import GROUNDS, read_request
 from proviso.cli.main import app
@@ -41,9 +41,9 @@ def text(output: str) -> str:
     "command",
     [
         *("", "demo", "local", "invoke", "camera", "frames", "login", "check", "models", "stop-all"),
-        *("people", "watchlist", "deployment", "candidates", "audit"),
-        *("watchlist add", "watchlist picture", "deployment request", "deployment audit", "candidates confirm"),
-        *("audit show", "audit export", "audit verify"),
+        *("people", "watchlist", "deployment", "candidates", "audit", "policy"),
+        *("watchlist add", "watchlist import", "watchlist picture", "deployment request", "candidates confirm"),
+        *("deployment audit", "audit show", "audit export", "audit verify"),
     ],
 )
 def test_every_command_explains_itself(command: str) -> None:
@@ -177,14 +177,14 @@ def test_pictures_go_as_jpeg_and_are_made_smaller_where_the_api_would_refuse_the
     noise = np.random.default_rng(3).integers(0, 256, (2400, 3600, 3), np.uint8)
     large = cv2.imencode(".jpg", noise, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
     small = cv2.imencode(".jpg", noise[:200, :200])[1].tobytes()
-    assert len(large) > watchlists._LARGEST_BYTES
-    assert watchlists.as_jpeg(small) is small
-    assert watchlists.as_jpeg(cv2.imencode(".png", noise[:20, :20])[1].tobytes()).startswith(b"\xff\xd8\xff")
-    sent = cv2.imdecode(np.frombuffer(watchlists.as_jpeg(large), np.uint8), cv2.IMREAD_COLOR)
+    assert len(large) > pictures.LARGEST_BYTES
+    assert pictures.as_jpeg(small) is small
+    assert pictures.as_jpeg(cv2.imencode(".png", noise[:20, :20])[1].tobytes()).startswith(b"\xff\xd8\xff")
+    sent = cv2.imdecode(np.frombuffer(pictures.as_jpeg(large), np.uint8), cv2.IMREAD_COLOR)
     assert sent.shape == (2000, 3000, 3)
     for none in (b"", b"hello\n"):
         with pytest.raises(ValueError, match="is not a picture"):
-            watchlists.as_jpeg(none)
+            pictures.as_jpeg(none)
 
 
 def test_no_entry_is_made_where_none_of_the_files_is_a_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

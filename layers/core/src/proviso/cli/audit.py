@@ -94,13 +94,18 @@ def verify_audit(
         if (file is None) == (not database):
             raise ApiFault("say what to verify: an export's file, or --database URL")
         anchored = [] if heads is None else read_heads(heads)
-        verdicts, only = _verified_file(file, anchored) if file else (_verified_database(database, anchored), None)
+        if file:
+            verdicts, only, broken_off = _verified_file(file, anchored)
+        else:
+            verdicts, only, broken_off = _verified_database(database, anchored), None, None
     if not verdicts:
-        fail("there is no record to verify")
+        fail(broken_off or "there is no record to verify")
     for verdict in verdicts:
         say(_printable(sentence(verdict)))
     _say_limits(verdicts, anchored, heads is not None, only, bool(database))
     broken = [verdict for verdict in verdicts if verdict.fault]
+    if broken_off:
+        fail(broken_off)
     if broken:
         fail(f"{len(broken)} of {_chains(len(verdicts))} do not hold" if len(broken) > 1 else _one_broken(verdicts))
     say(f"{_chains(len(verdicts))}: all hold")
@@ -137,13 +142,24 @@ def read_heads(place: Path) -> list[Head]:
     return found
 
 
-def _verified_file(file: Path, heads: list[Head]) -> tuple[list[Verdict], tuple[str, ...] | None]:
+def _verified_file(file: Path, heads: list[Head]) -> tuple[list[Verdict], tuple[str, ...] | None, str | None]:
+    """The verdicts, the chains that the export is of, and what is wrong with the file itself: the records up to there
+    are verified all the same, because the first that is missing says more than a count that does not fit."""
+    broken_off: list[str] = []
+
+    def readable(records: Iterator[AuditRecord]) -> Iterator[AuditRecord]:
+        try:
+            yield from records
+        except Unreadable as error:
+            broken_off.append(f"{file}, {error}; what follows there was not read")
+
     try:
         with file.open(encoding="utf-8", newline="\n") as text, _progress("verifying", None) as advance:
             header, records = read(text)
             say(f"{file}: exported at {moment(header.exported_at.isoformat())}")
-            counted = _counted(records, advance)
-            return verify(counted, heads, only=header.chains, as_of=header.exported_at), header.chains
+            counted = _counted(readable(records), advance)
+            verdicts = verify(counted, heads, only=header.chains, as_of=header.exported_at)
+            return verdicts, header.chains, next(iter(broken_off), None)
     except OSError as error:
         raise Unreadable(f"{file} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -322,7 +322,20 @@ class SearchStore(Protocol):
         """How many candidates this frame opened or joined."""
 
 
-class GovernWork(Protocol):
+class AnchorWork(Protocol):
+    """Part of a transaction: the audit's heads, and the note of what was anchored of them."""
+
+    def heads(self, chains: Sequence[str] | None = None) -> list[Head]:
+        """The heads of these chains, or of all, as committed by now; by chain. One without a record has none."""
+
+    def anchored(self) -> list[Head]:
+        """What was last anchored of each chain, and when."""
+
+    def mark_anchored(self, heads: Sequence[Head], at: datetime) -> None:
+        """Remember that these heads are anchored. An older one never takes the place of a newer one."""
+
+
+class GovernWork(AnchorWork, Protocol):
     """One transaction of govern or enrol."""
 
     def person(self, sub: str) -> Person | None: ...
@@ -343,6 +356,9 @@ class GovernWork(Protocol):
     def reference_taken(self, watchlist_id: str, reference_no: str) -> bool: ...
     def remove_entry(self, watchlist_id: str, entry_id: str, at: datetime) -> bool:
         """A tombstone, effective at once in every search. False when there is no such entry."""
+
+    def reference_of(self, entry_id: str, image_digest: str, pipeline: str) -> str | None:
+        """The id of the reference that this very picture (SHA-256) of this entry has in this pipeline."""
 
     def approve_entry(self, watchlist_id: str, entry_id: str, by: str, at: datetime) -> bool:
         """A second person's approval of an entry under 18 (S09). False when none waits for this person's."""
@@ -409,12 +425,6 @@ class GovernWork(Protocol):
     def audit_records(self, chain: str) -> list[AuditRecord]: ...
     def audit_page(self, chain: str, after: int, limit: int) -> list[AuditRecord]:
         """At most `limit` records of a chain, from the one after `after` on."""
-
-    def heads(self, chains: Sequence[str] | None = None) -> list[Head]:
-        """The heads of these chains, or of all, as committed by now; by chain. One without a record has none."""
-
-    def anchored(self) -> list[Head]: ...
-    def mark_anchored(self, heads: Sequence[Head], at: datetime) -> None: ...
 
 
 class GovernStore(Protocol):

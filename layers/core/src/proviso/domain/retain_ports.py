@@ -5,17 +5,17 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
-from proviso.domain.audit import Act, Head
+from proviso.domain.audit import Act
 from proviso.domain.candidate import Candidate
 from proviso.domain.deployment import Deployment
 from proviso.domain.holdings import DeploymentHeld, ListHeld
 from proviso.domain.notice import Kind
 from proviso.domain.people import Person
-from proviso.domain.ports import StopRecord
+from proviso.domain.ports import AnchorWork, StopRecord
 from proviso.domain.retention import Certificate, ListStanding, StoreCount
 
 
-class RetainWork(Protocol):
+class RetainWork(AnchorWork, Protocol):
     """One transaction of retain."""
 
     def carry_out_stop(self, record: StopRecord, now: datetime) -> list[Deployment]: ...
@@ -109,14 +109,6 @@ class RetainWork(Protocol):
         """What stays for good, by name."""
 
     def audit(self, act: Act) -> None: ...
-    def heads(self, chains: Sequence[str] | None = None) -> list[Head]:
-        """The heads of these chains, or of all, as committed by now; by chain. One without a record has none."""
-
-    def anchored(self) -> list[Head]:
-        """What was last anchored of each chain, and when."""
-
-    def mark_anchored(self, heads: Sequence[Head], at: datetime) -> None:
-        """Remember that these heads are anchored. An older one never takes the place of a newer one."""
 
 
 class RetainStore(Protocol):

@@ -93,8 +93,8 @@ def request(
         if build is None or build.watchlist_id != wanted.watchlist_id:
             return Refused(Reason.NOT_FOUND, "build of this watchlist")
         watchlist = work.watchlist(wanted.watchlist_id)
-        if watchlist is None or watchlist.policy != policy.name:
-            return Refused(Reason.POLICY_FORBIDS, "the watchlist was made under another policy")
+        if watchlist is None or not watchlist.made_under(policy):
+            return Refused(Reason.POLICY_FORBIDS, "the watchlist was made under another policy, or a looser version")
         if build.entries > policy.max_entries:
             return Refused(Reason.POLICY_FORBIDS, f"at most {policy.max_entries} entries under {policy.name}")
         calibration = work.calibration_for(build.pipeline)
