@@ -305,6 +305,10 @@ class House:
         assert found is not None
         return found
 
+    def certificate(self, deployment_id: str) -> Any:
+        with self.govern.work() as work:
+            return work.certificate(deployment_id)
+
     def running(self, list_id: str, **changed: Any) -> Deployment:
         asked = self.requested(list_id, **changed)
         assert isinstance(asked, Deployment), asked

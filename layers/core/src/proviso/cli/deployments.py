@@ -227,13 +227,9 @@ def show(deployment: str, acting: As = "") -> None:
     say(f"\ndeletion certificate: {whole}, counted at {moment(certificate['verified_at'])}")
     if certificate.get("held"):
         say(f"evidence pictures that stay because a hold stands: {certificate['held']}")
-    if certificate.get("backups_expired_at"):
-        say(
-        expired = moment(certificate["backups_expired_at"])
-        say(f"backups: the last one that could hold any of it had expired by {expired}")
-        )
-    else:
-        say(f"backups: the last one that could hold any of it expires at {moment(certificate['backups_expire_at'])}")
+    expired = certificate.get("backups_expired_at")
+    when = f"had expired by {moment(expired)}" if expired else f"expires at {moment(certificate['backups_expire_at'])}"
+    say(f"backups: the last one that could hold any of it {when}")
     table("What is left of it", ("store", "left"), [(count["store"], count["left"]) for count in certificate["counts"]])
 
 
