@@ -8,7 +8,7 @@ from proviso.cli.api import ApiFault
 from proviso.cli.main import app
 
 LINES = [
-    {"store": "database", "what": "deployment 0d2f7c1a-6a3e-4f5b-9c8d-7e6f5a4b3c2d (stopped)", "why": "S23: not closed",
+    {"store": "database", "what": "list 0d2f7c1a-6a3e-4f5b-9c8d-7e6f5a4b3c2d: references", "why": "S23: not closed",
      "count": 1, "until": "2026-11-23T20:15:30+00:00", "overdue": False},
     {"store": "frames", "what": "frames past their age", "why": "S14, S25: no footage", "count": 3,
      "until": "2026-11-22T17:15:30+00:00", "overdue": True},
@@ -59,10 +59,13 @@ def test_overdue_lines_end_with_code_1_and_say_for_how_long(api, monkeypatch, wi
     done = run("check", "--purpose", "quarterly & more")
     assert done.exit_code == 1
     assert api.calls == [("GET", "/retention?purpose=quarterly+%26+more", None)]
-    assert "OVERDUE: frames: frames past their age: 3, since 3 h" in done.output
+    assert "OVERDUE: frames: frames past their age: 3, late by 3 h" in done.output
     assert "1 of 3 lines are overdue" in done.output
     assert "0d2f7c1a-6a3e-4f5b-9c8d-7e6f5a4b3c2d" in done.output  # whole, to be copied
     assert "for good" in done.output
+    assert "S14, S25: no footage" in done.output
+    if width == 120:
+        assert "store" in done.output.splitlines()[1], "it did not fit, and was not drawn as a table"
     assert all(len(line) <= 200 for line in done.output.splitlines())
 
 
@@ -113,11 +116,11 @@ def test_holds_are_listed_and_released(api):
 @pytest.mark.parametrize(
     ("until", "said"),
     [
-        ("2026-11-22T20:15:00+00:00", "now"),
-        ("2026-11-22T19:15:30+00:00", "since 60 min"),
-        ("2026-11-21T20:15:30+00:00", "since 24 h"),
-        ("2026-11-12T20:15:30+00:00", "since 10 days"),
-        (None, "now"),
+        ("2026-11-22T20:15:00+00:00", "a moment"),
+        ("2026-11-22T19:15:30+00:00", "60 min"),
+        ("2026-11-21T20:15:30+00:00", "24 h"),
+        ("2026-11-12T20:15:30+00:00", "10 days"),
+        (None, "a moment"),
     ],
 )
 def test_how_long_is_said_as_people_say_it(until, said):

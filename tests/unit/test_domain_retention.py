@@ -127,6 +127,7 @@ def test_a_closed_deployment_holds_nothing_but_what_is_held():
 )
 def test_a_list_is_held_until_it_goes_by_itself_or_with_its_deployment(asked, gone_by, until):
     one = ListHeld("list-1", NOW, asked, gone_by, entries=2, references=0)
+    assert [line.what for line in of_list(replace(one, entries=0), NOW, 0)] == ["list list-1: entries"]
     assert overdue(of_list(one, until, 3)) == []
     assert [what for _, what in overdue(of_list(one, until + SECOND, 3))] == [
         "list list-1: entries",
