@@ -8,12 +8,12 @@ from types import SimpleNamespace
 import pytest
 
 from functions.retain import app
-from proviso import wiring
 from proviso.domain.errors import DatabaseAway
 from proviso.domain.holdings import Holding
 from proviso.domain.people import Role
 from proviso.domain.reasons import Reason, Refused
 from proviso.stages.holdings import Checked
+from proviso.wiring import retention as wiring
 from tests.samples import NOW, principal
 
 EVENT = json.loads((Path(__file__).parents[2] / "events" / "govern-not-signed-in.json").read_text())

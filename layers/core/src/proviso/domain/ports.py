@@ -12,18 +12,19 @@ from enum import StrEnum
 from typing import Protocol
 
 from proviso.domain.audit import Act, AuditRecord, Head
+from proviso.domain.camera import RegisteredCamera, UploadGrant
 from proviso.domain.candidate import Candidate, ConfirmingReview, Hit, OpenCandidate, Review
 from proviso.domain.conditions import Attestation, Calibration, Conditions, PriorAuthorisation
 from proviso.domain.deployment import Deployment
 from proviso.domain.face import Box, Face, QualityGate, Template
 from proviso.domain.frame import Counts, Image, Jpeg, LedgerEntry
-from proviso.domain.holds import HeldCandidate, Hold
+from proviso.domain.holds import HoldWork
 from proviso.domain.messages import FacesMessage
 from proviso.domain.notice import Kind, Notice, NoticeTexts
 from proviso.domain.people import Member, Person, Role
 from proviso.domain.permit import CheckedPermit, Permit
 from proviso.domain.reasons import Refused
-from proviso.domain.retention import Certificate, Erasure, QueuesSeen
+from proviso.domain.retention import Certificate, Erasure
 from proviso.domain.watchlist import Build, Entry, Reference, Watchlist
 
 Clock = Callable[[], datetime]
@@ -97,6 +98,30 @@ class PermitStore(Protocol):
 
     def cameras(self) -> list[str]:
         """Every camera that has a permit object, readable or not: what a stop must delete."""
+
+
+class CameraRegistry(Protocol):
+    """One item a camera: the digest of its key (S35). Written by govern, read by grant."""
+
+    def put(self, registered: RegisteredCamera) -> None:
+        """Register a camera, or replace its key."""
+
+    def remove(self, camera: str) -> bool:
+        """Take its key away. False when there is no such camera."""
+
+    def key_digest(self, camera: str) -> str | None:
+        """The digest of the key that works now; None for an unknown camera."""
+
+    def cameras(self) -> list[RegisteredCamera]:
+        """Everything in it, by name."""
+
+
+class UploadGrants(Protocol):
+    """Signs upload rights to the frames bucket (S35)."""
+
+    def sign(self, camera: str, now: datetime, expires_at: datetime) -> UploadGrant:
+        """A form for frames under `<camera>/` that S3 takes until `expires_at` (whole seconds), with a JPEG's type and
+        1 to MAX_FRAME_BYTES bytes."""
 
 
 class DueStore(Protocol):
@@ -248,22 +273,6 @@ class Waker(Protocol):
     def wake(self, reason: str) -> None: ...
 
 
-class QueueGauge(Protocol):
-    """What sweep asks the queues."""
-
-    def counts(self) -> dict[str, int]:
-        """Messages in each queue of retention.QUEUES: visible, in flight and delayed. StorageFault."""
-
-
-class QueueLook(Protocol):
-    """state/queues.json: sweep looks at the queues for retain, which cannot reach SQS."""
-
-    def put(self, seen: QueuesSeen) -> None: ...
-
-    def last(self) -> QueuesSeen | None:
-        """The last look; None when there is none, or none that can be understood."""
-
-
 # --- store: PostgreSQL only ------------------------------------------------------------------------------------------
 
 
@@ -335,7 +344,7 @@ class AnchorWork(Protocol):
         """Remember that these heads are anchored. An older one never takes the place of a newer one."""
 
 
-class GovernWork(AnchorWork, Protocol):
+class GovernWork(AnchorWork, HoldWork, Protocol):
     """One transaction of govern or enrol."""
 
     def person(self, sub: str) -> Person | None: ...
@@ -412,14 +421,6 @@ class GovernWork(AnchorWork, Protocol):
     def decisions(self, deployment_id: str) -> list[PriorAuthorisation]: ...
 
     def certificate(self, deployment_id: str) -> Certificate | None: ...
-
-    def held_candidate(self, candidate_id: str) -> HeldCandidate | None: ...
-    def add_hold(self, hold: Hold) -> bool:
-        """False when the evidence is gone (S24)."""
-
-    def holds(self, candidate_id: str) -> list[Hold]: ...
-    def release_hold(self, candidate_id: str, hold_id: str, by: str, at: datetime) -> bool:
-        """False when there is none that stands."""
 
     def audit(self, act: Act) -> None: ...
     def audit_records(self, chain: str) -> list[AuditRecord]: ...
