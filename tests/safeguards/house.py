@@ -46,6 +46,7 @@ from tests.fakes.cloud import (
     FakePictures,
     FakePublisher,
     FakeStops,
+    FakeSubjects,
 )
 from tests.samples import CAMERA, ENTRY, SOFTWARE, grounds, policy
 
@@ -56,6 +57,7 @@ ROLES = {
     "reviewer": Role.REVIEWER,
     "second": Role.REVIEWER,
     "auditor": Role.AUDITOR,
+    "protector": Role.DATA_PROTECTION_OFFICER,
 }
 
 
@@ -98,6 +100,7 @@ class House:
         self.ledger, self.notices, self.publisher = FakeLedger(clock=self.now), FakeNotices(), FakePublisher()
         self.due, self.spool, self.outbox = FakeDue(), FakeStops(clock=self.now), FakeOutbox()
         self.evidence, self.enrolment = Pictures(), Pictures()
+        self.subjects: Any = FakeSubjects()
         self.pipeline: Any = FakePipeline()
         self.govern = PostgresGovernStore(self.connector("govern"))
         self.enrol_store = PostgresGovernStore(self.connector("enrol"))
@@ -177,6 +180,7 @@ class House:
             request=watchlist.EntryRequest(**{**ENTRY, **changed}),
             policy_of=lambda name: self.permitted,
             store=self.govern,
+            subjects=self.subjects,
             clock=self.now,
             new_id=self.id,
         )
@@ -191,6 +195,7 @@ class House:
             pipeline=self.pipeline,
             pictures=self.enrolment,
             store=self.enrol_store,
+            subjects=self.subjects,
             clock=self.now,
             new_id=self.id,
         )
@@ -432,6 +437,7 @@ class House:
                 enrolment=self.enrolment,
                 outbox=self.outbox,
                 ledger=self.ledger,
+                subjects=self.subjects,
             )
         )
 

@@ -33,6 +33,8 @@ ROUTES = {
         "POST /stop-all",
         "GET /deployments/{deployment}/audit",
         "GET /deployments/{deployment}/certificate",
+        "GET /subjects/{watchlist}/{entry}/audit",
+        "POST /subject-access",
     },
     "EnrolFunction": {"POST /watchlists/{watchlist}/entries/{entry}/references"},
     "ReviewFunction": {

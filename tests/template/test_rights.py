@@ -75,10 +75,17 @@ MAY: dict[str, dict[str, set[str]]] = {
         "DetectFunction": {"LedgerTable"},
         "MatchFunction": {"LedgerTable"},
         "AlertFunction": {"NoticesTable"},
+        "EnrolFunction": {"SubjectsTable"},
+        "GovernFunction": {"SubjectsTable"},
         "RetainFunction": {"LedgerTable"},
         "SweepFunction": {"LedgerTable"},
     },
-    "dynamodb:PutItem": {"DetectFunction": {"LedgerTable"}, "MatchFunction": {"LedgerTable"}},
+    "dynamodb:PutItem": {
+        "DetectFunction": {"LedgerTable"},
+        "MatchFunction": {"LedgerTable"},
+        "GovernFunction": {"SubjectsTable"},
+    },
+    "dynamodb:DeleteItem": {"RetainFunction": {"SubjectsTable"}},
     "dynamodb:UpdateItem": {
         "DetectFunction": {"LedgerTable"},
         "MatchFunction": {"LedgerTable"},
@@ -86,7 +93,7 @@ MAY: dict[str, dict[str, set[str]]] = {
         "RetainFunction": {"LedgerTable"},
         "SweepFunction": {"LedgerTable"},
     },
-    "dynamodb:Query": {"RetainFunction": {"LedgerTable/index/by_fold"}},
+    "dynamodb:Query": {"RetainFunction": {"LedgerTable/index/by_fold", "SubjectsTable"}},
     "dynamodb:Scan": {"RetainFunction": {"LedgerTable/index/by_fold"}},
     "sqs:SendMessage": {"DetectFunction": {"FacesQueue"}},
     "sqs:ReceiveMessage": {

@@ -14,6 +14,7 @@ WHOLE = {
     "OUTBOX_BUCKET": "o",
     "LEDGER_TABLE": "l",
     "NOTICES_TABLE": "t",
+    "SUBJECTS_TABLE": "s",
     "FACES_QUEUE_URL": "q",
     "REVIEWERS_TOPIC_ARN": "r",
     "RECIPIENTS_TOPIC_ARN": "c",

@@ -14,7 +14,7 @@ from proviso.domain.reasons import Reason
 from proviso.domain.retention import CLOSE_AFTER, LOOK_EVERY, StoreCount
 from proviso.stages.retain import RetainRoom, retain
 from tests.doubles import MemoryDeployments
-from tests.fakes.cloud import FakeDue, FakeLedger, FakeOutbox, FakePermits, FakePictures, FakeStops
+from tests.fakes.cloud import FakeDue, FakeLedger, FakeOutbox, FakePermits, FakePictures, FakeStops, FakeSubjects
 from tests.samples import CAMERA, DEPLOYMENT, END, NOW, candidate, frame_key, notice, permit
 from tests.samples import deployment as asked
 
@@ -47,6 +47,7 @@ class Scene:
             enrolment=DatedPictures("enrolment"),
             outbox=FakeOutbox(),
             ledger=FakeLedger(),
+            subjects=FakeSubjects(),
         )
         self.room.permits.objects[CAMERA] = permit()
 

@@ -102,10 +102,12 @@ class Alert(Settings):
 
 class Enrol(Vision, Database):
     enrolment_bucket: Name
+    subjects_table: Name
 
 
 class Govern(Vision, Database, Running):
     permits_bucket: Name
+    subjects_table: Name
     proviso_policies: Name = "volunteers"
     proviso_policy_folder: str = ""
 
@@ -126,6 +128,7 @@ class Review(Database):
 
 
 class Retain(Database):
+    subjects_table: Name
     permits_bucket: Name
     evidence_bucket: Name
     enrolment_bucket: Name

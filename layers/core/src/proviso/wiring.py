@@ -33,6 +33,7 @@ from proviso.domain.ports import (
     StopSpool,
 )
 from proviso.domain.reasons import Refused
+from proviso.domain.subject_ports import SubjectKeys
 from proviso.domain.timing import Stopwatch
 
 SettingsT = TypeVar("SettingsT", bound=settings.Settings)
@@ -193,6 +194,7 @@ class GovernRoom:
     permits: PermitStore
     due: DueStore
     spool: StopSpool
+    subjects: SubjectKeys
     pipeline: str
     software_build: str
     permitted_policies: frozenset[str]
@@ -214,6 +216,7 @@ def govern() -> GovernRoom:
     """govern's room."""
     from proviso.cloud.clients import client
     from proviso.cloud.permits import S3Due, S3Permits, S3Stops
+    from proviso.cloud.subjects import DynamoSubjects
     from proviso.store.govern import PostgresGovernStore
     from proviso.vision.pack import load_manifest, pipeline_digest
 
@@ -225,6 +228,8 @@ def govern() -> GovernRoom:
         permits=S3Permits(client("s3"), read.permits_bucket),
         due=S3Due(client("s3"), read.permits_bucket),
         spool=S3Stops(client("s3"), read.permits_bucket),
+        # A removal asks it first, and must not wait for a table that does not answer (S36).
+        subjects=DynamoSubjects(client("dynamodb", hurried=True), read.subjects_table, os.urandom),
         pipeline=pipeline_digest(load_manifest(read.proviso_pack)),
         software_build=read.software_build,
         permitted_policies=read.permitted_policies,
@@ -240,6 +245,7 @@ class EnrolRoom:
 
     store: GovernStore
     pictures: PictureStore
+    subjects: SubjectKeys
     pipeline: Pipeline
     clock: Clock
     new_id: Callable[[], str]
@@ -253,12 +259,14 @@ def enrol() -> EnrolRoom:
     """enrol's room."""
     from proviso.cloud.clients import client
     from proviso.cloud.pictures import S3Pictures
+    from proviso.cloud.subjects import DynamoSubjects
     from proviso.store.govern import PostgresGovernStore
 
     read = _read(settings.Enrol)
     return EnrolRoom(
         store=PostgresGovernStore(_connector(read, "enrol")),
         pictures=S3Pictures(client("s3"), read.enrolment_bucket),
+        subjects=DynamoSubjects(client("dynamodb"), read.subjects_table, os.urandom),
         pipeline=_pipeline(read.proviso_pack, read.proviso_models),
         clock=now,
         new_id=new_id,
@@ -344,6 +352,7 @@ def _retain_room() -> Any:
     from proviso.cloud.outbox import S3Outbox
     from proviso.cloud.permits import S3Due, S3Permits, S3Stops
     from proviso.cloud.pictures import S3Pictures
+    from proviso.cloud.subjects import DynamoSubjects
     from proviso.stages.retain import RetainRoom
     from proviso.store.retention import PostgresRetainStore
 
@@ -358,6 +367,7 @@ def _retain_room() -> Any:
         enrolment=S3Pictures(client("s3"), read.enrolment_bucket),
         outbox=S3Outbox(client("s3"), read.outbox_bucket),
         ledger=DynamoLedger(client("dynamodb"), read.ledger_table, now),
+        subjects=DynamoSubjects(client("dynamodb"), read.subjects_table, os.urandom),
     )
 
 

@@ -23,6 +23,7 @@ from proviso.domain.people import Member, Person, Role
 from proviso.domain.permit import CheckedPermit, Permit
 from proviso.domain.reasons import Refused
 from proviso.domain.retention import Certificate, StoreCount
+from proviso.domain.subject_ports import SubjectWork
 from proviso.domain.watchlist import Build, Entry, Reference, Watchlist
 
 Clock = Callable[[], datetime]
@@ -277,7 +278,7 @@ class SearchStore(Protocol):
         """How many candidates this frame opened or joined."""
 
 
-class GovernWork(Protocol):
+class GovernWork(SubjectWork, Protocol):
     """One transaction of govern or enrol."""
 
     def person(self, sub: str) -> Person | None: ...

@@ -35,6 +35,7 @@ from proviso.domain.retention import (
     LedgerFold,
     StoreCount,
 )
+from proviso.domain.subject_ports import SubjectKeys
 
 ACTOR = "function:retain"
 
@@ -52,6 +53,7 @@ class RetainRoom:
     enrolment: PictureStore
     outbox: Outbox
     ledger: Ledger
+    subjects: SubjectKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,12 +236,15 @@ def _close(room: RetainRoom, deployment: Deployment) -> Certificate:
     prefixes = [(room.evidence, "evidence", f"evidence/{deployment_id}/")]
     if not shared:
         prefixes.append((room.enrolment, "enrolment pictures", f"enrolment/{watchlist_id}/"))
+        room.subjects.destroy_list(watchlist_id)  # after the erasure, since when nobody is added (S30)
     for pictures, _, prefix in prefixes:
         for key in pictures.keys(prefix):
             pictures.delete(key)
     for candidate in candidates:
         room.outbox.delete_candidate(candidate)
     counts = [StoreCount(name, len(pictures.keys(prefix))) for pictures, name, prefix in prefixes]
+    if not shared:
+        counts.append(StoreCount("subject keys", room.subjects.count_list(watchlist_id)))
     counts.append(StoreCount("outbox", sum(room.outbox.count_candidate(candidate) for candidate in candidates)))
     now = room.clock()
     with room.store.work() as work:

@@ -6,10 +6,13 @@ from proviso.store.conditions import ConditionTables
 from proviso.store.connection import Connector, Session, Store
 from proviso.store.deployments import DeploymentTables
 from proviso.store.people import PeopleTable
+from proviso.store.subjects import SubjectTables
 from proviso.store.watchlists import WatchlistTables
 
 
-class PostgresGovernWork(PeopleTable, WatchlistTables, DeploymentTables, ConditionTables, CertificateTable, AuditTable):
+class PostgresGovernWork(
+    PeopleTable, WatchlistTables, DeploymentTables, ConditionTables, CertificateTable, SubjectTables, AuditTable
+):
     """GovernWork. Its login role decides what of it may be done: enrol's, for example, authorises nothing."""
 
     def __init__(self, session: Session) -> None:
