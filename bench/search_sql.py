@@ -79,6 +79,21 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def _watchlist(name: str) -> Watchlist:
+    return Watchlist(
+        id=name,
+        name=name,
+        policy="bench",
+        categories=POLICY.categories,
+        max_entries=POLICY.max_entries,
+        created_by="officer",
+        created_at=now(),
+        consent_required=POLICY.consent_required,
+        under_18_allowed=POLICY.under_18_allowed,
+        image_refuse_age_years=POLICY.image_refuse_age_years,
+    )
+
+
 def unit(rng: np.random.Generator, count: int) -> NDArray[np.float32]:
     found = rng.standard_normal((count, 128)).astype(np.float32)
     return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True), dtype=np.float32)
@@ -195,9 +210,7 @@ def searchable(vectors: NDArray[np.float32]) -> Iterator[tuple[PostgresSearchSto
         try:
             with govern.work() as work:
                 work.register(Person("authoriser", frozenset({Role.AUTHORISER})))
-                work.add_watchlist(
-                    Watchlist("list", "list", "bench", POLICY.categories, POLICY.max_entries, "officer", now())
-                )
+                work.add_watchlist(_watchlist("list"))
             fill(master, "list", vectors)
             yield store, deploy(govern, "list", "camera")
         finally:
@@ -225,9 +238,7 @@ def main() -> None:
         for size in sizes:
             name, vectors = f"list{size}", unit(rng, size)
             with govern.work() as work:
-                work.add_watchlist(
-                    Watchlist(name, name, "bench", POLICY.categories, POLICY.max_entries, "officer", now())
-                )
+                work.add_watchlist(_watchlist(name))
             fill(master, name, vectors)
             lists.append((vectors, deploy(govern, name, f"camera-{size}")))
         for round_ in range(options.rounds + 6):  # the first six warm the caches and the statement

@@ -193,6 +193,8 @@ class MemoryDeployments(Memory):
 
     def activate(self, deployment_id: str, at: datetime) -> Refused | None:
         self._do("activate")
+        if self.rows[deployment_id].state is not DeploymentState.WARMING:
+            return Refused(Reason.WRONG_STATE, self.rows[deployment_id].state)
         self.rows[deployment_id] = replace(self.rows[deployment_id], state=DeploymentState.ACTIVE, started_at=at)
         return None
 

@@ -15,6 +15,7 @@ from proviso.domain.notice import Kind, Notice
 from proviso.domain.people import Person, Principal, Role
 from proviso.domain.permit import CheckedPermit, Permit
 from proviso.domain.policy import Policy
+from proviso.domain.watchlist import Watchlist
 
 NOW = datetime(2026, 11, 22, 20, 15, 30, 250000, tzinfo=UTC)
 START = NOW - timedelta(minutes=5)
@@ -105,6 +106,24 @@ def deployment(**changed) -> Deployment:
         requested_at=START - timedelta(minutes=1),
     )
     return replace(asked, **changed)
+
+
+def watchlist(**changed) -> Watchlist:
+    """An empty list under `policy()`."""
+    rules = policy()
+    made = Watchlist(
+        id="list-1",
+        name="List",
+        policy=rules.name,
+        categories=rules.categories,
+        max_entries=rules.max_entries,
+        created_by="officer",
+        created_at=NOW,
+        consent_required=rules.consent_required,
+        under_18_allowed=rules.under_18_allowed,
+        image_refuse_age_years=rules.image_refuse_age_years,
+    )
+    return replace(made, **changed)
 
 
 def permit(**changed) -> Permit:

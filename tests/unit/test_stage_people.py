@@ -13,12 +13,12 @@ from proviso.domain.frame import Jpeg
 from proviso.domain.notice import Kind
 from proviso.domain.people import Person, Role
 from proviso.domain.reasons import Reason, Refused
-from proviso.domain.watchlist import Entry, Watchlist
+from proviso.domain.watchlist import Entry
 from proviso.stages import enrol, people, review, watchlist
 from tests.doubles import FakePipeline
 from tests.doubles import people as frame_of
 from tests.fakes.cloud import FakeOutbox, FakePictures
-from tests.samples import ENTRY, NOW, candidate, confirmation, policy, principal
+from tests.samples import ENTRY, NOW, candidate, confirmation, policy, principal, watchlist
 
 OFFICER = principal("officer", Role.WATCHLIST_OFFICER)
 REVIEWER = principal("reviewer", Role.REVIEWER)
@@ -66,7 +66,7 @@ def ids():
     return lambda: "id-1"
 
 
-LIST = Watchlist("list-1", "List", "demo", ("x",), 5, "officer", NOW)
+LIST = watchlist(categories=("x",))
 LISTED = Entry(id="entry-1", watchlist_id="list-1", reference_no="R-1", added_by="officer", added_at=NOW,
                consent_reference=None, **ENTRY)  # fmt: skip
 

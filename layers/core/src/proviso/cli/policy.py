@@ -48,8 +48,7 @@ def check(file: Annotated[Path, typer.Argument(help="A policy file, .toml")]) ->
     except PolicyFault as fault:
         for one in fault.faults:
             errors.print(f"[red]{escape(one)}[/red]", soft_wrap=True)
-        count = len(fault.faults)
-        fail(f"{file}: does not hold, {count} fault{'s' if count > 1 else ''}; whatever names it is refused")
+        fail(f"{file}: does not hold, {_many(len(fault.faults), 'fault')}; whatever names it is refused")
     _print(found)
     say(f"\n{file}: holds")
 
@@ -173,6 +172,11 @@ def _local_as(folder: Path | None, name: str) -> tuple[str, str]:
     try:
         policy = read_local(folder / f"{name}.toml").policy
     except PolicyFault as fault:
-        return "", f"does not hold, {len(fault.faults)} fault(s): proviso policy check {folder / name}.toml"
+        return "", f"does not hold: {_many(len(fault.faults), 'fault')}, shown by check"
     count = len(policy.differences)
-    return policy.version, f"{policy.extends}, tightened" if not count else f"NOT {policy.extends}: {count} differences"
+    said = f"NOT {policy.extends}: {_many(count, 'difference')}" if count else f"{policy.extends}, tightened"
+    return policy.version, said
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -195,7 +195,15 @@ def _text_of(name: str) -> str:
     return resources.files(__name__).joinpath("files", f"{name}.toml").read_text(encoding="utf-8")
 
 
-_PLAINLY = {"missing": "is missing", "extra_forbidden": "is not known here", "too_short": "may not be empty"}
+_PLAINLY = {
+    "missing": "is missing",
+    "extra_forbidden": "is not known here",
+    "too_short": "may not be empty",
+    "string_too_short": "needs at least 10 signs",
+    "int_type": "must be a whole number",
+    "bool_type": "must be true or false",
+    "list_type": "must be a list",
+}
 _FORMS = {
     "name": "is not of the form a-z, 0-9 and -, at most 40 signs",
     "version": "is not of the form YYYY.MONTH.NUMBER, as 2026.11.1",
