@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from proviso.domain.deployment import DeploymentState
-from proviso.domain.errors import AuditUnwritable
+from proviso.domain.errors import AuditUnwritable, StorageFault
 from proviso.domain.frame import LedgerEntry, Outcome
 from proviso.domain.notice import Kind
 from proviso.domain.ports import StopRecord
@@ -181,6 +181,8 @@ def over(scene):
     scene.room.enrolment.objects = {"enrolment/list-1/e/r.jpg": b"x", "enrolment/list-2/e/r.jpg": b"x"}
     scene.room.outbox.put(notice(candidate_id="c-1"))
     scene.room.outbox.put(notice(candidate_id="c-9"))
+    scene.room.subjects.make("list-1", "e", NOW)
+    scene.room.subjects.make("list-2", "e", NOW)
     scene.room.due.put(DEPLOYMENT, NOW)
     return scene
 
@@ -196,10 +198,23 @@ def test_closing_deletes_in_every_store_and_certifies_zero(over):
     assert {count.store: count.left for count in certificate.counts} == {
         "evidence": 0,
         "enrolment pictures": 0,
+        "subject keys": 0,
         "outbox": 0,
     }
+    assert set(over.room.subjects.keys) == {("list-2", "e")}
     assert certificate.backups_expire_at - certificate.verified_at == timedelta(days=1)
     assert over.room.due.objects == {}
+
+
+def test_a_key_that_could_not_be_destroyed_keeps_the_certificate_back(over):
+    """S30: its records could still be read."""
+    over.room.subjects.faults["destroy_list"] = StorageFault("away")
+    with pytest.raises(StorageFault):
+        over.retain()
+    assert over.store.certificates == {}
+    over.room.subjects.faults.clear()
+    over.room.subjects.destroy_list = lambda watchlist_id: 0  # one that says it did
+    assert over.retain().not_closed == (DEPLOYMENT,)
 
 
 def test_what_does_not_count_to_zero_is_not_certified_and_stays_due(over):

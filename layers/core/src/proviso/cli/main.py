@@ -2,7 +2,7 @@
 
 import typer
 
-from proviso.cli import candidates, deployments, machine, people, policy, upload, watchlists
+from proviso.cli import candidates, deployments, machine, people, policy, subjects, upload, watchlists
 
 app = typer.Typer(
     name="proviso",
@@ -26,6 +26,8 @@ app.add_typer(people.group, name="people")
 app.add_typer(watchlists.group, name="watchlist")
 app.add_typer(deployments.group, name="deployment")
 app.add_typer(candidates.group, name="candidates")
+app.add_typer(subjects.group, name="subject")
+app.command("subject-access")(subjects.access)
 
 if __name__ == "__main__":
     app()
