@@ -23,6 +23,7 @@ import psycopg
 from numpy.typing import NDArray
 
 from proviso.domain.audit import deployment_act
+from proviso.domain.conditions import Attestation, Attested
 from proviso.domain.deployment import Deployment, DeploymentState, Grounds
 from proviso.domain.face import Template
 from proviso.domain.frame import Counts
@@ -146,6 +147,8 @@ def deploy(govern: PostgresGovernStore, name: str, camera: str) -> Deployment:
             state=DeploymentState.REQUESTED,
             use="bench",
             place="Bench",
+            premises="closed_premises",
+            passages_expected=1,
             cameras=(camera,),
             starts_at=now() - timedelta(minutes=1),
             ends_at=now() + timedelta(hours=2),
@@ -162,6 +165,9 @@ def deploy(govern: PostgresGovernStore, name: str, camera: str) -> Deployment:
         )
         work.add_deployment(made)
         work.authorise(made.id, "authoriser", now(), made.digest)
+        for kind, since in ((Attested.SIGNAGE, None), (Attested.PUBLIC_NOTICE, now())):
+            work.attest(Attestation(made.id, kind, "bench", "authoriser", now(), since))
+        work.begin_warming(made.id, now())
         work.activate(made.id, now())
         begin = time.perf_counter()
         compared = work.warm(build.id)

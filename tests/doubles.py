@@ -2,13 +2,15 @@
 memory that keep nothing of a transaction which fails. They hold no rules: rules that are SQL are tested on SQL.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from hashlib import sha256
 from types import SimpleNamespace
 
-from proviso.domain.audit import Act
+from proviso.domain.audit import Act, Head
 from proviso.domain.candidate import Candidate, Hit, OpenCandidate
 from proviso.domain.conditions import Conditions
 from proviso.domain.deployment import LIVE, OVER, Deployment, DeploymentState
@@ -149,6 +151,7 @@ class MemoryDeployments(Memory):
     left_counts: list[StoreCount] = field(default_factory=list)
     certificates: dict[str, object] = field(default_factory=dict)
     searched_keys: set[str] = field(default_factory=set)
+    marked: dict[str, Head] = field(default_factory=dict)
 
     @contextmanager
     def work(self) -> Iterator["MemoryDeployments"]:
@@ -165,6 +168,24 @@ class MemoryDeployments(Memory):
     def audit(self, act: Act) -> None:
         self._do("audit", act.action)
         self.acts.append(act)
+
+    def heads(self, chains: Sequence[str] | None = None) -> list[Head]:
+        """A chain's head is as long as it has acts, and its hash says no more than that."""
+        self._do("heads")
+        counts = Counter(act.chain for act in self.acts)
+        return [
+            Head(chain, count, sha256(f"{chain} {count}".encode()).digest())
+            for chain, count in sorted(counts.items())
+            if chains is None or chain in chains
+        ]
+
+    def anchored(self) -> list[Head]:
+        self._do("anchored")
+        return [self.marked[chain] for chain in sorted(self.marked)]
+
+    def mark_anchored(self, heads: Sequence[Head], at: datetime) -> None:
+        self._do("mark_anchored", " ".join(f"{head.chain}#{head.sequence}" for head in heads))
+        self.marked |= {head.chain: replace(head, at=at) for head in heads}
 
     def deployment(self, deployment_id: str, *, lock: bool = False) -> Deployment | None:
         self._do("deployment")

@@ -4,10 +4,12 @@ import json
 from typing import Any
 
 from proviso.domain.audit import AuditRecord
+from proviso.domain.audit_export import record_values
 from proviso.domain.deployment import Deployment
 from proviso.domain.retention import Certificate
 from proviso.domain.watchlist import Entry, Watchlist
 from proviso.edge.http import plain
+from proviso.stages.audit import AuditPage, ChainList
 from proviso.stages.deployment import Shown
 from proviso.stages.watchlist import Added
 
@@ -71,3 +73,15 @@ def audit(shown: tuple[list[AuditRecord], str | None]) -> dict[str, Any]:
         ],
         "fault": fault,
     }
+
+
+def audit_page(shown: AuditPage) -> dict[str, Any]:
+    """Records as an export holds them, and after which to go on."""
+    records = [record_values(record) for record in shown.records]
+    return {"chain": shown.chain, "records": records, "next_after": shown.next_after}
+
+
+def audit_chains(shown: ChainList) -> dict[str, Any]:
+    """Each chain with its last record."""
+    heads = [{"chain": head.chain, "sequence": head.sequence, "hash": head.hash.hex()} for head in shown.heads]
+    return {"at": plain(shown.at), "chains": heads}

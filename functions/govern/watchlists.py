@@ -51,7 +51,7 @@ def show(watchlist_id: str) -> Response[Any]:
     room = wiring.govern()
     return _act(
         lambda p: watchlist.show(principal=p, watchlist_id=watchlist_id, store=room.store, clock=room.clock),
-        views.watchlist,
+        lambda shown: {**views.watchlist(shown), "pipeline": room.pipeline},
     )
 
 
@@ -136,4 +136,8 @@ def delete(watchlist_id: str) -> Response[Any]:
 
 
 def _act(stage: Any, view: Any = None, status: int = 200) -> Response[Any]:
-    return act(router.current_event, wiring.govern().principal, stage, view, status)
+    room = wiring.govern()
+    answered = act(router.current_event, room.principal, stage, view, status)
+    if router.current_event.http_method != "GET":
+        room.anchor_soon()
+    return answered

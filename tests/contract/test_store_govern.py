@@ -88,6 +88,28 @@ def test_an_entry_without_its_grounds_is_refused(rooms: House, blank: str) -> No
         assert work.entries(made.id) == []
 
 
+def test_a_picture_is_found_by_its_digest_for_its_own_entry_and_pipeline_only(rooms: House) -> None:
+    made = rooms.watchlist()
+    entry, other = rooms.entry(made.id), rooms.entry(made.id)
+    reference = rooms.reference(entry, unit(np.random.default_rng(1))[0])
+    for role in ("govern", "enrol"):
+        with rooms.govern(role).work() as work:
+            assert work.reference_of(entry.id, reference.image_digest, PIPELINE) == reference.id
+            assert work.reference_of(entry.id, reference.image_digest, "q" * 64) is None
+            assert work.reference_of(entry.id, "0" * 64, PIPELINE) is None
+            assert work.reference_of(other.id, reference.image_digest, PIPELINE) is None
+
+
+def test_a_reference_number_is_taken_on_its_own_list_even_by_a_removed_entry(rooms: House) -> None:
+    made, another = rooms.watchlist(), rooms.watchlist()
+    entry = rooms.entry(made.id, reference_no="R-taken")
+    with rooms.govern().work() as work:
+        work.remove_entry(made.id, entry.id, now())
+        assert work.reference_taken(made.id, "R-taken")
+        assert not work.reference_taken(made.id, "R-free")
+        assert not work.reference_taken(another.id, "R-taken")
+
+
 def test_an_entry_cannot_be_rewritten(rooms: House, as_master: Execute) -> None:
     entry = rooms.entry(rooms.watchlist().id)
     for change in ("reason = 'other'", "category = 'other'", "added_by = 'x'", "label = 'x'"):
@@ -165,7 +187,7 @@ def test_a_deployment_is_kept_as_it_was_asked_for(rooms: House, build: Any) -> N
 @pytest.mark.parametrize("blank", [*GROUNDS.__slots__])
 def test_a_request_without_a_ground_is_refused(rooms: House, build: Any, blank: str) -> None:
     """S02, held by the table itself."""
-    with pytest.raises(RuleBroken, match="s02_grounds|does not know this use, operator"):
+    with pytest.raises(RuleBroken, match=r"s02_grounds|does not know this use, operator"):
         rooms.requested(build, grounds=replace(GROUNDS, **{blank: " \n"}))
 
 

@@ -36,6 +36,7 @@ from tests.doubles import FakePipeline
 from tests.doubles import people as frame_of
 from tests.embedded_database import Database
 from tests.fakes.cloud import (
+    FakeAnchors,
     FakeDue,
     FakeFacesQueue,
     FakeFrames,
@@ -99,6 +100,7 @@ class House:
         self.frames, self.permits, self.queue = FakeFrames(clock=self.now), FakePermits(), FakeFacesQueue()
         self.ledger, self.notices, self.publisher = FakeLedger(clock=self.now), FakeNotices(), FakePublisher()
         self.due, self.spool, self.outbox = FakeDue(), FakeStops(clock=self.now), FakeOutbox()
+        self.anchors = FakeAnchors()
         self.evidence, self.enrolment = Pictures(), Pictures()
         self.subjects: Any = FakeSubjects()
         self.pipeline: Any = FakePipeline()
@@ -438,6 +440,7 @@ class House:
                 outbox=self.outbox,
                 ledger=self.ledger,
                 subjects=self.subjects,
+                anchors=self.anchors,
             )
         )
 

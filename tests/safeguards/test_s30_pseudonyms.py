@@ -7,9 +7,14 @@ a certificate while a key is left; a removal that fails because the keys are awa
 """
 
 import json
+import os
+from collections.abc import Iterator
 
+import boto3
 import pytest
+from moto import mock_aws
 
+from proviso.cloud.subjects import DynamoSubjects
 from proviso.domain.audit import first_fault
 from proviso.domain.candidate import Decision
 from proviso.domain.errors import Fault, StorageFault
@@ -109,6 +114,39 @@ def identifying(house: House) -> dict[str, str]:
     for number, row in enumerate(house.sql("master", "SELECT id, image_digest, image_key FROM reference")):
         found |= {f"reference {name} {number}": value for name, value in row.items()}
     return found
+
+
+@pytest.fixture
+def really(house: House) -> Iterator[House]:
+    """The keys in a real table's stand-in, with the real cryptography, instead of the fake."""
+    with mock_aws():
+        client = boto3.client("dynamodb", region_name="eu-west-2")
+        keys = (("list", "HASH"), ("subject", "RANGE"))
+        client.create_table(
+            TableName="subjects",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in keys],
+            KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys],
+        )
+        house.subjects = DynamoSubjects(client, "subjects", os.urandom)
+        house.list_id = house.watchlist()
+        house.entry = house.add(house.list_id, reference_no=NUMBER).id
+        house.enrol(house.list_id, house.entry, b"people")
+        house.enrol(house.list_id, house.entry, b"people 3")
+        yield house
+
+
+def test_the_same_with_the_real_keys(really: House):
+    known, name = identifying(really), really.subjects.pseudonym(really.list_id, really.entry)
+    deployment_id = journey(really)
+    found = look(really).records
+    assert [one.opened["entry"] for one in found if one.opened] == [really.entry] * 4
+    close(really, deployment_id)
+    assert [column for column, value in known.items() if value in bodies(really)] == []
+    assert not look(really).linked
+    assert really.subjects.count_list(really.list_id) == 0
+    assert name in bodies(really)
+    assert all(first_fault(records) is None for records in chains(really).values())
 
 
 # --- what the audit says ----------------------------------------------------------------------------------------------

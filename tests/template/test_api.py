@@ -37,6 +37,8 @@ ROUTES = {
         "POST /deployments/{deployment}/close",
         "POST /stop-all",
         "GET /deployments/{deployment}/audit",
+        "GET /audit",
+        "GET /audit/chains",
         "GET /deployments/{deployment}/certificate",
         "GET /subjects/{watchlist}/{entry}/audit",
         "POST /subject-access",

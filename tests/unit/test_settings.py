@@ -9,6 +9,7 @@ SECRET = "postgresql://role:topsecret@host/db"
 WHOLE = {
     "FRAMES_BUCKET": "f",
     "PERMITS_BUCKET": "p",
+    "ANCHORS_BUCKET": "a",
     "EVIDENCE_BUCKET": "e",
     "ENROLMENT_BUCKET": "n",
     "OUTBOX_BUCKET": "o",

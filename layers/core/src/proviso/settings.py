@@ -108,6 +108,7 @@ class Enrol(Vision, Database):
 class Govern(Vision, Database, Running):
     permits_bucket: Name
     subjects_table: Name
+    anchors_bucket: Name
     proviso_policies: Name = "volunteers"
     proviso_policy_folder: str = ""
 
@@ -130,6 +131,7 @@ class Review(Database):
 class Retain(Database):
     subjects_table: Name
     permits_bucket: Name
+    anchors_bucket: Name
     evidence_bucket: Name
     enrolment_bucket: Name
     outbox_bucket: Name

@@ -22,6 +22,7 @@ from proviso.domain.people import Principal
 from proviso.domain.permit import Permit
 from proviso.domain.policy import Policy
 from proviso.domain.ports import (
+    Anchors,
     Clock,
     DueStore,
     GovernStore,
@@ -195,6 +196,7 @@ class GovernRoom:
     due: DueStore
     spool: StopSpool
     subjects: SubjectKeys
+    anchors: Anchors
     pipeline: str
     software_build: str
     permitted_policies: frozenset[str]
@@ -207,6 +209,18 @@ class GovernRoom:
 
         return load(name, self.permitted_policies, self.policy_folder)
 
+    def anchor_now(self, deployment_id: str | None) -> None:
+        """After a transition: the heads of its chain and of the system's, at once."""
+        from proviso.stages.anchor import anchor_now
+
+        anchor_now(store=self.store, anchors=self.anchors, due=self.due, clock=self.clock, deployment_id=deployment_id)
+
+    def anchor_soon(self) -> None:
+        """After any other act: within ten minutes, by retain."""
+        from proviso.stages.anchor import anchor_soon
+
+        anchor_soon(due=self.due, clock=self.clock)
+
     def principal(self, sub: str) -> Principal | Refused:
         return _principal(self.store, sub)
 
@@ -214,6 +228,7 @@ class GovernRoom:
 @cache
 def govern() -> GovernRoom:
     """govern's room."""
+    from proviso.cloud.anchors import S3Anchors
     from proviso.cloud.clients import client
     from proviso.cloud.permits import S3Due, S3Permits, S3Stops
     from proviso.cloud.subjects import DynamoSubjects
@@ -230,6 +245,7 @@ def govern() -> GovernRoom:
         spool=S3Stops(client("s3"), read.permits_bucket),
         # A removal asks it first, and must not wait for a table that does not answer (S36).
         subjects=DynamoSubjects(client("dynamodb", hurried=True), read.subjects_table, os.urandom),
+        anchors=S3Anchors(client("s3"), read.anchors_bucket),
         pipeline=pipeline_digest(load_manifest(read.proviso_pack)),
         software_build=read.software_build,
         permitted_policies=read.permitted_policies,
@@ -347,6 +363,7 @@ def retain() -> Any:
 
 @cache
 def _retain_room() -> Any:
+    from proviso.cloud.anchors import S3Anchors
     from proviso.cloud.clients import client
     from proviso.cloud.ledger import DynamoLedger
     from proviso.cloud.outbox import S3Outbox
@@ -368,7 +385,16 @@ def _retain_room() -> Any:
         outbox=S3Outbox(client("s3"), read.outbox_bucket),
         ledger=DynamoLedger(client("dynamodb"), read.ledger_table, now),
         subjects=DynamoSubjects(client("dynamodb"), read.subjects_table, os.urandom),
+        anchors=S3Anchors(client("s3"), read.anchors_bucket),
     )
+
+
+def audit_database(url: str) -> Any:
+    """The audit in a database, to be read and verified by whoever the address names; nothing is written."""
+    from proviso.store.audit import PostgresAuditStore
+    from proviso.store.connection import Connector
+
+    return PostgresAuditStore(Connector(lambda: url, application_name="proviso-audit", statement_timeout_s=60))
 
 
 def migrate(properties: Mapping[str, Any]) -> list[str]:

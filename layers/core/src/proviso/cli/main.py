@@ -2,7 +2,7 @@
 
 import typer
 
-from proviso.cli import candidates, deployments, machine, people, policy, subjects, upload, watchlists
+from proviso.cli import audit, candidates, deployments, machine, people, policy, subjects, upload, watchlists
 
 app = typer.Typer(
     name="proviso",
@@ -25,6 +25,7 @@ app.add_typer(policy.group, name="policy")
 app.add_typer(people.group, name="people")
 app.add_typer(watchlists.group, name="watchlist")
 app.add_typer(deployments.group, name="deployment")
+app.add_typer(audit.group, name="audit")
 app.add_typer(candidates.group, name="candidates")
 app.add_typer(subjects.group, name="subject")
 app.command("subject-access")(subjects.access)

@@ -8,11 +8,13 @@ import typer
 
 from proviso.cli import session
 from proviso.cli.api import Api, ApiFault, quoted
-from proviso.cli.camera.sources import JPEG_START, decoded
+from proviso.cli.imports.command import import_pictures
 from proviso.cli.output import details, plain_faults, say, table
 from proviso.cli.people import As
+from proviso.cli.pictures import as_jpeg
 
-group = typer.Typer(help="Watchlists: create, add with pictures, picture, build, remove, show.", no_args_is_help=True)
+group = typer.Typer(help="Watchlists: create, add, import many, picture, build, remove, show.", no_args_is_help=True)
+group.command("import")(import_pictures)
 
 
 @group.command("create")
@@ -37,6 +39,8 @@ def add(
     image_date: Annotated[str, typer.Option(help="When the picture was taken, YYYY-MM-DD")],
     reference_no: Annotated[str, typer.Option(help="Your own reference number")] = "",
     consent: Annotated[str, typer.Option(help="Reference of the recorded consent")] = "",
+    under_18: Annotated[bool, typer.Option("--under-18", help="A second person has to approve the entry")] = False,
+    harm_reason: Annotated[str, typer.Option(help="With --under-18: which harm is to be averted")] = "",
     acting: As = "",
 ) -> None:
     """Add an entry and upload its pictures; each is accepted, or rejected with its reason."""
@@ -50,11 +54,15 @@ def add(
             "image_date": _day(image_date),
             "reference_no": reference_no or None,
             "consent_reference": consent or None,
+            "under_18": under_18,
+            "harm_reason": harm_reason or None,
         }
         readable = _readable(pictures)  # before there is an entry
         api = session.api(acting, say)
         entry = api.post(f"/watchlists/{quoted(watchlist)}/entries", {k: v for k, v in body.items() if v is not None})
         say(f"entry {entry['id']}, reference number {entry['reference_no']}")
+        for warning in entry.get("warnings", []):
+            say(f"note: {warning}")
         _enrol_all(api, watchlist, entry["id"], readable, len(pictures))
 
 
@@ -109,35 +117,27 @@ def enrol(api: Api, watchlist: str, entry: str, name: str, jpeg: bytes) -> bool:
     return True
 
 
-_LARGEST_BYTES = 4_000_000
-"""Lambda takes 6 MB, in which a picture stands as base64: a third larger."""
-_LONGER_SIDE_PX = 3000
-
-
-def as_jpeg(data: bytes) -> bytes:
-    """A JPEG as it came where the API takes it; other kinds, and what is too large, encoded anew (3000 px at most).
-
-    ValueError for what is no picture.
-    """
-    if data.startswith(JPEG_START) and len(data) <= _LARGEST_BYTES:
-        return data
-    pixels = decoded(data)
-    if pixels is None:
-        raise ValueError("is not a picture (JPEG, PNG, WebP, BMP and TIFF can be read)")
-    import cv2
-
-    scale = _LONGER_SIDE_PX / max(pixels.shape[:2])
-    if scale < 1:
-        pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    _, encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 95 if scale >= 1 else 90])
-    return bytes(encoded.tobytes())
-
-
 def _day(text: str) -> str:
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError as error:
         raise ApiFault(f"{text!r} is not a date; write it as YYYY-MM-DD") from error
+
+
+@group.command("approve")
+def approve(watchlist: str, entry: str, acting: As = "") -> None:
+    """Approve an entry under 18, as a second person: before that it is in no build (S09)."""
+    with plain_faults():
+        done = session.api(acting, say).post(f"/watchlists/{quoted(watchlist)}/entries/{quoted(entry)}/approve")
+    say(f"{done['id']} is approved by {done['approved_by']}; build again")
+
+
+@group.command("delete")
+def delete(watchlist: str, acting: As = "") -> None:
+    """Delete a list that no deployment needs: its pictures, templates and names, within minutes."""
+    with plain_faults():
+        session.api(acting, say).delete(f"/watchlists/{quoted(watchlist)}")
+    say(f"{watchlist} is being deleted; nothing can be added to it any more")
 
 
 @group.command("build")

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from proviso.domain.audit import Act, AuditRecord
+from proviso.domain.audit import Act, AuditRecord, Head
 from proviso.domain.candidate import Candidate, ConfirmingReview, Hit, OpenCandidate, Review
 from proviso.domain.conditions import Attestation, Calibration, Conditions, PriorAuthorisation
 from proviso.domain.deployment import Deployment
@@ -22,7 +22,7 @@ from proviso.domain.notice import Kind, Notice, NoticeTexts
 from proviso.domain.people import Member, Person, Role
 from proviso.domain.permit import CheckedPermit, Permit
 from proviso.domain.reasons import Refused
-from proviso.domain.retention import Certificate, StoreCount
+from proviso.domain.retention import Certificate, Erasure, StoreCount
 from proviso.domain.subject_ports import SubjectWork
 from proviso.domain.watchlist import Build, Entry, Reference, Watchlist
 
@@ -214,6 +214,23 @@ class Publisher(Protocol):
         """audience: 'reviewers' or 'recipients'. StorageFault when SNS does not take it."""
 
 
+class Anchors(Protocol):
+    """The anchors bucket: what nobody can overwrite while its lock lasts (S29, S23)."""
+
+    def put(self, heads: Sequence[Head], at: datetime) -> str:
+        """Write these heads as anchored at this time, under a key of their own, which is given back. Nothing that is
+        there is overwritten; putting the same again changes nothing."""
+
+    def heads(self) -> Iterator[Head]:
+        """Every head that was ever anchored, oldest first. StorageFault when an object cannot be understood."""
+
+    def put_erasure(self, erasure: Erasure) -> None:
+        """Write that something was erased; putting it again changes nothing, not even its time."""
+
+    def erasures(self) -> Iterator[Erasure]:
+        """Every erasure there ever was. StorageFault when one cannot be understood."""
+
+
 class Waker(Protocol):
     """How sweep wakes retain."""
 
@@ -278,7 +295,20 @@ class SearchStore(Protocol):
         """How many candidates this frame opened or joined."""
 
 
-class GovernWork(SubjectWork, Protocol):
+class AnchorWork(Protocol):
+    """Part of a transaction: the audit's heads, and the note of what was anchored of them."""
+
+    def heads(self, chains: Sequence[str] | None = None) -> list[Head]:
+        """The heads of these chains, or of all, as committed by now; by chain. One without a record has none."""
+
+    def anchored(self) -> list[Head]:
+        """What was last anchored of each chain, and when."""
+
+    def mark_anchored(self, heads: Sequence[Head], at: datetime) -> None:
+        """Remember that these heads are anchored. An older one never takes the place of a newer one."""
+
+
+class GovernWork(AnchorWork, SubjectWork, Protocol):
     """One transaction of govern or enrol."""
 
     def person(self, sub: str) -> Person | None: ...
@@ -299,6 +329,9 @@ class GovernWork(SubjectWork, Protocol):
     def reference_taken(self, watchlist_id: str, reference_no: str) -> bool: ...
     def remove_entry(self, watchlist_id: str, entry_id: str, at: datetime) -> bool:
         """A tombstone, effective at once in every search. False when there is no such entry."""
+
+    def reference_of(self, entry_id: str, image_digest: str, pipeline: str) -> str | None:
+        """The id of the reference that this very picture (SHA-256) of this entry has in this pipeline."""
 
     def approve_entry(self, watchlist_id: str, entry_id: str, by: str, at: datetime) -> bool:
         """A second person's approval of an entry under 18 (S09). False when none waits for this person's."""
@@ -355,6 +388,8 @@ class GovernWork(SubjectWork, Protocol):
 
     def audit(self, act: Act) -> None: ...
     def audit_records(self, chain: str) -> list[AuditRecord]: ...
+    def audit_page(self, chain: str, after: int, limit: int) -> list[AuditRecord]:
+        """At most `limit` records of a chain, from the one after `after` on."""
 
 
 class GovernStore(Protocol):
@@ -395,7 +430,7 @@ class ReviewStore(Protocol):
     def work(self) -> AbstractContextManager[ReviewWork]: ...
 
 
-class RetainWork(Protocol):
+class RetainWork(AnchorWork, Protocol):
     """One transaction of retain."""
 
     def carry_out_stop(self, record: StopRecord, now: datetime) -> list[Deployment]: ...

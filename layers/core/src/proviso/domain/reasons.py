@@ -99,7 +99,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.NO_DECISION: "no court or independent authority has allowed this; record its decision first",
     Reason.NOT_TRAINED: "your training is not current; an authoriser records when it was renewed",
     Reason.NOT_A_MEMBER: "you are not named for this deployment; its requester or an authoriser can do that",
-    Reason.TAKEN: "this reference number is on the list already",
+    Reason.TAKEN: "this reference number is on the list already, and stays taken when its entry is removed",
     Reason.NOT_APPROVED: "a second person has to approve an entry under 18",
     Reason.BUILD_TOO_OLD: "the watchlist build is too old; build it again and have it authorised",
     Reason.BUILD_EMPTY: "the watchlist has no usable reference; enrol a picture first",

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 CLOSE_AFTER = timedelta(hours=12)
 """When retain closes a deployment that nobody closed: well within the 24 hours of S23."""
@@ -52,3 +53,16 @@ class LedgerFold:
     reason: str
     frames: int
     frames_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """That something was erased, kept outside the database and its backups: after a restore it is erased again.
+
+    Identifiers only; it says nothing about a person.
+    """
+
+    kind: Literal["list", "entry", "candidate_evidence"]
+    id: str
+    at: datetime
+    deployment_id: str | None = None

@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 from proviso.domain.canonical import digest
 from proviso.domain.face import Template
+from proviso.domain.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,16 @@ class Watchlist:
     entries: int = 0
     references: int = 0
     delete_requested_at: datetime | None = None
+
+    def made_under(self, policy: Policy) -> bool:
+        """Is everybody on it listed by rules at least as strict as this version of its policy's?"""
+        return (
+            self.policy == policy.name
+            and set(self.categories) <= set(policy.categories)
+            and self.consent_required >= policy.consent_required
+            and self.under_18_allowed <= policy.under_18_allowed
+            and self.image_refuse_age_years <= policy.image_refuse_age_years
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from decimal import Decimal
 
-from proviso.domain.audit import AuditRecord, deployment_act, first_fault, system_act
+from proviso.domain.audit import deployment_act, system_act
 from proviso.domain.conditions import Calibration, Conditions, FalseCandidates, expected_false_candidates
 from proviso.domain.deployment import LIVE, OVER, Deployment, DeploymentState, Grounds, RealTimeGrounds
 from proviso.domain.errors import AuditUnwritable, DatabaseAway, PermitUnreadable, StorageFault
@@ -93,8 +93,8 @@ def request(
         if build is None or build.watchlist_id != wanted.watchlist_id:
             return Refused(Reason.NOT_FOUND, "build of this watchlist")
         watchlist = work.watchlist(wanted.watchlist_id)
-        if watchlist is None or watchlist.policy != policy.name:
-            return Refused(Reason.POLICY_FORBIDS, "the watchlist was made under another policy")
+        if watchlist is None or not watchlist.made_under(policy):
+            return Refused(Reason.POLICY_FORBIDS, "the watchlist was made under another policy, or a looser version")
         if build.entries > policy.max_entries:
             return Refused(Reason.POLICY_FORBIDS, f"at most {policy.max_entries} entries under {policy.name}")
         calibration = work.calibration_for(build.pipeline)
@@ -124,10 +124,10 @@ def request(
             requested_at=now,
         )
         work.add_deployment(deployment)
-        work.audit(
+        due.put(deployment.id, deployment.ends_at)
+        work.audit(  # last: a chain's head is never locked across a call to S3
             deployment_act(deployment.id, now, principal.sub, "deployment_requested", {"digest": deployment.digest})
         )
-        due.put(deployment.id, deployment.ends_at)
     return deployment
 
 
@@ -317,18 +317,6 @@ def certificate(*, principal: Principal, deployment_id: str, store: GovernStore)
         return refused
     with store.work() as work:
         return work.certificate(deployment_id) or Refused(Reason.NOT_FOUND, "it is not closed yet")
-
-
-def audit_of(
-    *, principal: Principal, deployment_id: str, store: GovernStore, clock: Clock
-) -> tuple[list[AuditRecord], str | None] | Refused:
-    """The deployment's chain and the first fault in it, if there is one. Looking is recorded in the system chain."""
-    if refused := principal.needs(Role.AUDITOR, Role.AUTHORISER):
-        return refused
-    with store.work() as work:
-        records = work.audit_records(deployment_id)
-        work.audit(system_act(clock(), principal.sub, "audit_consulted", deployment_id, {"records": len(records)}))
-    return records, first_fault(records)
 
 
 def _faults(wanted: DeploymentRequest, policy: Policy, now: datetime) -> Refused | None:

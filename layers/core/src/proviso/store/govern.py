@@ -1,6 +1,6 @@
 """The store of govern and enrol: people, watchlists, deployments and the audit in one transaction."""
 
-from proviso.store.audit import AuditTable
+from proviso.store.audit import AnchorTable, AuditTable
 from proviso.store.certificates import CertificateTable
 from proviso.store.conditions import ConditionTables
 from proviso.store.connection import Connector, Session, Store
@@ -11,7 +11,14 @@ from proviso.store.watchlists import WatchlistTables
 
 
 class PostgresGovernWork(
-    PeopleTable, WatchlistTables, DeploymentTables, ConditionTables, CertificateTable, SubjectTables, AuditTable
+    PeopleTable,
+    WatchlistTables,
+    DeploymentTables,
+    ConditionTables,
+    CertificateTable,
+    SubjectTables,
+    AuditTable,
+    AnchorTable,
 ):
     """GovernWork. Its login role decides what of it may be done: enrol's, for example, authorises nothing."""
 

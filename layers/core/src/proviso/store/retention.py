@@ -18,7 +18,7 @@ from proviso.domain.notice import Kind
 from proviso.domain.ports import StopRecord
 from proviso.domain.retention import Certificate, StoreCount
 from proviso.store import rows
-from proviso.store.audit import AuditTable
+from proviso.store.audit import AnchorTable, AuditTable
 from proviso.store.certificates import CertificateTable
 from proviso.store.connection import Connector, Session, Store
 from proviso.store.deployments import DeploymentTables
@@ -80,7 +80,7 @@ SELECT id, %(watchlist)s, %(counts)s, %(at)s, %(backups)s FROM closing
 """
 
 
-class PostgresRetainWork(DeploymentTables, AuditTable, CertificateTable):
+class PostgresRetainWork(DeploymentTables, AuditTable, AnchorTable, CertificateTable):
     """RetainWork."""
 
     def __init__(self, session: Session) -> None:

@@ -144,6 +144,17 @@ class WatchlistTables:
         )
         return changed == 1
 
+    def reference_of(self, entry_id: str, image_digest: str, pipeline: str) -> str | None:
+        """The reference that this very picture (SHA-256) of this entry has in this pipeline, or None."""
+        found = self._session.value(
+            """
+            SELECT id FROM reference
+            WHERE entry_id = %(entry)s AND image_digest = %(digest)s AND pipeline = %(pipeline)s
+            """,
+            {"entry": entry_id, "digest": image_digest, "pipeline": pipeline},
+        )
+        return None if found is None else str(found)
+
     def approve_entry(self, watchlist_id: str, entry_id: str, by: str, at: datetime) -> bool:
         """A second person's approval of an entry under 18 (S09). False when there is none that waits for one."""
         changed = self._session.change(

@@ -401,6 +401,15 @@ BEGIN
             RAISE EXCEPTION 'deployment %: the policy does not know this use, operator or place', NEW.id
                 USING ERRCODE = 'PV002';
         END IF;
+        IF NEW.grounds ->> 'operator_kind' = 'private_organisation' AND NEW.premises = 'open_to_the_public' THEN
+            RAISE EXCEPTION 'deployment %: no policy is for a private operator in a place open to the public', NEW.id
+                USING ERRCODE = 'PV002';
+        END IF;
+        IF EXISTS (SELECT FROM deployment
+                   WHERE policy ->> 'name' = NEW.policy ->> 'name' AND policy ->> 'version' = NEW.policy ->> 'version'
+                     AND policy IS DISTINCT FROM NEW.policy) THEN
+            RAISE EXCEPTION 'deployment %: its policy was edited under its version', NEW.id USING ERRCODE = 'PV034';
+        END IF;
         IF NEW.ends_at - NEW.starts_at
             > make_interval(mins => COALESCE((NEW.policy ->> 'max_duration_minutes')::integer, 0)) THEN
             RAISE EXCEPTION 'deployment %: is longer than its policy allows', NEW.id USING ERRCODE = 'PV005';
@@ -608,6 +617,10 @@ CREATE TABLE audit_anchor (
     hash        bytea NOT NULL CHECK (length(hash) = 32),
     anchored_at timestamptz NOT NULL
 );
+
+-- A head moves one step at a time, the owner's plain statements included.
+CREATE TRIGGER audit_head_step BEFORE UPDATE ON audit_head FOR EACH ROW
+    WHEN (NEW.chain <> OLD.chain OR NEW.sequence <> OLD.sequence + 1) EXECUTE FUNCTION refuse_change();
 
 -- Grants ------------------------------------------------------------------------------------------------------------
 
