@@ -54,7 +54,7 @@ def enrol(
     """Enrol one picture. Refusals are recorded with their reason, so that failures to enrol can be counted.
 
     Sending the same bytes again changes nothing and gives the same reference. A refused picture is judged and counted
-    each time: nothing of it is kept that could be compared, but a keyed hash of it in the audit tells the repetitions apart.
+    each time: nothing of it is kept that could be compared, but a keyed hash in the audit tells the repetitions apart.
     """
     if refused := principal.needs(Role.WATCHLIST_OFFICER):
         return refused
