@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 
 from proviso.domain.conditions import Attested, PriorAuthorisation
 from proviso.domain.deployment import Grounds, RealTimeGrounds
+from proviso.domain.holds import HoldKind
 from proviso.domain.people import Person, Role
 from proviso.stages.deployment import DeploymentRequest
 from proviso.stages.watchlist import EntryRequest
@@ -137,6 +138,12 @@ class SubjectAccessBody(_Body):
         if (self.reference_no is None) == (None in by_slip) or (self.reference_no and any(by_slip)):
             raise ValueError("give reference_no alone; or place, time and slip, all three")
         return self
+
+
+class HoldBody(_Body):
+    kind: HoldKind = HoldKind.REASON
+    reason: Paragraph
+    days: int
 
 
 class DecisionBody(_Body):

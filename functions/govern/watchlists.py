@@ -34,7 +34,13 @@ def create(body: requests.WatchlistBody) -> Response[Any]:
         return refusal(policy)
     return _act(
         lambda p: watchlist.create(
-            principal=p, name=body.name, policy=policy, store=room.store, clock=room.clock, new_id=room.new_id
+            principal=p,
+            name=body.name,
+            policy=policy,
+            store=room.store,
+            due=room.due,
+            clock=room.clock,
+            new_id=room.new_id,
         ),
         status=201,
     )
@@ -101,6 +107,7 @@ def remove_entry(watchlist_id: str, entry_id: str) -> Response[Any]:
             entry_id=entry_id,
             store=room.store,
             subjects=room.subjects,
+            anchors=room.anchors,
             clock=room.clock,
         )
 

@@ -11,6 +11,7 @@ import itertools
 import json
 import secrets
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,7 +25,7 @@ from proviso.domain.notice import Kind, Notice, NoticeTexts, notice_key, receipt
 from proviso.domain.permit import Permit
 from proviso.domain.ports import Clock, NoticeClaim, StopRecord, StoredFrame
 from proviso.domain.reasons import Reason, Refused
-from proviso.domain.retention import Erasure
+from proviso.domain.retention import QUEUES, Erasure, QueuesSeen
 from proviso.domain.subjects import Sealed
 
 DENIED = StorageFault("denied for the test")
@@ -242,6 +243,10 @@ class FakeOutbox(Fake):
         self._read("count_candidate")
         return len(self._keys(candidate_id))
 
+    def count_all(self) -> dict[str, int]:
+        self._read("count_all")
+        return dict(Counter(key.split("/")[1] for key in self.objects))
+
     def _keys(self, candidate_id: str) -> list[str]:
         return [key for key in self.objects if key.split("/")[1] == candidate_id]
 
@@ -347,6 +352,14 @@ class FakeNotices(Fake):
         item.outcomes[notice.kind] = outcome
         if item.revision <= notice.revision:
             item.revision, item.settled = notice.revision, True
+
+    def has(self, candidate_id: str) -> bool:
+        self._read("has")
+        return candidate_id in self.items
+
+    def delete(self, candidate_id: str) -> None:
+        self._change("delete", candidate_id)
+        self.items.pop(candidate_id, None)
 
 
 class FakeFacesQueue(Fake):
@@ -467,6 +480,44 @@ class FakeAnchors(Fake):
             if erasure is None:
                 raise StorageFault("an erasure cannot be understood")
             yield erasure
+
+    def erased_names(self) -> set[tuple[str, str]]:
+        self._read("erased_names")
+        if None in self.erased.values():
+            raise StorageFault("an erasure cannot be understood")
+        return {(found.kind, found.id) for found in self.erased.values() if found is not None}
+
+
+class FakeQueueGauge(Fake):
+    """QueueGauge. `holds`: queue to how many messages; what is not named is empty."""
+
+    port = "gauge"
+
+    def __init__(self, journal: list[str] | None = None) -> None:
+        super().__init__(journal)
+        self.holds: dict[str, int] = {}
+
+    def counts(self) -> dict[str, int]:
+        self._read("counts")
+        return dict.fromkeys(QUEUES, 0) | self.holds
+
+
+class FakeQueueLook(Fake):
+    """QueueLook. `seen`: the last look."""
+
+    port = "look"
+
+    def __init__(self, journal: list[str] | None = None) -> None:
+        super().__init__(journal)
+        self.seen: QueuesSeen | None = None
+
+    def put(self, seen: QueuesSeen) -> None:
+        self._change("put", "queues")
+        self.seen = dataclasses.replace(seen, counts=tuple(sorted(seen.counts)))
+
+    def last(self) -> QueuesSeen | None:
+        self._read("last")
+        return self.seen
 
 
 class FakeWaker(Fake):

@@ -78,6 +78,7 @@ def remove(house: House, entry: str) -> object:
         entry_id=entry,
         store=house.govern,
         subjects=house.subjects,
+        anchors=house.anchors,
         clock=house.now,
     )
 
@@ -282,6 +283,32 @@ def test_the_certificate_counts_the_keys(listed: House):
     close(listed, deployment_id)
     counts = listed.one("SELECT counts FROM certificate")
     assert {"store": "subject keys", "left": 0} in counts
+
+
+def test_a_list_that_is_deleted_by_itself_takes_its_keys_along(listed: House):
+    watchlist.delete(
+        principal=listed.person("officer"),
+        watchlist_id=listed.list_id,
+        store=listed.govern,
+        due=listed.due,
+        clock=listed.now,
+    )
+    assert listed.retain().lists_erased == (listed.list_id,)
+    assert listed.subjects.keys == {}
+    assert look(listed).linked is False
+    assert listed.entry not in bodies(listed)
+
+
+def test_a_removal_that_a_restored_backup_undid_names_nobody_when_it_is_done_again(listed: House):
+    name = listed.subjects.pseudonym(listed.list_id, listed.entry)
+    remove(listed, listed.entry)
+    with listed.meddling() as connection:
+        connection.execute("UPDATE entry SET removed_at = NULL")
+    assert listed.retain().replayed == 1
+    assert listed.one("SELECT removed_at IS NOT NULL FROM entry") is True
+    (replayed,) = acts(listed, "erasure_replayed")
+    assert (replayed["subject"], replayed["details"]) == (name, {"kind": "entry", "watchlist": listed.list_id})
+    assert listed.entry not in bodies(listed)
 
 
 def test_while_a_key_is_left_nothing_is_certified(listed: House):

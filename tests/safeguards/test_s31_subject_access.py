@@ -120,6 +120,7 @@ def test_a_number_on_two_lists_has_two_answers_and_a_removal_is_told(raised: Hou
         entry_id=raised.entry,
         store=raised.govern,
         subjects=raised.subjects,
+        anchors=raised.anchors,
         clock=raised.now,
     )
     first, second = by_reference(raised, f" {NUMBER} ").listings

@@ -201,6 +201,7 @@ def test_removing_works(running: House, trouble):
                 entry_id=running.entries[0],
                 store=running.govern,
                 subjects=running.subjects,
+                anchors=running.anchors,
                 clock=running.now,
             )
         )

@@ -10,6 +10,8 @@ MANAGED = {
     "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole",
 }
 
+QUEUE_KINDS = ("Queue", "DeadLetterQueue")
+
 # For each action on data: which functions may do it, and on what. Whoever is not named may not.
 MAY: dict[str, dict[str, set[str]]] = {
     "s3:GetObject": {
@@ -22,6 +24,7 @@ MAY: dict[str, dict[str, set[str]]] = {
             "PermitsBucket/permits/*",
             "PermitsBucket/stops/*",
             "PermitsBucket/due/*",
+            "PermitsBucket/state/*",
             "OutboxBucket/notices/*",
             "OutboxBucket/receipts/*",
             "AnchorsBucket/erasures/*",
@@ -52,6 +55,7 @@ MAY: dict[str, dict[str, set[str]]] = {
             "AnchorsBucket/erasures/*",
             "RecordsBucket/*",
         },
+        "SweepFunction": {"PermitsBucket/state/*"},
     },
     "s3:DeleteObject": {
         "DetectFunction": {"FramesBucket/*"},
@@ -74,7 +78,14 @@ MAY: dict[str, dict[str, set[str]]] = {
         "AlertFunction": {"OutboxBucket", "PermitsBucket"},
         "GovernFunction": {"PermitsBucket"},
         "ReviewFunction": {"EvidenceBucket", "EnrolmentBucket"},
-        "RetainFunction": {"PermitsBucket", "EvidenceBucket", "EnrolmentBucket", "OutboxBucket", "AnchorsBucket"},
+        "RetainFunction": {
+            "FramesBucket",
+            "PermitsBucket",
+            "EvidenceBucket",
+            "EnrolmentBucket",
+            "OutboxBucket",
+            "AnchorsBucket",
+        },
         "SweepFunction": {"FramesBucket", "PermitsBucket"},
         "ReportFunction": {"RecordsBucket"},
     },
@@ -84,7 +95,7 @@ MAY: dict[str, dict[str, set[str]]] = {
         "AlertFunction": {"NoticesTable"},
         "EnrolFunction": {"SubjectsTable"},
         "GovernFunction": {"SubjectsTable"},
-        "RetainFunction": {"LedgerTable"},
+        "RetainFunction": {"LedgerTable", "NoticesTable", "SubjectsTable"},
         "SweepFunction": {"LedgerTable"},
     },
     "dynamodb:PutItem": {
@@ -92,7 +103,6 @@ MAY: dict[str, dict[str, set[str]]] = {
         "MatchFunction": {"LedgerTable"},
         "GovernFunction": {"SubjectsTable"},
     },
-    "dynamodb:DeleteItem": {"RetainFunction": {"SubjectsTable"}},
     "dynamodb:UpdateItem": {
         "DetectFunction": {"LedgerTable"},
         "MatchFunction": {"LedgerTable"},
@@ -102,6 +112,7 @@ MAY: dict[str, dict[str, set[str]]] = {
     },
     "dynamodb:Query": {"RetainFunction": {"LedgerTable/index/by_fold", "SubjectsTable"}},
     "dynamodb:Scan": {"RetainFunction": {"LedgerTable/index/by_fold"}},
+    "dynamodb:DeleteItem": {"RetainFunction": {"NoticesTable", "SubjectsTable"}},
     "sqs:SendMessage": {"DetectFunction": {"FacesQueue"}},
     "sqs:ReceiveMessage": {
         "DetectFunction": {"FramesQueue"},
@@ -117,6 +128,7 @@ MAY: dict[str, dict[str, set[str]]] = {
         "DetectFunction": {"FramesQueue"},
         "MatchFunction": {"FacesQueue"},
         "AlertFunction": {"NoticesQueue"},
+        "SweepFunction": {f"{name}{kind}" for name in ("Frames", "Faces", "Notices") for kind in QUEUE_KINDS},
     },
     "sns:Publish": {"AlertFunction": {"ReviewersTopic", "RecipientsTopic"}},
     "lambda:InvokeFunction": {"SweepFunction": {"RetainFunction"}},

@@ -9,7 +9,7 @@ from proviso.domain.frame import LedgerEntry, Outcome
 from proviso.domain.ports import StopRecord
 from proviso.domain.reasons import Reason
 from proviso.stages.sweep import sweep
-from tests.fakes.cloud import FakeDue, FakeFrames, FakeLedger, FakeStops, FakeWaker
+from tests.fakes.cloud import FakeDue, FakeFrames, FakeLedger, FakeQueueGauge, FakeQueueLook, FakeStops, FakeWaker
 from tests.samples import CAMERA, NOW, frame_key
 
 OLD = NOW - timedelta(seconds=121)
@@ -18,7 +18,9 @@ OLD = NOW - timedelta(seconds=121)
 class Room:
     def __init__(self) -> None:
         self.frames, self.ledger, self.due = FakeFrames(), FakeLedger(), FakeDue()
-        self.spool, self.waker = FakeStops(), FakeWaker()
+        self.journal = []
+        self.spool, self.waker = FakeStops(), FakeWaker(self.journal)
+        self.gauge, self.look = FakeQueueGauge(), FakeQueueLook(self.journal)
 
     def sweep(self):
         return sweep(
@@ -28,6 +30,8 @@ class Room:
             ledger=self.ledger,
             due=self.due,
             spool=self.spool,
+            gauge=self.gauge,
+            look=self.look,
             waker=self.waker,
         )
 

@@ -34,6 +34,7 @@ from proviso.domain.ports import (
     StopSpool,
 )
 from proviso.domain.reasons import Refused
+from proviso.domain.retain_ports import RetainStore
 from proviso.domain.subject_ports import SubjectKeys
 from proviso.domain.timing import Stopwatch
 
@@ -43,6 +44,8 @@ _BEFORE_THE_END = timedelta(seconds=_CONNECT_S + 4)
 """What match keeps of its time to end in order: a last attempt's connect may wait for a database that sleeps, and its
 fault must still reach the batch response."""
 _ABANDON_AFTER_S = 60
+_CHECK_S = 15
+"""After how long a look into all stores begins no other store: the API waits for 29 s."""
 
 
 def now() -> datetime:
@@ -323,7 +326,7 @@ def review() -> ReviewRoom:
     )
 
 
-def _principal(store: GovernStore | ReviewStore, sub: str) -> Principal | Refused:
+def _principal(store: GovernStore | ReviewStore | RetainStore, sub: str) -> Principal | Refused:
     from proviso.stages.people import principal_of
 
     with store.work() as work:
@@ -338,7 +341,8 @@ def sweep() -> dict[str, int]:
     from proviso.cloud.clients import client
     from proviso.cloud.frames import S3Frames
     from proviso.cloud.ledger import DynamoLedger
-    from proviso.cloud.permits import S3Due, S3Stops
+    from proviso.cloud.permits import S3Due, S3QueueLook, S3Stops
+    from proviso.cloud.queues import SqsGauge
     from proviso.cloud.waker import LambdaWaker
     from proviso.stages.sweep import sweep as sweep_once
 
@@ -350,6 +354,8 @@ def sweep() -> dict[str, int]:
         ledger=DynamoLedger(client("dynamodb"), read.ledger_table, now),
         due=S3Due(client("s3"), read.permits_bucket),
         spool=S3Stops(client("s3"), read.permits_bucket),
+        gauge=SqsGauge(client("sqs"), read.queue_urls),
+        look=S3QueueLook(client("s3"), read.permits_bucket),
         waker=LambdaWaker(client("lambda"), read.retain_function_name),
     )
 
@@ -361,13 +367,36 @@ def retain() -> Any:
     return retain_once(room=_retain_room())
 
 
+def retain_principal(sub: str) -> Principal | Refused:
+    """Who asks retain for something."""
+    return _principal(_retain_room().store, sub)
+
+
+def check_retention(principal: Principal, purpose: str) -> Any:
+    """What is held, in every store."""
+    from proviso.cloud.clients import client
+    from proviso.cloud.frames import S3Frames
+    from proviso.stages.holdings import check
+
+    read = _read(settings.Retain)
+    return check(
+        principal=principal,
+        purpose=purpose,
+        room=_retain_room(),
+        frames=S3Frames(client("s3"), read.frames_bucket),
+        age_limit_s=read.frame_age_limit_seconds,
+        give_up_at=now() + timedelta(seconds=_CHECK_S),
+    )
+
+
 @cache
 def _retain_room() -> Any:
     from proviso.cloud.anchors import S3Anchors
     from proviso.cloud.clients import client
     from proviso.cloud.ledger import DynamoLedger
+    from proviso.cloud.notices import DynamoNotices
     from proviso.cloud.outbox import S3Outbox
-    from proviso.cloud.permits import S3Due, S3Permits, S3Stops
+    from proviso.cloud.permits import S3Due, S3Permits, S3QueueLook, S3Stops
     from proviso.cloud.pictures import S3Pictures
     from proviso.cloud.subjects import DynamoSubjects
     from proviso.stages.retain import RetainRoom
@@ -386,6 +415,8 @@ def _retain_room() -> Any:
         ledger=DynamoLedger(client("dynamodb"), read.ledger_table, now),
         subjects=DynamoSubjects(client("dynamodb"), read.subjects_table, os.urandom),
         anchors=S3Anchors(client("s3"), read.anchors_bucket),
+        notices=DynamoNotices(client("dynamodb"), read.notices_table),
+        queues=S3QueueLook(client("s3"), read.permits_bucket),
     )
 
 

@@ -2,7 +2,18 @@
 
 import typer
 
-from proviso.cli import audit, candidates, deployments, machine, people, policy, subjects, upload, watchlists
+from proviso.cli import (
+    audit,
+    candidates,
+    deployments,
+    machine,
+    people,
+    policy,
+    retention,
+    subjects,
+    upload,
+    watchlists,
+)
 
 app = typer.Typer(
     name="proviso",
@@ -29,6 +40,7 @@ app.add_typer(audit.group, name="audit")
 app.add_typer(candidates.group, name="candidates")
 app.add_typer(subjects.group, name="subject")
 app.command("subject-access")(subjects.access)
+app.add_typer(retention.group, name="retention")
 
 if __name__ == "__main__":
     app()

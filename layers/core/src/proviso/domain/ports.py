@@ -17,12 +17,13 @@ from proviso.domain.conditions import Attestation, Calibration, Conditions, Prio
 from proviso.domain.deployment import Deployment
 from proviso.domain.face import Box, Face, QualityGate, Template
 from proviso.domain.frame import Counts, Image, Jpeg, LedgerEntry
+from proviso.domain.holds import HeldCandidate, Hold
 from proviso.domain.messages import FacesMessage
 from proviso.domain.notice import Kind, Notice, NoticeTexts
 from proviso.domain.people import Member, Person, Role
 from proviso.domain.permit import CheckedPermit, Permit
 from proviso.domain.reasons import Refused
-from proviso.domain.retention import Certificate, Erasure, StoreCount
+from proviso.domain.retention import Certificate, Erasure, QueuesSeen
 from proviso.domain.subject_ports import SubjectWork
 from proviso.domain.watchlist import Build, Entry, Reference, Watchlist
 
@@ -163,6 +164,9 @@ class Outbox(Protocol):
 
     def count_candidate(self, candidate_id: str) -> int: ...
 
+    def count_all(self) -> dict[str, int]:
+        """How many notices and receipts there are of each candidate that has any."""
+
 
 class Ledger(Protocol):
     """One row a frame (rule 3)."""
@@ -202,6 +206,11 @@ class NoticeLedger(Protocol):
     def settle(self, notice: Notice, outcome: str, now: datetime) -> None:
         """Record what became of the claimed notice: sent, stale or withheld."""
 
+    def has(self, candidate_id: str) -> bool: ...
+
+    def delete(self, candidate_id: str) -> None:
+        """Delete the candidate's item; deleting what is gone is no fault. Its notices must be gone before."""
+
 
 class FacesQueue(Protocol):
     def send(self, message: FacesMessage) -> None: ...
@@ -230,11 +239,30 @@ class Anchors(Protocol):
     def erasures(self) -> Iterator[Erasure]:
         """Every erasure there ever was. StorageFault when one cannot be understood."""
 
+    def erased_names(self) -> set[tuple[str, str]]:
+        """(kind, id) of every erasure, from the objects' names alone. StorageFault when a name says nothing."""
+
 
 class Waker(Protocol):
     """How sweep wakes retain."""
 
     def wake(self, reason: str) -> None: ...
+
+
+class QueueGauge(Protocol):
+    """What sweep asks the queues."""
+
+    def counts(self) -> dict[str, int]:
+        """Messages in each queue of retention.QUEUES: visible, in flight and delayed. StorageFault."""
+
+
+class QueueLook(Protocol):
+    """state/queues.json: sweep looks at the queues for retain, which cannot reach SQS."""
+
+    def put(self, seen: QueuesSeen) -> None: ...
+
+    def last(self) -> QueuesSeen | None:
+        """The last look; None when there is none, or none that can be understood."""
 
 
 # --- store: PostgreSQL only ------------------------------------------------------------------------------------------
@@ -386,6 +414,14 @@ class GovernWork(AnchorWork, SubjectWork, Protocol):
 
     def certificate(self, deployment_id: str) -> Certificate | None: ...
 
+    def held_candidate(self, candidate_id: str) -> HeldCandidate | None: ...
+    def add_hold(self, hold: Hold) -> bool:
+        """False when the evidence is gone (S24)."""
+
+    def holds(self, candidate_id: str) -> list[Hold]: ...
+    def release_hold(self, candidate_id: str, hold_id: str, by: str, at: datetime) -> bool:
+        """False when there is none that stands."""
+
     def audit(self, act: Act) -> None: ...
     def audit_records(self, chain: str) -> list[AuditRecord]: ...
     def audit_page(self, chain: str, after: int, limit: int) -> list[AuditRecord]:
@@ -428,47 +464,3 @@ class ReviewWork(Protocol):
 
 class ReviewStore(Protocol):
     def work(self) -> AbstractContextManager[ReviewWork]: ...
-
-
-class RetainWork(AnchorWork, Protocol):
-    """One transaction of retain."""
-
-    def carry_out_stop(self, record: StopRecord, now: datetime) -> list[Deployment]: ...
-    def end_due(self, now: datetime) -> list[Deployment]: ...
-    def expire_candidates(self, now: datetime) -> list[str]:
-        """raised → expired for those past decide_by (S18); their ids."""
-
-    def unput_notices(self, now: datetime) -> list[tuple[Candidate, str, Kind, datetime]]:
-        """Candidates of live deployments whose notice is still useful (candidate, prefix, kind, useful until): the
-        caller puts what is not in the outbox."""
-
-    def deployment(self, deployment_id: str, *, lock: bool = False) -> Deployment | None: ...
-    def to_close(self, now: datetime) -> list[str]:
-        """Stopped or ended deployments that are not closed."""
-
-    def searched(self, frame_keys: Sequence[str]) -> set[str]:
-        """Of these frames, those whose search was committed, whatever the ledger came to say of them."""
-
-    def without_row(self, evidence_keys: Sequence[str]) -> list[str]:
-        """Of these evidence keys, those that no candidate names: left by a transaction that did not commit."""
-
-    def candidates_of(self, deployment_id: str) -> list[str]: ...
-    def other_uses(self, watchlist_id: str, deployment_id: str) -> bool:
-        """Is the list still needed by another deployment that is not closed?"""
-
-    def erase(self, deployment_id: str) -> str | None:
-        """Delete references, builds' content, labels, candidates' evidence pointers of the deployment's list (S23);
-        the list's id, or None when another live deployment still uses the list. Reference numbers stay (S31)."""
-
-    def left(self, deployment_id: str) -> list[StoreCount]:
-        """What is left in the database, by table."""
-
-    def close(self, certificate: Certificate, by: str) -> None:
-        """→ closed, with its certificate, in one statement; refused by constraint when a count is not zero."""
-
-    def certificate(self, deployment_id: str) -> Certificate | None: ...
-    def audit(self, act: Act) -> None: ...
-
-
-class RetainStore(Protocol):
-    def work(self) -> AbstractContextManager[RetainWork]: ...

@@ -5,6 +5,7 @@ from proviso.store.certificates import CertificateTable
 from proviso.store.conditions import ConditionTables
 from proviso.store.connection import Connector, Session, Store
 from proviso.store.deployments import DeploymentTables
+from proviso.store.holds import HoldTable
 from proviso.store.people import PeopleTable
 from proviso.store.subjects import SubjectTables
 from proviso.store.watchlists import WatchlistTables
@@ -15,6 +16,7 @@ class PostgresGovernWork(
     WatchlistTables,
     DeploymentTables,
     ConditionTables,
+    HoldTable,
     CertificateTable,
     SubjectTables,
     AuditTable,
