@@ -423,6 +423,7 @@ FILES_FOR = {
     "audit verify": "an export, or anchored heads",
     "candidates show": "a folder to write the pictures to that a reviewer may see",
     "demo": "a folder to write what was made",
+    "deployment decision": "the document of a decision, for its digest",
     "deployment request": "the terms",
     "invoke": "an event, for one function under its own rights",
     "policy check": "a policy",
