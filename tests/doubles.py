@@ -299,7 +299,7 @@ class MemoryDeployments(Memory):
         self.certificates[deployment_id] = replace(self.certificates[deployment_id], backups_expired_at=at)
         return True
 
-    def hold_ends(self, deployment_id: str, now: datetime) -> datetime | None:
+    def hold_ends(self, deployment_id: str) -> datetime | None:
         return None
 
     def evidence_due(self, now: datetime) -> dict[str, list[str]]:

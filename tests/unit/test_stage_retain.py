@@ -390,7 +390,7 @@ def test_a_picture_that_cannot_be_deleted_is_told_and_goes_as_a_stray_one_later(
 def test_held_evidence_stays_when_a_deployment_closes_and_the_certificate_says_how_many(over):
     key = f"evidence/{DEPLOYMENT}/c-1.jpg"
     over.store.held = [key]
-    over.store.hold_ends = lambda deployment_id, now: NOW + timedelta(hours=3)
+    over.store.hold_ends = lambda deployment_id: NOW + timedelta(hours=3)
     assert over.retain().closed == (DEPLOYMENT,)
     assert key in over.room.evidence.objects
     assert over.store.certificates[DEPLOYMENT].held == 1

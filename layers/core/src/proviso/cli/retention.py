@@ -24,19 +24,23 @@ def check(
         found = session.api(acting, say).get(f"/retention?{urlencode({'purpose': purpose})}")
     now = datetime.fromisoformat(found["at"])
     rows = [_row(one, now) for one in found["holdings"]]
-    table("Held", ("store", "what", "count", "until", "why", "overdue"), rows)
+    table("Held", ("store", "what", "count", "until", "rule", "late by"), rows)
+    say("\nRules")
+    for why in sorted({one["why"] for one in found["holdings"]}):
+        say(f"  {why}")
     late = [one for one in found["holdings"] if one["overdue"]]
     say("")
     if late:
         for one in late:
-            say(f"OVERDUE: {one['store']}: {one['what']}: {one['count']}, {_late(one, now)}")
+            say(f"OVERDUE: {one['store']}: {one['what']}: {one['count']}, late by {_late(one, now)}")
         fail(f"{len(late)} of {len(rows)} lines are overdue")
     say(f"{len(rows)} lines, looked at {moment(found['at'])}: nothing is overdue")
 
 
 def _row(one: dict[str, Any], now: datetime) -> tuple[Any, ...]:
     until = moment(one["until"]) if one["until"] else _endless(one)
-    return one["store"], one["what"], one["count"], until, one["why"], _late(one, now) if one["overdue"] else ""
+    rule = one["why"].partition(":")[0]
+    return one["store"], one["what"], one["count"], until, rule, _late(one, now) if one["overdue"] else ""
 
 
 def _endless(one: dict[str, Any]) -> str:
@@ -44,14 +48,14 @@ def _endless(one: dict[str, Any]) -> str:
 
 
 def _late(one: dict[str, Any], now: datetime) -> str:
-    """Since how long, as people say it."""
+    """By how much, as people say it."""
     late = now - datetime.fromisoformat(one["until"]) if one["until"] else timedelta(0)
     minutes = int(late.total_seconds() // 60)
     if minutes < 1:
-        return "now"
+        return "a moment"
     if minutes < 120:
-        return f"since {minutes} min"
-    return f"since {minutes // 60} h" if minutes < 48 * 60 else f"since {minutes // 1440} days"
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} days"
 
 
 @group.command("hold")

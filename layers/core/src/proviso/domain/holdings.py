@@ -89,7 +89,7 @@ def of_deployment(one: DeploymentHeld, now: datetime, outbox: int) -> Iterator[H
     name = f"deployment {one.id}"
     if one.state != "closed":
         late = now > one.gone_by
-        yield Holding("database", f"{name} ({one.state})", "S23: not closed", 1, one.gone_by, late)
+        yield Holding("database", name, f"S23: {one.state}, not closed", 1, one.gone_by, late)
         if one.candidates:
             why = "S21: what was sent of each candidate, at most a row each"
             yield Holding("notices", name, why, one.candidates, one.gone_by, late)
@@ -108,10 +108,11 @@ def of_list(one: ListHeld, now: datetime, pictures: int) -> Iterator[Holding]:
     late = now > one.until
     for store, what, count in (
         ("database", "entries", one.entries),
-        ("database", "references with a template", one.references),
+        ("database", "references", one.references),
         ("enrolment", "pictures", pictures),
     ):
-        yield Holding(store, f"list {one.id}: {what}", one.why, count, one.until, late and count > 0)
+        if count or what == "entries":
+            yield Holding(store, f"list {one.id}: {what}", one.why, count, one.until, late)
 
 
 def of_backups(deployment_id: str, expire_at: datetime, now: datetime) -> Holding:

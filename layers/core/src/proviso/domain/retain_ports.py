@@ -61,8 +61,8 @@ class RetainWork(AnchorWork, Protocol):
     def certify_backups(self, deployment_id: str, at: datetime) -> bool:
         """The second certificate (S23). False when it is not time yet, by the database's clock too, or done."""
 
-    def hold_ends(self, deployment_id: str, now: datetime) -> datetime | None:
-        """When the first of the holds on its evidence ends by itself."""
+    def hold_ends(self, deployment_id: str) -> datetime | None:
+        """When the first of the holds ends that stand on its evidence, by the database's clock."""
 
     def evidence_due(self, now: datetime) -> dict[str, list[str]]:
         """By deployment, the candidates whose evidence is past its hours, or left by a closed deployment, and not held

@@ -91,7 +91,7 @@ def _after_closing(room: RetainRoom, deployment_id: str, done: Closed) -> None:
             done.backups.append(deployment_id)
     with room.store.work() as work:
         certificate = work.certificate(deployment_id)
-        ends = [work.hold_ends(deployment_id, now)]
+        ends = [work.hold_ends(deployment_id)]
     if certificate is not None and certificate.backups_expired_at is None:
         ends.append(certificate.backups_expire_at)
     if later := [end for end in ends if end is not None]:

@@ -191,15 +191,15 @@ class PostgresRetainWork(ErasureTables, PeopleTable, AuditTable, AnchorTable, Ce
         """The second certificate. False when it is not time yet, by the database's clock too, or when it is there."""
         return self._session.change(_CERTIFY_BACKUPS, {"deployment": deployment_id, "at": at}) == 1
 
-    def hold_ends(self, deployment_id: str, now: datetime) -> datetime | None:
-        """When the first of the holds that stand on its evidence ends by itself."""
+    def hold_ends(self, deployment_id: str) -> datetime | None:
+        """When the first of the holds ends that stand on its evidence, by the clock that decides about them."""
         found: datetime | None = self._session.value(
             """
             SELECT min(h.until) FROM evidence_hold h JOIN candidate c ON c.id = h.candidate_id
             WHERE c.deployment_id = %(deployment)s AND c.evidence_key <> '' AND h.released_at IS NULL
-              AND %(now)s < h.until
+              AND clock_timestamp() < h.until
             """,
-            {"deployment": deployment_id, "now": now},
+            {"deployment": deployment_id},
         )
         return found
 
