@@ -36,6 +36,10 @@ class MemberBody(_Body):
     role: Role
 
 
+class CameraBody(_Body):
+    camera: Line
+
+
 class WatchlistBody(_Body):
     name: Line
     policy: Line

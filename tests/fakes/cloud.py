@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from proviso.domain.audit import Head
+from proviso.domain.camera import FRAME_TYPE, RegisteredCamera, UploadGrant
 from proviso.domain.canonical import canonical_bytes
 from proviso.domain.errors import PermitUnreadable, StorageFault
 from proviso.domain.frame import MAX_FRAME_BYTES, Jpeg, LedgerEntry, Outcome
@@ -116,6 +117,49 @@ class FakePermits(Fake):
     def cameras(self) -> list[str]:
         self._read("cameras")
         return sorted(self.objects)
+
+
+class FakeCameras(Fake):
+    """CameraRegistry. `items`: camera to what is registered."""
+
+    port = "cameras"
+
+    def __init__(self, journal: list[str] | None = None) -> None:
+        super().__init__(journal)
+        self.items: dict[str, RegisteredCamera] = {}
+
+    def put(self, registered: RegisteredCamera) -> None:
+        self._change("put", registered.camera)
+        self.items[registered.camera] = registered
+
+    def remove(self, camera: str) -> bool:
+        self._change("remove", camera)
+        return self.items.pop(camera, None) is not None
+
+    def key_digest(self, camera: str) -> str | None:
+        self._read("key_digest")
+        found = self.items.get(camera)
+        return found.key_digest if found else None
+
+    def cameras(self) -> list[RegisteredCamera]:
+        self._read("cameras")
+        return [self.items[name] for name in sorted(self.items)]
+
+
+class FakeGrants(Fake):
+    """UploadGrants. `signed`: (camera, now, until) in order."""
+
+    port = "grants"
+
+    def __init__(self, journal: list[str] | None = None) -> None:
+        super().__init__(journal)
+        self.signed: list[tuple[str, datetime, datetime]] = []
+
+    def sign(self, camera: str, now: datetime, expires_at: datetime) -> UploadGrant:
+        self._change("sign", camera)
+        self.signed.append((camera, now, expires_at))
+        fields = {"Content-Type": FRAME_TYPE, "policy": "policy", "x-amz-signature": "signature"}
+        return UploadGrant("https://frames", fields, f"{camera}/", expires_at)
 
 
 class FakeDue(Fake):

@@ -11,12 +11,15 @@ from tests.template.conftest import Template, references
 PUBLIC = {
     ("GET", "/records"): "the public record is public",
     ("GET", "/records/{deployment}"): "the public record is public",
-    ("POST", "/cameras/{camera}/grants"): "a camera is no person; the function refuses by name",
+    ("POST", "/cameras/{camera}/grants"): "a camera is no person; the function asks for the camera's own key",
 }
 ROUTES = {
     "GovernFunction": {
         "POST /people",
         "GET /people",
+        "POST /cameras",
+        "GET /cameras",
+        "DELETE /cameras/{camera}",
         "POST /watchlists",
         "GET /watchlists",
         "GET /watchlists/{watchlist}",

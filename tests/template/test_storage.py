@@ -121,8 +121,9 @@ def test_topics_are_not_fifo(template: Template) -> None:
 
 def test_tables_are_encrypted_expire_their_rows_and_keep_no_copy(template: Template) -> None:
     tables = template.of("AWS::DynamoDB::Table")
-    assert set(tables) == {"LedgerTable", "NoticesTable", "SubjectsTable"}
-    lasting = {"SubjectsTable"}  # until retain deletes the list's
+    assert set(tables) == {"LedgerTable", "NoticesTable", "CamerasTable", "SubjectsTable"}
+    # A camera is registered until it is revoked; a list's keys stay until retain deletes them.
+    lasting = {"CamerasTable", "SubjectsTable"}
     for name, table in tables.items():
         assert table["SSESpecification"] == {"SSEEnabled": True}, name
         expiry = None if name in lasting else {"AttributeName": "expires_at", "Enabled": True}

@@ -108,6 +108,7 @@ class Enrol(Vision, Database):
 class Govern(Vision, Database, Running):
     permits_bucket: Name
     subjects_table: Name
+    cameras_table: Name
     anchors_bucket: Name
     proviso_policies: Name = "volunteers"
     proviso_policy_folder: str = ""
@@ -165,6 +166,12 @@ class Sweep(Settings):
             "dead faces": self.faces_dead_letter_queue_url,
             "dead notices": self.notices_dead_letter_queue_url,
         }
+
+
+class Grant(Settings):
+    frames_bucket: Name
+    permits_bucket: Name
+    cameras_table: Name
 
 
 class Migrate(Database):

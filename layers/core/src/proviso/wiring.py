@@ -5,6 +5,7 @@ stand inside the functions on purpose. Here alone are the environment, the clock
 """
 
 import os
+import secrets
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from proviso import settings
+from proviso.domain.camera import UploadGrant
 from proviso.domain.errors import TransientFault
 from proviso.domain.frame import LedgerEntry
 from proviso.domain.messages import FacesMessage
@@ -23,6 +25,7 @@ from proviso.domain.permit import Permit
 from proviso.domain.policy import Policy
 from proviso.domain.ports import (
     Anchors,
+    CameraRegistry,
     Clock,
     DueStore,
     GovernStore,
@@ -199,6 +202,7 @@ class GovernRoom:
     due: DueStore
     spool: StopSpool
     subjects: SubjectKeys
+    cameras: CameraRegistry
     anchors: Anchors
     pipeline: str
     software_build: str
@@ -206,6 +210,7 @@ class GovernRoom:
     policy_folder: Path | None
     clock: Clock
     new_id: Callable[[], str]
+    new_key: Callable[[], str]
 
     def policy_of(self, name: str) -> Policy | Refused:
         from proviso.policies import load
@@ -232,6 +237,7 @@ class GovernRoom:
 def govern() -> GovernRoom:
     """govern's room."""
     from proviso.cloud.anchors import S3Anchors
+    from proviso.cloud.cameras import DynamoCameras
     from proviso.cloud.clients import client
     from proviso.cloud.permits import S3Due, S3Permits, S3Stops
     from proviso.cloud.subjects import DynamoSubjects
@@ -248,6 +254,7 @@ def govern() -> GovernRoom:
         spool=S3Stops(client("s3"), read.permits_bucket),
         # A removal asks it first, and must not wait for a table that does not answer (S36).
         subjects=DynamoSubjects(client("dynamodb", hurried=True), read.subjects_table, os.urandom),
+        cameras=DynamoCameras(client("dynamodb"), read.cameras_table),
         anchors=S3Anchors(client("s3"), read.anchors_bucket),
         pipeline=pipeline_digest(load_manifest(read.proviso_pack)),
         software_build=read.software_build,
@@ -255,6 +262,25 @@ def govern() -> GovernRoom:
         policy_folder=read.policy_folder,
         clock=now,
         new_id=new_id,
+        new_key=lambda: secrets.token_urlsafe(32),
+    )
+
+
+@cache
+def grant() -> Callable[[str, str], UploadGrant | Refused]:
+    """grant: an upload right for a camera, by its name and the key that it shows."""
+    from proviso.cloud.cameras import DynamoCameras
+    from proviso.cloud.clients import client
+    from proviso.cloud.grants import S3UploadGrants, signing_credentials
+    from proviso.cloud.permits import S3Permits
+    from proviso.stages.grant import grant as grant_one
+
+    read = _read(settings.Grant)
+    cameras = DynamoCameras(client("dynamodb"), read.cameras_table)
+    permits = S3Permits(client("s3"), read.permits_bucket)
+    grants = S3UploadGrants(client("s3"), signing_credentials(), read.frames_bucket)
+    return lambda camera, key: grant_one(
+        camera=camera, key=key, cameras=cameras, permits=permits, grants=grants, clock=now
     )
 
 

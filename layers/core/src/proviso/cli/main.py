@@ -4,6 +4,7 @@ import typer
 
 from proviso.cli import (
     audit,
+    cameras,
     candidates,
     deployments,
     machine,
@@ -34,6 +35,7 @@ app.command("login")(people.login)
 app.command("stop-all")(deployments.stop_all)
 app.add_typer(policy.group, name="policy")
 app.add_typer(people.group, name="people")
+app.add_typer(cameras.group, name="cameras")
 app.add_typer(watchlists.group, name="watchlist")
 app.add_typer(deployments.group, name="deployment")
 app.add_typer(audit.group, name="audit")

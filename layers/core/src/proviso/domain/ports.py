@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from proviso.domain.audit import Act, AuditRecord, Head
+from proviso.domain.camera import RegisteredCamera, UploadGrant
 from proviso.domain.candidate import Candidate, ConfirmingReview, Hit, OpenCandidate, Review
 from proviso.domain.conditions import Attestation, Calibration, Conditions, PriorAuthorisation
 from proviso.domain.deployment import Deployment
@@ -98,6 +99,30 @@ class PermitStore(Protocol):
 
     def cameras(self) -> list[str]:
         """Every camera that has a permit object, readable or not: what a stop must delete."""
+
+
+class CameraRegistry(Protocol):
+    """One item a camera: the digest of its key (S35). Written by govern, read by grant."""
+
+    def put(self, registered: RegisteredCamera) -> None:
+        """Register a camera, or replace its key."""
+
+    def remove(self, camera: str) -> bool:
+        """Take its key away. False when there is no such camera."""
+
+    def key_digest(self, camera: str) -> str | None:
+        """The digest of the key that works now; None for an unknown camera."""
+
+    def cameras(self) -> list[RegisteredCamera]:
+        """Everything in it, by name."""
+
+
+class UploadGrants(Protocol):
+    """Signs upload rights to the frames bucket (S35)."""
+
+    def sign(self, camera: str, now: datetime, expires_at: datetime) -> UploadGrant:
+        """A form for frames under `<camera>/` that S3 takes until `expires_at` (whole seconds), with a JPEG's type and
+        1 to MAX_FRAME_BYTES bytes."""
 
 
 class DueStore(Protocol):

@@ -16,7 +16,7 @@ from proviso import __version__
 from proviso.cli.api import Api, ApiFault
 from proviso.cli.demo.cameras import Cameras, Sent
 from proviso.cli.demo.photographs import enrolment_picture
-from proviso.cli.demo.scene import NORTH, SOUTH, Studio
+from proviso.cli.demo.scene import NORTH, OUTSIDE, SOUTH, Studio
 from proviso.cli.deployments import GROUNDS
 from proviso.domain.frame import LedgerEntry, Outcome
 from proviso.domain.policy import Policy
@@ -62,6 +62,7 @@ class Demonstration:
     build: str = ""
     deployment: str = ""
     digest: str = ""
+    keys: dict[str, str] = field(default_factory=dict, repr=False)
     _apis: dict[str, Api] = field(default_factory=dict, repr=False)
 
     def as_person(self, subject: str) -> Api:
@@ -78,6 +79,11 @@ class Demonstration:
         for subject, roles in _ROLES.items():
             person = {"sub": subject, "roles": roles, "trained_until": trained}
             self.as_person(AUTHORISER).post("/people", person)
+
+    def register_cameras(self) -> None:
+        """Each camera gets a key of its own, one that no deployment will list among them."""
+        for camera in (NORTH, SOUTH, OUTSIDE):
+            self.keys[camera] = self.as_person(REQUESTER).post("/cameras", {"camera": camera})["key"]
 
     def make_watchlist(self, picture: bytes | None = None) -> None:
         """One list, one entry, one picture, one build."""
@@ -143,6 +149,7 @@ class Demonstration:
     def prepare(self) -> None:
         """Everything up to a running deployment."""
         self.register_people()
+        self.register_cameras()
         self.make_watchlist()
         self.request()
         self.announce()
@@ -153,8 +160,15 @@ class Demonstration:
 
     def cameras(self) -> Cameras:
         """The cameras, uploading to this cloud's frames bucket."""
-        bucket = self.cloud.physical("FramesBucket")
-        return Cameras(self.cloud.client("s3"), bucket, self.out / "frames", self.studio, self.clock)
+        return Cameras(
+            lambda key: Api(self.cloud.api_url, key, patience_s=0),
+            self.keys,
+            self.cloud.client("s3"),
+            self.cloud.physical("FramesBucket"),
+            self.out / "frames",
+            self.studio,
+            self.clock,
+        )
 
     def ledger(self) -> dict[str, LedgerEntry]:
         """Every frame's row by key."""
