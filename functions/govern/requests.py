@@ -2,9 +2,9 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from proviso.domain.conditions import Attested, PriorAuthorisation
 from proviso.domain.deployment import Grounds, RealTimeGrounds
@@ -125,6 +125,23 @@ class AttestationBody(_Body):
     kind: Attested
     statement: Paragraph
     published_at: AwareDatetime | None = None
+
+
+class SubjectAccessBody(_Body):
+    """A reference number; or place, time and slip. In a body, so that none of it stands in an address or its log."""
+
+    reference_no: Line | None = None
+    place: Line | None = None
+    time: AwareDatetime | None = None
+    slip: Line | None = None
+    purpose: Line = "subject access request"
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        by_slip = (self.place, self.time, self.slip)
+        if (self.reference_no is None) == (None in by_slip) or (self.reference_no and any(by_slip)):
+            raise ValueError("give reference_no alone; or place, time and slip, all three")
+        return self
 
 
 class HoldBody(_Body):

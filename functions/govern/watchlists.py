@@ -71,6 +71,7 @@ def add_entry(watchlist_id: str, body: requests.EntryBody) -> Response[Any]:
             request=body.request(),
             policy_of=room.policy_of,
             store=room.store,
+            subjects=room.subjects,
             clock=room.clock,
             new_id=room.new_id,
         ),
@@ -84,7 +85,12 @@ def approve_entry(watchlist_id: str, entry_id: str) -> Response[Any]:
     room = wiring.govern()
     return _act(
         lambda p: watchlist.approve_entry(
-            principal=p, watchlist_id=watchlist_id, entry_id=entry_id, store=room.store, clock=room.clock
+            principal=p,
+            watchlist_id=watchlist_id,
+            entry_id=entry_id,
+            store=room.store,
+            subjects=room.subjects,
+            clock=room.clock,
         ),
         lambda entry: {"id": entry.id, "approved_by": entry.approved_by},
     )
@@ -100,6 +106,7 @@ def remove_entry(watchlist_id: str, entry_id: str) -> Response[Any]:
             watchlist_id=watchlist_id,
             entry_id=entry_id,
             store=room.store,
+            subjects=room.subjects,
             anchors=room.anchors,
             clock=room.clock,
         )

@@ -360,6 +360,25 @@ def closed(house: House, deployment_id: str) -> None:
     house.retain()
 
 
+def test_adding_dies_after_each_act(house: House):
+    """A recorded entry with a key, or none; a key without an entry goes with the list (S30)."""
+    house.permitted = policy(max_entries=100)
+    list_id = house.watchlist()
+
+    def work_of(number: int) -> Callable[[], Any]:
+        house.number = f"N-{number}"
+        return lambda: house.add(list_id, reference_no=house.number)
+
+    for _, last in each_death(house, work_of):
+        kept = house.one("SELECT id FROM entry WHERE reference_no = %(number)s", number=house.number)
+        name = house.subjects.pseudonym(list_id, kept) if kept else None
+        added = [act for act in acts(house, "system") if act["action"] == "entry_added"]
+        assert bool(kept) == (name is not None) == (name in {act["subject"] for act in added}), f"died after {last}"
+    assert house.one("SELECT count(*) FROM entry") < len(house.subjects.keys)  # it did leave some behind
+    assert house.subjects.destroy_list(list_id) > 0
+    assert house.subjects.keys == {}
+
+
 def test_enrol_dies_after_each_act(house: House):
     """Either there is a reference or there is none; a picture without one goes with the list."""
     house.permitted = policy(max_entries=100)
@@ -422,6 +441,7 @@ def nothing_left(house: House, last: str) -> None:
     where = f"died after {last}"
     assert (house.evidence.objects, house.enrolment.objects, house.outbox.objects) == ({}, {}, {}), where
     assert house.permits.objects == {}, where
+    assert house.subjects.keys == {}, where
     for table in ("reference", "reference_template", "build_reference", "runner_up"):
         assert house.one(f"SELECT count(*) FROM {table}") == 0, where
     assert house.one("SELECT count(*) FROM entry WHERE erased_at IS NULL OR label <> ''") == 0, where

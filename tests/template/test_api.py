@@ -47,6 +47,8 @@ ROUTES = {
         "GET /audit",
         "GET /audit/chains",
         "GET /deployments/{deployment}/certificate",
+        "GET /subjects/{watchlist}/{entry}/audit",
+        "POST /subject-access",
     },
     "EnrolFunction": {"POST /watchlists/{watchlist}/entries/{entry}/references"},
     "ReviewFunction": {
