@@ -244,6 +244,14 @@ ALTER TABLE deployment
     ADD COLUMN calibration_id text,
     ADD COLUMN real_time_grounds jsonb,
     ADD COLUMN search_until timestamptz,
+    -- strict: a lax path looks into an array, and finds nothing to say against an empty one.
+    DROP CONSTRAINT s02_grounds,
+    ADD CONSTRAINT s02_grounds CHECK (
+        grounds ?& ARRAY['operator_kind','operator_name','legal_basis','policy_document','necessity','proportionality',
+                         'less_intrusive_means','schedule_8_condition','data_protection_assessment',
+                         'equality_assessment','community_assessment']
+        AND NOT jsonb_path_exists(grounds, 'strict $.* ? (@.type() != "string" || @ like_regex "^\\s*$")')
+    ),
     ADD CONSTRAINT s08_passages CHECK (passages_expected > 0),
     ADD CONSTRAINT s13_calibrated CHECK (calibrated = (calibration_id IS NOT NULL)),
     ADD CONSTRAINT s13_of_this_pipeline FOREIGN KEY (calibration_id, pipeline) REFERENCES calibration (id, pipeline),
@@ -571,6 +579,18 @@ BEGIN
 END $$;
 CREATE TRIGGER confirmed_while_searchable BEFORE UPDATE ON candidate FOR EACH ROW
     WHEN (OLD.state = 'raised' AND NEW.state = 'confirmed') EXECUTE FUNCTION confirmed_while_searchable();
+
+-- A candidate says "not calibrated" where its deployment is not (S13).
+CREATE FUNCTION candidate_says_calibrated() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+BEGIN
+    IF NEW.calibrated AND NOT EXISTS (SELECT FROM deployment WHERE id = NEW.deployment_id AND calibrated) THEN
+        RAISE EXCEPTION 'candidate %: its deployment is not calibrated', NEW.id USING ERRCODE = 'PV013';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER candidate_says_calibrated BEFORE INSERT ON candidate
+    FOR EACH ROW EXECUTE FUNCTION candidate_says_calibrated();
 
 -- Reviews: by somebody who is named for this deployment and whose training is current (S17, S19). --------------------
 
