@@ -32,7 +32,7 @@ def requests(house: House) -> int:
     return house.one("SELECT count(*) FROM deployment")
 
 
-@pytest.mark.parametrize(("entries", "floor"), [(1, "0.40"), (2, "0.55"), (3, "0.60")])
+@pytest.mark.parametrize(("entries", "floor"), [(1, "0.4"), (2, "0.55"), (3, "0.6")])
 def test_a_threshold_below_the_floor_of_this_list_is_refused_at_once(calibrated: House, entries, floor):
     list_id, _ = calibrated.listed(*range(10, 10 + entries))
     below = Decimal(floor) - Decimal("0.0001")
@@ -89,13 +89,11 @@ def test_a_floor_that_was_raised_holds_for_what_was_authorised_before(calibrated
     never_starts(calibrated, asked.id, "PV012")
 
 
-@pytest.mark.parametrize(
-    "change", ["UPDATE calibration_point SET threshold_floor = 0.1", "DELETE FROM calibration_point"]
-)
-def test_nobody_lowers_a_floor(calibrated: House, change):
-    for role, rule in (("govern", "42501"), ("master", "PV029")):
-        with broken(rule):
-            calibrated.sql(role, change)
+def test_nobody_lowers_a_floor(calibrated: House):
+    for change in ("UPDATE calibration_point SET threshold_floor = 0.1", "DELETE FROM calibration_point"):
+        for role, rule in (("govern", "42501"), ("master", "PV029")):
+            with broken(rule):
+                calibrated.sql(role, change)
 
 
 def test_nothing_but_the_floor_kept_it(calibrated: House):

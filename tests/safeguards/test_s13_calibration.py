@@ -203,7 +203,7 @@ def test_nobody_makes_it_say_otherwise(house: House):
 
 
 def test_a_policy_that_forgets_to_ask_is_another_that_nobody_authorised(asking: House):
-    """In the row: refused by SQL; behind the triggers it is not what was authorised; and a new one shows its own name."""
+    """In the row: refused by SQL, and behind the triggers not what was authorised."""
     asked = authorised(asking)
     forgotten = "UPDATE deployment SET policy = jsonb_set(policy, '{calibration_required}', 'false')"
     for role, rule in (("govern", "42501"), ("master", "PV003")):

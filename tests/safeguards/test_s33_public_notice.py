@@ -1,5 +1,5 @@
-"""S33: before the start the public notice stands, waived only for a recorded critical threat where the policy knows that,
-and the signage at the place is attested by a named person, never waived.
+"""S33: before the start the public notice stands, waived only for a recorded critical threat where the policy knows
+that; and the signage at the place is attested by a named person, never waived.
 
 APP. The ways round: a notice that is to come, one that does not stand long enough, a waiver by who may not, a waiver of
 the signage, and an attestation that is rewritten, taken away, or made by SQL.
@@ -159,7 +159,7 @@ def test_nobody_attests_who_neither_requests_nor_authorises(quiet: House, by):
     for role in WRITERS:
         with broken("PV033"):
             attest(quiet, quiet.asked.id, role, made_by=f"'{by}'")
-        with pytest.raises(AssertionError, match="23503|PV033"), broken("never"):
+        with broken("PV033"):
             attest(quiet, quiet.asked.id, role, made_by="'nobody-known'")
 
 
@@ -211,8 +211,8 @@ def test_nothing_is_attested_of_what_is_over(quiet: House):
 
 
 def test_said_plainly_the_role_of_govern_can_attest_in_anothers_name(quiet: House):
-    """Not prevented: who holds govern's login role can write that a requester attested, and a date of publication in the
-    past. Whether a sign stands in the street no machine knows; the name of who said so stays."""
+    """Not prevented: who holds govern's login role can write that a requester attested, and a date of publication in
+    the past. Whether a sign stands in the street no machine knows; the name of who said so stays."""
     attest(quiet, quiet.asked.id)
     attest(quiet, quiet.asked.id, kind="'public_notice'", published_at="now() - interval '30 days'")
     assert quiet.start(quiet.asked.id).state is DeploymentState.ACTIVE

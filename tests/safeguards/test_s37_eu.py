@@ -1,5 +1,5 @@
-"""S37: policy `eu` refuses by default. It starts with a decision of a court or an independent authority for this place, now
-and everybody listed, or urgently for as long as the policy says; a refusal stops it at once and everything is deleted.
+"""S37: policy `eu` refuses by default. It starts with a decision of a court or an independent authority for this place,
+now, and everybody listed, or urgently for as long as the policy says; a refusal stops it and deletes everything.
 
 EU AI Act 5(1)(h), 5(2)-(4), 27, 49. The ways round: the decision on something else, one that is over or to come, people
 it does not name, an urgency that never ends, a clock that is ahead, and a decision that the requester writes.
@@ -8,6 +8,7 @@ Calibration and site trial are put there as the owner, so that the decision alon
 times back with the triggers off, because terms cannot be changed and nobody waits a day here.
 """
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -19,7 +20,8 @@ from proviso.domain.frame import Outcome
 from proviso.domain.people import Person, Role
 from proviso.domain.reasons import Reason, Refused
 from proviso.policies import read_shipped
-from proviso.stages import conditions
+from proviso.stages import conditions, watchlist
+from proviso.stages.deployment import write_permits
 from tests.safeguards.house import House
 from tests.safeguards.past_the_code import (  # fmt: skip
     AUTHORISE,
@@ -47,7 +49,7 @@ DECISION_COLUMNS = ("id", "deployment_id", "body", "reference", "decided_on", "d
 
 @pytest.fixture
 def eu(house: House) -> House:
-    """Everything but the decision: two people listed, calibrated, tried at the place, announced by waiver and signage."""
+    """Everything but the decision: two people listed, calibrated, tried at the place, announced."""
     house.permitted = read_shipped("eu").policy
     calibrate(house, (50, "0.4", 0.001, 0.002), kind="site_trial", site=PLACE)
     with house.govern.work() as work:
@@ -128,13 +130,20 @@ def search_until(house: House):
 
 
 def hours_pass(house: House, hours: float) -> None:
-    """All its times so much earlier, as if so much time had gone by since."""
+    """All its times so much earlier, as if so much time had gone by since, and authorised so."""
     with house.meddling() as connection:
         connection.execute(
             "UPDATE deployment SET started_at = started_at - %(by)s, search_until = search_until - %(by)s,"
             " starts_at = starts_at - %(by)s, authorised_at = authorised_at - %(by)s",
             {"by": timedelta(hours=hours)},
         )
+    authorised_as_it_stands(house)
+
+
+def authorised_as_it_stands(house: House) -> None:
+    digest = house.deployment(house.asked.id).digest
+    with house.meddling() as connection:
+        connection.execute("UPDATE deployment SET authorised_digest = %s WHERE id = %s", (digest, house.asked.id))
 
 
 # --- before the start -------------------------------------------------------------------------------------------------
@@ -181,8 +190,6 @@ def test_urgency_does_not_help_where_a_decision_does_not_cover_it(eu: House):
 
 
 def test_who_is_not_in_the_decision_can_be_removed_and_then_it_starts(eu: House):
-    from proviso.stages import watchlist
-
     authorised(eu)
     decide(eu, persons=tuple(eu.numbers[:1]))
     with eu.govern.work() as work:
@@ -217,8 +224,6 @@ def test_a_refusal_is_final_whatever_is_recorded_after_it(eu: House):
 
 @pytest.mark.parametrize("missing", ["objective", "national_law", "rights_impact_assessment", "registration_number"])
 def test_what_the_act_asks_for_beside_is_asked_for(eu: House, missing):
-    from dataclasses import replace
-
     asked = eu.requested(
         eu.list_id,
         use=USE,
@@ -392,10 +397,8 @@ def urgent(eu: House) -> House:
     assert started.state is DeploymentState.ACTIVE, started
     with eu.meddling() as connection:  # longer than eu itself allows, so that its end is not what ends it
         connection.execute("UPDATE deployment SET ends_at = ends_at + interval '10 days'")
-        connection.execute("UPDATE deployment SET authorised_digest = %s", (eu.deployment(eu.asked.id).digest,))
+    authorised_as_it_stands(eu)
     eu.sql("master", "UPDATE deployment SET held = false")
-    from proviso.stages.deployment import write_permits
-
     write_permits(eu.deployment(eu.asked.id), eu.permits)
     return eu
 
@@ -409,8 +412,6 @@ def test_an_urgent_start_may_be_searched_for_a_day_from_its_start_by_the_databas
 
 
 def test_without_urgency_or_without_the_policy_knowing_it_there_is_none(eu: House):
-    from dataclasses import replace
-
     authorised(eu, urgency="  ")
     refused(eu)
     eu.permitted = replace(eu.permitted, name="eu-strict", version="1", urgent_start_hours=0)
@@ -509,6 +510,7 @@ def test_a_granted_decision_lengthens_it_and_the_permits_follow(urgent: House):
     assert search_until(urgent) == until
     urgent.retain()
     assert state(urgent, urgent.asked.id) == "active"
+    write_permits(urgent.deployment(urgent.asked.id), urgent.permits)
     assert urgent.see(3).counts.candidates == 1
 
 
