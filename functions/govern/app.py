@@ -1,11 +1,11 @@
-"""govern: people, watchlists, requests, authorisations, stop and close, over the HTTP API."""
+"""govern: people, cameras, watchlists, requests, authorisations, stop and close, over the HTTP API."""
 
 from functools import cache
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
-from functions.govern import conditions, deployments, watchlists
+from functions.govern import cameras, conditions, deployments, holds, watchlists
 from proviso.edge.batch import Event
 from proviso.edge.http import answer_request, api
 
@@ -13,7 +13,7 @@ from proviso.edge.http import answer_request, api
 @cache
 def app() -> APIGatewayHttpResolver:
     """All routes of this function."""
-    return api(watchlists.router, deployments.router, conditions.router)
+    return api(watchlists.router, deployments.router, conditions.router, cameras.router, holds.router)
 
 
 def handler(event: Event, context: Any) -> Event:

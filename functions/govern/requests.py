@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from proviso.domain.conditions import Attested, PriorAuthorisation
 from proviso.domain.deployment import Grounds, RealTimeGrounds
+from proviso.domain.holds import HoldKind
 from proviso.domain.people import Person, Role
 from proviso.stages.deployment import DeploymentRequest
 from proviso.stages.watchlist import EntryRequest
@@ -33,6 +34,10 @@ class PersonBody(_Body):
 class MemberBody(_Body):
     sub: Line
     role: Role
+
+
+class CameraBody(_Body):
+    camera: Line
 
 
 class WatchlistBody(_Body):
@@ -120,6 +125,12 @@ class AttestationBody(_Body):
     kind: Attested
     statement: Paragraph
     published_at: AwareDatetime | None = None
+
+
+class HoldBody(_Body):
+    kind: HoldKind = HoldKind.REASON
+    reason: Paragraph
+    days: int
 
 
 class DecisionBody(_Body):

@@ -5,6 +5,7 @@ from typing import Any
 
 from proviso.domain.audit import AuditRecord
 from proviso.domain.audit_export import record_values
+from proviso.domain.camera import RegisteredCamera
 from proviso.domain.deployment import Deployment
 from proviso.domain.retention import Certificate
 from proviso.domain.watchlist import Entry, Watchlist
@@ -49,6 +50,12 @@ def watchlist(shown: tuple[Watchlist, list[Entry]]) -> dict[str, Any]:
     names = ("id", "reference_no", "label", "category", "references", "removed_at", "under_18", "waits_for_approval")
     listed, entries = shown
     return {**plain(listed), "list": [{name: plain(getattr(entry, name)) for name in names} for entry in entries]}
+
+
+def cameras(shown: list[RegisteredCamera]) -> dict[str, Any]:
+    """Cameras, without the digests of their keys."""
+    names = ("camera", "registered_by", "registered_at")
+    return {"cameras": [{name: plain(getattr(one, name)) for name in names} for one in shown]}
 
 
 def certificate(shown: Certificate) -> dict[str, Any]:

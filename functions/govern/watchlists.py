@@ -34,7 +34,13 @@ def create(body: requests.WatchlistBody) -> Response[Any]:
         return refusal(policy)
     return _act(
         lambda p: watchlist.create(
-            principal=p, name=body.name, policy=policy, store=room.store, clock=room.clock, new_id=room.new_id
+            principal=p,
+            name=body.name,
+            policy=policy,
+            store=room.store,
+            due=room.due,
+            clock=room.clock,
+            new_id=room.new_id,
         ),
         status=201,
     )
@@ -90,7 +96,12 @@ def remove_entry(watchlist_id: str, entry_id: str) -> Response[Any]:
 
     def remove(principal: Principal) -> bool | Refused:
         return watchlist.remove_entry(
-            principal=principal, watchlist_id=watchlist_id, entry_id=entry_id, store=room.store, clock=room.clock
+            principal=principal,
+            watchlist_id=watchlist_id,
+            entry_id=entry_id,
+            store=room.store,
+            anchors=room.anchors,
+            clock=room.clock,
         )
 
     return _act(remove, lambda removed: {"removed": removed})

@@ -1,14 +1,30 @@
-"""grant: upload credentials for a camera. Until cameras have keys of their own it refuses by name, and they upload
-with the credentials of the template's camera policy."""
+"""grant: an upload right for a camera that shows its own key. The gateway asks for no token: a camera is no person."""
 
+from functools import cache
 from typing import Any
 
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+
+from proviso import wiring
+from proviso.domain.reasons import Refused
 from proviso.edge.batch import Event
-from proviso.edge.http import not_offered_yet
-from proviso.edge.telemetry import invocation
+from proviso.edge.http import answer, answer_request, api, bearer, plain, refusal, routes
+
+router = routes()
+
+
+@router.post("/cameras/<camera>/grants")
+def grant(camera: str) -> Response[Any]:
+    granted = wiring.grant()(camera, bearer(router.current_event))
+    return refusal(granted) if isinstance(granted, Refused) else answer(200, plain(granted))
+
+
+@cache
+def app() -> APIGatewayHttpResolver:
+    """All routes of this function."""
+    return api(router)
 
 
 def handler(event: Event, context: Any) -> Event:
-    """HTTP API → 501."""
-    with invocation(context.aws_request_id):
-        return not_offered_yet("upload grants for cameras")
+    """HTTP API → answer."""
+    return answer_request(app(), event, context)

@@ -79,6 +79,16 @@ class Cloud:
         )
         return name
 
+    def cameras_table(self) -> str:
+        name = f"cameras-{next(_numbers)}"
+        self.client("dynamodb").create_table(
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": "camera", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "camera", "KeyType": "HASH"}],
+        )
+        return name
+
     def queue(self) -> str:
         return str(self.client("sqs").create_queue(QueueName=f"faces-{next(_numbers)}")["QueueUrl"])
 

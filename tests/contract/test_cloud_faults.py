@@ -16,6 +16,7 @@ from botocore.exceptions import (
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
+from proviso.cloud.cameras import DynamoCameras
 from proviso.cloud.frames import S3Frames
 from proviso.cloud.ledger import DynamoLedger
 from proviso.cloud.notices import DynamoNotices, SnsPublisher
@@ -24,6 +25,7 @@ from proviso.cloud.permits import S3Due, S3Permits, S3Stops
 from proviso.cloud.pictures import S3Pictures
 from proviso.cloud.queues import SqsFaces
 from proviso.cloud.waker import LambdaWaker
+from proviso.domain.camera import RegisteredCamera
 from proviso.domain.errors import StorageFault
 from proviso.domain.frame import Jpeg
 from proviso.domain.notice import Kind, NoticeTexts
@@ -68,6 +70,10 @@ DYNAMO_CALLS: dict[str, Call] = {
     "claim": lambda client: DynamoNotices(client, "bin").claim(notice(), NOW, 30),
     "claim withdrawn": lambda client: DynamoNotices(client, "bin").claim(notice(Kind.WITHDRAWN), NOW, 30),
     "settle": lambda client: DynamoNotices(client, "bin").settle(notice(), "sent", NOW),
+    "camera put": lambda client: DynamoCameras(client, "bin").put(RegisteredCamera(CAMERA, "d" * 64, "person-1", NOW)),
+    "camera remove": lambda client: DynamoCameras(client, "bin").remove(CAMERA),
+    "camera key": lambda client: DynamoCameras(client, "bin").key_digest(CAMERA),
+    "camera list": lambda client: DynamoCameras(client, "bin").cameras(),
 }
 SENDING_CALLS: dict[str, tuple[str, Call]] = {
     "sqs": ("sqs", lambda client: SqsFaces(client, "https://sqs.eu-west-2.amazonaws.com/1/bin").send(faces())),

@@ -68,6 +68,7 @@ RIGHTS = {
         "review": "SI",
     },
     "proviso_retain": {
+        "person": "S",
         "watchlist": "Su",
         "build": "S",
         "build_reference": "SD",
@@ -148,6 +149,18 @@ COLUMNS = {
     },
     ("proviso_retain", "reference_template", "SELECT"): {"reference_id", "watchlist_id"},
     ("proviso_retain", "candidate", "UPDATE"): {"state", "evidence_key"},
+    ("proviso_retain", "entry", "SELECT"): {"id", "watchlist_id", "removed_at", "erased_at"},
+    ("proviso_retain", "entry", "UPDATE"): {
+        "label",
+        "reason",
+        "source",
+        "lawful_holding",
+        "image_date",
+        "consent_reference",
+        "harm_reason",
+        "removed_at",
+        "erased_at",
+    },
     ("proviso_report", "entry", "SELECT"): {
         "id",
         "watchlist_id",

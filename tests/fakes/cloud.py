@@ -7,10 +7,12 @@ each change ("<port>.<method> <what>"), so that a test can hold the order of eff
 
 import dataclasses
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from proviso.domain.audit import Head
+from proviso.domain.camera import FRAME_TYPE, RegisteredCamera, UploadGrant
 from proviso.domain.errors import PermitUnreadable, StorageFault
 from proviso.domain.frame import MAX_FRAME_BYTES, Jpeg, LedgerEntry, Outcome
 from proviso.domain.messages import FacesMessage
@@ -18,7 +20,7 @@ from proviso.domain.notice import Kind, Notice, NoticeTexts, notice_key, receipt
 from proviso.domain.permit import Permit
 from proviso.domain.ports import Clock, NoticeClaim, StopRecord, StoredFrame
 from proviso.domain.reasons import Reason, Refused
-from proviso.domain.retention import Erasure
+from proviso.domain.retention import QUEUES, Erasure, QueuesSeen
 
 DENIED = StorageFault("denied for the test")
 
@@ -108,6 +110,49 @@ class FakePermits(Fake):
     def cameras(self) -> list[str]:
         self._read("cameras")
         return sorted(self.objects)
+
+
+class FakeCameras(Fake):
+    """CameraRegistry. `items`: camera to what is registered."""
+
+    port = "cameras"
+
+    def __init__(self, journal: list[str] | None = None) -> None:
+        super().__init__(journal)
+        self.items: dict[str, RegisteredCamera] = {}
+
+    def put(self, registered: RegisteredCamera) -> None:
+        self._change("put", registered.camera)
+        self.items[registered.camera] = registered
+
+    def remove(self, camera: str) -> bool:
+        self._change("remove", camera)
+        return self.items.pop(camera, None) is not None
+
+    def key_digest(self, camera: str) -> str | None:
+        self._read("key_digest")
+        found = self.items.get(camera)
+        return found.key_digest if found else None
+
+    def cameras(self) -> list[RegisteredCamera]:
+        self._read("cameras")
+        return [self.items[name] for name in sorted(self.items)]
+
+
+class FakeGrants(Fake):
+    """UploadGrants. `signed`: (camera, now, until) in order."""
+
+    port = "grants"
+
+    def __init__(self, journal: list[str] | None = None) -> None:
+        super().__init__(journal)
+        self.signed: list[tuple[str, datetime, datetime]] = []
+
+    def sign(self, camera: str, now: datetime, expires_at: datetime) -> UploadGrant:
+        self._change("sign", camera)
+        self.signed.append((camera, now, expires_at))
+        fields = {"Content-Type": FRAME_TYPE, "policy": "policy", "x-amz-signature": "signature"}
+        return UploadGrant("https://frames", fields, f"{camera}/", expires_at)
 
 
 class FakeDue(Fake):
@@ -235,6 +280,10 @@ class FakeOutbox(Fake):
         self._read("count_candidate")
         return len(self._keys(candidate_id))
 
+    def count_all(self) -> dict[str, int]:
+        self._read("count_all")
+        return dict(Counter(key.split("/")[1] for key in self.objects))
+
     def _keys(self, candidate_id: str) -> list[str]:
         return [key for key in self.objects if key.split("/")[1] == candidate_id]
 
@@ -341,6 +390,14 @@ class FakeNotices(Fake):
         if item.revision <= notice.revision:
             item.revision, item.settled = notice.revision, True
 
+    def has(self, candidate_id: str) -> bool:
+        self._read("has")
+        return candidate_id in self.items
+
+    def delete(self, candidate_id: str) -> None:
+        self._change("delete", candidate_id)
+        self.items.pop(candidate_id, None)
+
 
 class FakeFacesQueue(Fake):
     """FacesQueue. `sent`: messages in order. They go through their JSON, as they would."""
@@ -404,6 +461,44 @@ class FakeAnchors(Fake):
             if erasure is None:
                 raise StorageFault("an erasure cannot be understood")
             yield erasure
+
+    def erased_names(self) -> set[tuple[str, str]]:
+        self._read("erased_names")
+        if None in self.erased.values():
+            raise StorageFault("an erasure cannot be understood")
+        return {(found.kind, found.id) for found in self.erased.values() if found is not None}
+
+
+class FakeQueueGauge(Fake):
+    """QueueGauge. `holds`: queue to how many messages; what is not named is empty."""
+
+    port = "gauge"
+
+    def __init__(self, journal: list[str] | None = None) -> None:
+        super().__init__(journal)
+        self.holds: dict[str, int] = {}
+
+    def counts(self) -> dict[str, int]:
+        self._read("counts")
+        return dict.fromkeys(QUEUES, 0) | self.holds
+
+
+class FakeQueueLook(Fake):
+    """QueueLook. `seen`: the last look."""
+
+    port = "look"
+
+    def __init__(self, journal: list[str] | None = None) -> None:
+        super().__init__(journal)
+        self.seen: QueuesSeen | None = None
+
+    def put(self, seen: QueuesSeen) -> None:
+        self._change("put", "queues")
+        self.seen = dataclasses.replace(seen, counts=tuple(sorted(seen.counts)))
+
+    def last(self) -> QueuesSeen | None:
+        self._read("last")
+        return self.seen
 
 
 class FakeWaker(Fake):

@@ -25,6 +25,7 @@ from proviso.domain.messages import FacesMessage
 from proviso.domain.people import Member, Person, Principal, Role
 from proviso.domain.policy import Policy
 from proviso.domain.reasons import Refused
+from proviso.domain.retention import QueuesSeen
 from proviso.domain.timing import Stopwatch
 from proviso.stages import alert, conditions, deployment, detect, enrol, match, people, retain, review, sweep, watchlist
 from proviso.store.connection import Connector
@@ -46,7 +47,10 @@ from tests.fakes.cloud import (
     FakePermits,
     FakePictures,
     FakePublisher,
+    FakeQueueGauge,
+    FakeQueueLook,
     FakeStops,
+    FakeWaker,
 )
 from tests.samples import CAMERA, ENTRY, SOFTWARE, grounds, policy
 
@@ -99,6 +103,7 @@ class House:
         self.ledger, self.notices, self.publisher = FakeLedger(clock=self.now), FakeNotices(), FakePublisher()
         self.due, self.spool, self.outbox = FakeDue(), FakeStops(clock=self.now), FakeOutbox()
         self.anchors = FakeAnchors()
+        self.gauge, self.look = FakeQueueGauge(), FakeQueueLook()
         self.evidence, self.enrolment = Pictures(), Pictures()
         self.pipeline: Any = FakePipeline()
         self.govern = PostgresGovernStore(self.connector("govern"))
@@ -167,6 +172,7 @@ class House:
             name="List",
             policy=self.permitted,
             store=self.govern,
+            due=self.due,
             clock=self.now,
             new_id=self.id,
         )
@@ -299,6 +305,10 @@ class House:
         assert found is not None
         return found
 
+    def certificate(self, deployment_id: str) -> Any:
+        with self.govern.work() as work:
+            return work.certificate(deployment_id)
+
     def running(self, list_id: str, **changed: Any) -> Deployment:
         asked = self.requested(list_id, **changed)
         assert isinstance(asked, Deployment), asked
@@ -423,24 +433,27 @@ class House:
     # --- time ---
 
     def retain(self) -> Any:
-        return retain.retain(
-            room=retain.RetainRoom(
-                clock=self.now,
-                store=self.retains,
-                permits=self.permits,
-                due=self.due,
-                spool=self.spool,
-                evidence=self.evidence,
-                enrolment=self.enrolment,
-                outbox=self.outbox,
-                ledger=self.ledger,
-                anchors=self.anchors,
-            )
+        """As sweep wakes it: after a look into the queues."""
+        self.look.seen = QueuesSeen(self.now(), tuple(sorted(self.gauge.counts().items())))
+        return retain.retain(room=self.retain_room())
+
+    def retain_room(self) -> Any:
+        return retain.RetainRoom(
+            clock=self.now,
+            store=self.retains,
+            permits=self.permits,
+            due=self.due,
+            spool=self.spool,
+            evidence=self.evidence,
+            enrolment=self.enrolment,
+            outbox=self.outbox,
+            ledger=self.ledger,
+            anchors=self.anchors,
+            notices=self.notices,
+            queues=self.look,
         )
 
     def sweep(self) -> dict[str, int]:
-        from tests.fakes.cloud import FakeWaker
-
         return sweep.sweep(
             clock=self.now,
             age_limit_s=120,
@@ -448,5 +461,7 @@ class House:
             ledger=self.ledger,
             due=self.due,
             spool=self.spool,
+            gauge=self.gauge,
+            look=self.look,
             waker=FakeWaker(),
         )

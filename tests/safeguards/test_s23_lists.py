@@ -105,7 +105,8 @@ def test_a_deployment_that_nobody_ever_starts_takes_its_list_along(house: House,
         assert woken(house)
         house.retain()
     assert house.deployment(asked.id).state is DeploymentState.CLOSED
-    assert (templates(house), house.enrolment.objects, house.due.objects) == (0, {}, {})
+    assert (templates(house), house.enrolment.objects) == (0, {})
+    assert house.due.objects == {asked.id: house.certificate(asked.id).backups_expire_at}
 
 
 def woken(house: House) -> bool:
@@ -118,6 +119,8 @@ def woken(house: House) -> bool:
         ledger=house.ledger,
         due=house.due,
         spool=house.spool,
+        gauge=house.gauge,
+        look=house.look,
         waker=waker,
     )
     return bool(waker.reasons)

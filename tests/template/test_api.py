@@ -4,18 +4,22 @@ import json
 import re
 from pathlib import Path
 
+from proviso.wiring.retention import CHECK_S
 from tests.template.conftest import Template, references
 
 # What anybody may call, and why.
 PUBLIC = {
     ("GET", "/records"): "the public record is public",
     ("GET", "/records/{deployment}"): "the public record is public",
-    ("POST", "/cameras/{camera}/grants"): "a camera is no person; the function refuses by name",
+    ("POST", "/cameras/{camera}/grants"): "a camera is no person; the function asks for the camera's own key",
 }
 ROUTES = {
     "GovernFunction": {
         "POST /people",
         "GET /people",
+        "POST /cameras",
+        "GET /cameras",
+        "DELETE /cameras/{camera}",
         "POST /watchlists",
         "GET /watchlists",
         "GET /watchlists/{watchlist}",
@@ -35,6 +39,9 @@ ROUTES = {
         "POST /deployments/{deployment}/start",
         "POST /deployments/{deployment}/stop",
         "POST /deployments/{deployment}/close",
+        "POST /candidates/{candidate}/holds",
+        "GET /candidates/{candidate}/holds",
+        "DELETE /candidates/{candidate}/holds/{hold}",
         "POST /stop-all",
         "GET /deployments/{deployment}/audit",
         "GET /audit",
@@ -49,6 +56,7 @@ ROUTES = {
         "GET /candidates/{candidate}/references/{reference}",
         "POST /candidates/{candidate}/decision",
     },
+    "RetainFunction": {"GET /retention"},
     "ReportFunction": {"GET /records", "GET /records/{deployment}"},
     "GrantFunction": {"POST /cameras/{camera}/grants"},
 }
@@ -138,5 +146,7 @@ def test_the_access_log_names_nobody(template: Template) -> None:
 
 
 def test_requests_end_before_the_api_gives_up(template: Template) -> None:
-    for name in ROUTES:
+    """retain has longer, because it is woken too; what it is asked over the API it ends in time by itself."""
+    for name in set(ROUTES) - {"RetainFunction"}:
         assert template.resources[name]["Properties"]["Timeout"] <= 29
+    assert 0 < CHECK_S <= 20  # and one look more may still be under way

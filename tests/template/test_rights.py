@@ -10,6 +10,8 @@ MANAGED = {
     "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole",
 }
 
+QUEUE_KINDS = ("Queue", "DeadLetterQueue")
+
 # For each action on data: which functions may do it, and on what. Whoever is not named may not.
 MAY: dict[str, dict[str, set[str]]] = {
     "s3:GetObject": {
@@ -17,11 +19,13 @@ MAY: dict[str, dict[str, set[str]]] = {
         "MatchFunction": {"FramesBucket/*", "PermitsBucket/permits/*"},
         "AlertFunction": {"OutboxBucket/notices/*", "PermitsBucket/permits/*"},
         "GovernFunction": {"PermitsBucket/permits/*"},
+        "GrantFunction": {"PermitsBucket/permits/*"},
         "ReviewFunction": {"EvidenceBucket/evidence/*", "EnrolmentBucket/enrolment/*"},
         "RetainFunction": {
             "PermitsBucket/permits/*",
             "PermitsBucket/stops/*",
             "PermitsBucket/due/*",
+            "PermitsBucket/state/*",
             "OutboxBucket/notices/*",
             "OutboxBucket/receipts/*",
             "AnchorsBucket/erasures/*",
@@ -30,6 +34,7 @@ MAY: dict[str, dict[str, set[str]]] = {
         "ReportFunction": {"RecordsBucket/*"},
     },
     "s3:PutObject": {
+        "GrantFunction": {"FramesBucket/*"},
         "MatchFunction": {"EvidenceBucket/evidence/*", "OutboxBucket/notices/*/*-raised.json"},
         "AlertFunction": {"OutboxBucket/receipts/*"},
         "EnrolFunction": {"EnrolmentBucket/enrolment/*"},
@@ -52,6 +57,7 @@ MAY: dict[str, dict[str, set[str]]] = {
             "AnchorsBucket/erasures/*",
             "RecordsBucket/*",
         },
+        "SweepFunction": {"PermitsBucket/state/*"},
     },
     "s3:DeleteObject": {
         "DetectFunction": {"FramesBucket/*"},
@@ -73,8 +79,16 @@ MAY: dict[str, dict[str, set[str]]] = {
         "MatchFunction": {"FramesBucket", "PermitsBucket"},
         "AlertFunction": {"OutboxBucket", "PermitsBucket"},
         "GovernFunction": {"PermitsBucket"},
+        "GrantFunction": {"PermitsBucket"},
         "ReviewFunction": {"EvidenceBucket", "EnrolmentBucket"},
-        "RetainFunction": {"PermitsBucket", "EvidenceBucket", "EnrolmentBucket", "OutboxBucket", "AnchorsBucket"},
+        "RetainFunction": {
+            "FramesBucket",
+            "PermitsBucket",
+            "EvidenceBucket",
+            "EnrolmentBucket",
+            "OutboxBucket",
+            "AnchorsBucket",
+        },
         "SweepFunction": {"FramesBucket", "PermitsBucket"},
         "ReportFunction": {"RecordsBucket"},
     },
@@ -82,10 +96,16 @@ MAY: dict[str, dict[str, set[str]]] = {
         "DetectFunction": {"LedgerTable"},
         "MatchFunction": {"LedgerTable"},
         "AlertFunction": {"NoticesTable"},
-        "RetainFunction": {"LedgerTable"},
+        "GrantFunction": {"CamerasTable"},
+        "RetainFunction": {"LedgerTable", "NoticesTable"},
         "SweepFunction": {"LedgerTable"},
     },
-    "dynamodb:PutItem": {"DetectFunction": {"LedgerTable"}, "MatchFunction": {"LedgerTable"}},
+    "dynamodb:PutItem": {
+        "DetectFunction": {"LedgerTable"},
+        "MatchFunction": {"LedgerTable"},
+        "GovernFunction": {"CamerasTable"},
+    },
+    "dynamodb:DeleteItem": {"GovernFunction": {"CamerasTable"}, "RetainFunction": {"NoticesTable"}},
     "dynamodb:UpdateItem": {
         "DetectFunction": {"LedgerTable"},
         "MatchFunction": {"LedgerTable"},
@@ -94,7 +114,7 @@ MAY: dict[str, dict[str, set[str]]] = {
         "SweepFunction": {"LedgerTable"},
     },
     "dynamodb:Query": {"RetainFunction": {"LedgerTable/index/by_fold"}},
-    "dynamodb:Scan": {"RetainFunction": {"LedgerTable/index/by_fold"}},
+    "dynamodb:Scan": {"RetainFunction": {"LedgerTable/index/by_fold"}, "GovernFunction": {"CamerasTable"}},
     "sqs:SendMessage": {"DetectFunction": {"FacesQueue"}},
     "sqs:ReceiveMessage": {
         "DetectFunction": {"FramesQueue"},
@@ -110,6 +130,7 @@ MAY: dict[str, dict[str, set[str]]] = {
         "DetectFunction": {"FramesQueue"},
         "MatchFunction": {"FacesQueue"},
         "AlertFunction": {"NoticesQueue"},
+        "SweepFunction": {f"{name}{kind}" for name in ("Frames", "Faces", "Notices") for kind in QUEUE_KINDS},
     },
     "sns:Publish": {"AlertFunction": {"ReviewersTopic", "RecipientsTopic"}},
     "lambda:InvokeFunction": {"SweepFunction": {"RetainFunction"}},
@@ -179,12 +200,18 @@ def test_those_outside_the_network_have_no_database(template: Template) -> None:
         assert not [variable for variable in template.environment(name) if variable.startswith("DATABASE")]
 
 
-def test_a_camera_may_write_under_its_own_name_and_nothing_else(template: Template) -> None:
-    (policy,) = template.of("AWS::IAM::ManagedPolicy").values()
-    (statement,) = policy["PolicyDocument"]["Statement"]
-    assert policy["PolicyDocument"]["Version"] == "2012-10-17", "older versions do not know ${...}"
-    assert (statement["Effect"], statement["Action"]) == ("Allow", "s3:PutObject")
-    assert statement["Resource"] == {"Fn::Sub": "${FramesBucket.Arn}/${!aws:PrincipalTag/camera}/*"}
+def test_only_grant_puts_frames_and_it_reads_none(template: Template) -> None:
+    """S35: no principal of a camera's own, and what grant signs can be no more than what its role may do."""
+    putting = {f for f in functions(template) if any("Frames" in r for r in template.allowed(f, "s3:PutObject"))}
+    assert putting == {"GrantFunction"}
+    on_frames = {
+        action
+        for statement in template.statements("GrantFunction")
+        for action in listed(statement["Action"])
+        if any("Frames" in short(resource) for resource in listed(statement["Resource"]))
+    }
+    assert on_frames == {"s3:PutObject"}
+    assert template.of("AWS::IAM::ManagedPolicy", "AWS::IAM::Policy", "AWS::IAM::User") == {}
 
 
 def test_a_function_knows_only_what_it_may_use(template: Template) -> None:

@@ -2,10 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
-
-from proviso.cli.camera.uploader import LONGEST_WAIT_S, Delivered, Delivery, UploadFault, deliver, s3_put
+from proviso.cli.camera.uploader import LONGEST_WAIT_S, Delivered, Delivery, UploadFault, deliver
 from proviso.domain.frame import FrameKey
 
 TAKEN = datetime(2026, 11, 22, 20, 0, 0, tzinfo=UTC)
@@ -94,34 +91,3 @@ def test_what_time_does_not_mend_is_not_tried_again() -> None:
 def test_an_agent_that_is_to_end_does_not_go_on_trying() -> None:
     done = run(Bucket(*[passing()] * 9), Time(stop_after=2))
     assert (done.delivery, done.tries) == (Delivery.DROPPED, 2)
-
-
-class S3:
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-
-    def put_object(self, **given: object) -> None:
-        raise self.error
-
-
-def answered(code: str, status: int) -> ClientError:
-    values = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
-    return ClientError(values, "PutObject")  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        (answered("SlowDown", 503), True),
-        (answered("InternalError", 500), True),
-        (answered("RequestTimeout", 400), True),
-        (answered("AccessDenied", 403), False),
-        (answered("NoSuchBucket", 404), False),
-        (EndpointConnectionError(endpoint_url="http://localhost:1"), True),
-        (NoCredentialsError(), False),
-    ],
-)
-def test_faults_of_s3_are_told_apart(error: Exception, expected: bool) -> None:
-    with pytest.raises(UploadFault) as raised:
-        s3_put(S3(error), "frames")("key", b"jpeg")
-    assert raised.value.passing is expected

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from proviso.cli import output, pictures, places, session
+from proviso.cli import cameras, output, pictures, places, session
 from proviso.cli.api import ApiFault
 from proviso.cli.deployments import GROUNDS, read_request
 from proviso.cli.main import app
@@ -27,7 +27,14 @@ def _apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A data folder of its own, and nothing of this machine's environment."""
     monkeypatch.setenv("PROVISO_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    for name in ("PROVISO_API", "PROVISO_TOKEN", "PROVISO_MODELS", "PROVISO_PACK", "DATABASE_URL"):
+    for name in (
+        "PROVISO_API",
+        "PROVISO_TOKEN",
+        "PROVISO_CAMERA_KEY",
+        "PROVISO_MODELS",
+        "PROVISO_PACK",
+        "DATABASE_URL",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(ROOT)
 
@@ -41,9 +48,10 @@ def text(output: str) -> str:
     "command",
     [
         *("", "demo", "local", "invoke", "camera", "frames", "login", "check", "models", "stop-all"),
-        *("people", "watchlist", "deployment", "candidates", "audit", "policy"),
+        *("people", "cameras", "watchlist", "deployment", "candidates", "audit", "policy"),
         *("watchlist add", "watchlist import", "watchlist picture", "deployment request", "candidates confirm"),
         *("deployment audit", "audit show", "audit export", "audit verify"),
+        *("cameras register", "cameras list", "cameras revoke"),
     ],
 )
 def test_every_command_explains_itself(command: str) -> None:
@@ -52,7 +60,9 @@ def test_every_command_explains_itself(command: str) -> None:
     assert "Usage" in result.output
 
 
-@pytest.mark.parametrize("command", [["people", "list"], ["watchlist", "show"], ["candidates", "list"], ["stop-all"]])
+@pytest.mark.parametrize(
+    "command", [["people", "list"], ["cameras", "list"], ["watchlist", "show"], ["candidates", "list"], ["stop-all"]]
+)
 def test_without_a_sign_in_there_is_a_sentence_and_code_1(command: list[str]) -> None:
     result = runner.invoke(app, command)
     assert result.exit_code == 1
@@ -66,31 +76,34 @@ def test_signing_in_where_no_cloud_runs_is_told_in_a_sentence() -> None:
     assert "no local cloud is running" in text(result.output)
 
 
-def test_a_camera_without_a_cloud_or_bucket_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_camera_without_a_cloud_is_told_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROVISO_CAMERA_KEY", "k")
     result = runner.invoke(app, ["camera", "--camera", "hall", "--source", str(tmp_path)])
     assert result.exit_code == 1
     assert "no local cloud is running" in text(result.output)
+
+
+def test_a_camera_without_a_key_is_told_how_to_get_one(tmp_path: Path) -> None:
+    for more in ([], ["--key-file", str(tmp_path / "none.key")]):
+        result = runner.invoke(app, ["camera", "--camera", "hall", "--source", str(tmp_path), *more])
+        assert result.exit_code == 1
+        assert "proviso cameras register hall" in text(result.output)
 
 
 def test_a_camera_name_that_is_none_is_told_in_a_sentence() -> None:
     result = runner.invoke(app, ["camera", "--camera", "Hall/1", "--source", "."])
     assert result.exit_code == 1
     assert "no camera name" in text(result.output)
+    for command in (["register", "../x"], ["revoke", "a/b"]):
+        refused = runner.invoke(app, ["cameras", *command])
+        assert refused.exit_code == 1
+        assert "no camera name" in text(refused.output)
 
 
-def test_a_source_that_is_none_is_told_before_anything_is_uploaded() -> None:
-    command = [
-        "camera",
-        "--camera",
-        "hall",
-        "--source",
-        "/no/such",
-        "--bucket",
-        "b",
-        "--endpoint",
-        "http://127.0.0.1:1",
-    ]
-    result = runner.invoke(app, command)
+def test_a_source_that_is_none_is_told_before_anything_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROVISO_API", "http://127.0.0.1:1")
+    monkeypatch.setenv("PROVISO_CAMERA_KEY", "k")
+    result = runner.invoke(app, ["camera", "--camera", "hall", "--source", "/no/such"])
     assert result.exit_code == 1
     assert "there is no folder, video file or device /no/such" in text(result.output)
 
@@ -98,13 +111,56 @@ def test_a_source_that_is_none_is_told_before_anything_is_uploaded() -> None:
 def test_uploads_that_cannot_be_made_end_with_a_count_and_code_1(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    monkeypatch.setenv("PROVISO_API", "http://127.0.0.1:1")
+    monkeypatch.setenv("PROVISO_CAMERA_KEY", "k")
     (tmp_path / "a.jpg").write_bytes(b"\xff\xd8\xffx")
-    command = ["camera", "--camera", "hall", "--source", str(tmp_path), "--bucket", "b", "--age-limit", "1"]
-    result = runner.invoke(app, [*command, "--endpoint", "http://127.0.0.1:1"])
+    command = ["camera", "--camera", "hall", "--source", str(tmp_path), "--age-limit", "1"]
+    result = runner.invoke(app, command)
     assert result.exit_code == 1
     assert "1 captured, 0 uploaded, 1 dropped" in text(result.output)
+    assert "cannot be reached" in text(result.output)
+
+
+def test_a_camera_s_key_is_kept_for_its_owner_alone_and_printed_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    answers = {"key": "the-key-of-the-camera"}
+    api = type(
+        "Asked",
+        (),
+        {
+            "post": lambda _, path, body: asked.append((path, body)) or answers,
+            "delete": lambda _, path: asked.append((path, None)),
+        },
+    )
+    monkeypatch.setattr(session, "api", lambda *_: api())
+    result = runner.invoke(app, ["cameras", "register", "hall-north"])
+    assert result.exit_code == 0, result.output
+    assert text(result.output).count("the-key-of-the-camera") == 1
+    path = tmp_path / "data" / "cameras" / "hall-north.key"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert cameras.key_of(tmp_path / "data", "hall-north") == "the-key-of-the-camera"
+    assert runner.invoke(app, ["cameras", "revoke", "hall-north"]).exit_code == 0
+    assert not path.exists()
+    assert asked == [("/cameras", {"camera": "hall-north"}), ("/cameras/hall-north", None)]
+
+
+def test_the_key_that_is_named_goes_before_the_one_that_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cameras.keep(tmp_path, "hall", "kept")
+    cameras.keep(tmp_path, "hall", "kept again")
+    named = tmp_path / "other.key"
+    named.write_text("named\n")
+    assert cameras.key_of(tmp_path, "hall") == "kept again"
+    monkeypatch.setenv("PROVISO_CAMERA_KEY", "of the environment")
+    assert cameras.key_of(tmp_path, "hall") == "of the environment"
+    assert cameras.key_of(tmp_path, "hall", named) == "named"
+    named.write_text("\n")
+    with pytest.raises(ApiFault, match="is empty"):
+        cameras.key_of(tmp_path, "hall", named)
 
 
 def test_a_database_url_that_is_none_is_told_without_quoting_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,7 +222,7 @@ def test_a_request_is_read_from_toml_and_json(tmp_path: Path) -> None:
     with pytest.raises(ApiFault, match="lacks these grounds: necessity"):
         read_request(as_json)
     as_json.write_text("[")
-    with pytest.raises(ApiFault, match="cannot be read as a request"):
+    with pytest.raises(ApiFault, match="cannot be read"):
         read_request(as_json)
 
 

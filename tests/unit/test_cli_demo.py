@@ -12,7 +12,7 @@ from rich.console import Console
 from proviso.cli.demo import scene as scenes
 from proviso.cli.demo.cameras import Sent
 from proviso.cli.demo.show import contact_sheet, frames_table, stages_table
-from proviso.cli.demo.verdict import Check, Findings, judge, outcome_of
+from proviso.cli.demo.verdict import NOT_PERMITTED, Check, Findings, judge, outcome_of
 from proviso.domain.frame import MAX_FRAME_PIXELS, Counts, LedgerEntry, Outcome
 from proviso.domain.reasons import Reason
 from proviso.local.simulator import Message
@@ -47,6 +47,7 @@ def good() -> Findings:
         before=[message("sms", "1"), message("email", "2")],
         after=[message("sms", "3"), message("email", "4")],
         decided={"state": "confirmed"},
+        outside=f"yard: 0 of 1 frames were uploaded: {NOT_PERMITTED}",
         pictures=[Path("evidence-X.jpg")],
         certificate={"complete": True, "counts": [{"store": "entry", "left": 0}]},
         audit_records=9,
@@ -66,6 +67,8 @@ def test_when_all_of_it_happened_all_of_it_holds() -> None:
         {"rows": {**good().rows, "a": row("a", Outcome.RECEIVED)}},
         {"rows": {**good().rows, "strange": row("strange", Outcome.NO_FACE)}},
         {"sent": []},
+        {"outside": ""},
+        {"outside": "yard: 0 of 1 frames were uploaded: the API cannot be reached"},
         {"candidates": []},
         {"candidates": [{"id": "x"}, {"id": "y"}]},
         {"before": [message("sms", "1")]},

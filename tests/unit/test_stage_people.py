@@ -18,7 +18,7 @@ from proviso.domain.watchlist import Entry
 from proviso.stages import enrol, people, review, watchlist
 from tests.doubles import FakePipeline
 from tests.doubles import people as frame_of
-from tests.fakes.cloud import FakeOutbox, FakePictures
+from tests.fakes.cloud import FakeAnchors, FakeOutbox, FakePictures
 from tests.samples import ENTRY, NOW, candidate, confirmation, policy, principal
 from tests.samples import watchlist as list_of
 
@@ -145,9 +145,14 @@ def test_a_refusal_tells_no_label():
     assert "Hidden" not in repr(watchlist.EntryRequest(**ENTRY)) + repr(LISTED)
 
 
-def remove(store, by=OFFICER, entry_id="entry-1"):
+def remove(store, by=OFFICER, entry_id="entry-1", anchors=None):
     return watchlist.remove_entry(
-        principal=by, watchlist_id="list-1", entry_id=entry_id, store=store, clock=lambda: NOW
+        principal=by,
+        watchlist_id="list-1",
+        entry_id=entry_id,
+        store=store,
+        anchors=anchors or FakeAnchors(),
+        clock=lambda: NOW,
     )
 
 

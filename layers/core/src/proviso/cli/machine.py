@@ -56,8 +56,13 @@ def local(
             say("stood in for, or left out:")
             for line in cloud.stood_in_for:
                 say(f"  {line}")
-            for name, address in (("API", cloud.api_url), ("inbox", cloud.inbox_url), ("AWS", cloud.aws_endpoint)):
-                say(f"{name:6} {address}")
+            for name, address in (
+                ("API", cloud.api_url),
+                ("inbox", cloud.inbox_url),
+                ("AWS", cloud.aws_endpoint),
+                ("uploads", cloud.uploads_endpoint),
+            ):
+                say(f"{name:7} {address}")
             say(f"sign in with: proviso login --as {authoriser}\nCtrl-C ends it")
             until_interrupted()
 

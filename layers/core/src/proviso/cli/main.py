@@ -2,7 +2,7 @@
 
 import typer
 
-from proviso.cli import audit, candidates, deployments, machine, people, policy, upload, watchlists
+from proviso.cli import audit, cameras, candidates, deployments, machine, people, policy, retention, upload, watchlists
 
 app = typer.Typer(
     name="proviso",
@@ -23,10 +23,12 @@ app.command("login")(people.login)
 app.command("stop-all")(deployments.stop_all)
 app.add_typer(policy.group, name="policy")
 app.add_typer(people.group, name="people")
+app.add_typer(cameras.group, name="cameras")
 app.add_typer(watchlists.group, name="watchlist")
 app.add_typer(deployments.group, name="deployment")
 app.add_typer(audit.group, name="audit")
 app.add_typer(candidates.group, name="candidates")
+app.add_typer(retention.group, name="retention")
 
 if __name__ == "__main__":
     app()

@@ -1,22 +1,24 @@
 """`proviso camera`: the camera agent on the command line; `proviso frames`: what became of what it uploaded."""
 
 import random
-import re
+import secrets
 import signal
 import threading
 from collections import Counter
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from proviso.cli import session
+from proviso.cli import cameras, session
 from proviso.cli.api import ApiFault
 from proviso.cli.camera.agent import AgentOptions, Tally, run_agent
+from proviso.cli.camera.grants import GrantedPut, ask_api, post_form
 from proviso.cli.camera.sources import SourceFault, open_source, without_password
-from proviso.cli.camera.uploader import s3_put
-from proviso.cli.output import console, errors, fail, interactive, plain_faults, say, table
-from proviso.domain.frame import CAMERA_PATTERN, LedgerEntry, Outcome
+from proviso.cli.camera.uploader import UploadFault
+from proviso.cli.output import console, errors, interactive, plain_faults, say, table
+from proviso.domain.frame import LedgerEntry, Outcome
 from proviso.domain.reasons import SENTENCES
 from proviso.local.running import find_running
 
@@ -30,16 +32,17 @@ def camera(
     skip_unchanged: Annotated[bool, typer.Option(help="Leave out frames in which nothing changed")] = False,
     quality: Annotated[int, typer.Option(min=1, max=100, help="JPEG quality, where a frame must be encoded")] = 85,
     age_limit: Annotated[float, typer.Option(min=1.0, help="Seconds after which a frame is dropped")] = 60.0,
-    endpoint: Annotated[str, typer.Option(help="S3 endpoint; the running local cloud's, or AWS")] = "",
-    bucket: Annotated[str, typer.Option(help="Frames bucket; the running local cloud's is found by itself")] = "",
+    key_file: Annotated[
+        Path | None, typer.Option(help="The camera's key; else PROVISO_CAMERA_KEY, else the one kept here")
+    ] = None,
 ) -> None:
-    """Sample a source and upload its frames. Ctrl-C ends it with a count."""
-    if not re.fullmatch(CAMERA_PATTERN, camera):
-        fail(f"{camera!r} is no camera name: small letters, digits and hyphens, at most 63")
+    """Sample a source and upload its frames, with the camera's own key. Ctrl-C ends it with a count."""
     stop = threading.Event()
     latest = Tally()
     with plain_faults(), console.status("") as status:
-        client, name = frames_bucket(endpoint, bucket)
+        data = session.here()
+        api = cameras.api_of(data, cameras.key_of(data, cameras.checked(camera), key_file))
+        put = GrantedPut(ask_api(api, camera), post_form(lambda: secrets.token_hex(16)), _now, say)
 
         def watch(tally: Tally) -> None:
             nonlocal latest
@@ -48,8 +51,9 @@ def camera(
                 status.update(summary(tally))
 
         opened = open_source(source)
+        _first_right(put)
         rate = "1 frame" if fps == 1 else f"{fps:g} frames"
-        say(f"{camera}: {without_password(source)}, {rate} a second, to the bucket {name}; Ctrl-C ends it")
+        say(f"{camera}: {without_password(source)}, {rate} a second, by {api.url}; Ctrl-C ends it")
         # A service manager ends it with SIGTERM: the same tidy end, with its count.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         options = AgentOptions(camera, fps, skip_unchanged, quality, age_limit)
@@ -57,8 +61,8 @@ def camera(
             latest = run_agent(
                 opened,
                 options,
-                put=s3_put(client, name),
-                clock=lambda: datetime.now(UTC),
+                put=put,
+                clock=_now,
                 random=random.random,
                 stop=stop,
                 watch=watch,
@@ -68,7 +72,7 @@ def camera(
                 say(summary(latest))
             raise
     say(summary(latest))
-    if latest.uploaded and not endpoint and not bucket:
+    if latest.uploaded and find_running(data) is not None:
         say("what became of them: proviso frames")
     if latest.last_fault:
         errors.print(f"last fault: {latest.last_fault}", markup=False)
@@ -100,7 +104,7 @@ def frames() -> None:
             raise ApiFault("no local cloud is running; start one with `proviso local`")
         from proviso.cloud.ledger import DynamoLedger
 
-        client = _client("dynamodb", running.aws_endpoint, local=True)
+        client = _local_client("dynamodb", running.aws_endpoint)
         table_name = running.names["LedgerTable"]
         entries = DynamoLedger(client, table_name, lambda: datetime.now(UTC)).entries()
     rows = Counter((entry.key.split("/")[0], *became(entry)) for entry in entries)
@@ -118,24 +122,24 @@ def became(entry: LedgerEntry) -> tuple[str, str]:
     return str(entry.outcome), SENTENCES[entry.reason] if entry.reason is not None else ""
 
 
-def frames_bucket(endpoint: str, bucket: str) -> tuple[Any, str]:
-    """An S3 client and the bucket's name: as given, else of the running local cloud. ApiFault when neither."""
-    running = None if endpoint or bucket else find_running(session.here())
-    if running is None and not bucket:
-        raise ApiFault(
-            "no local cloud is running; start one with `proviso local`, or name --bucket (and sign in to AWS)"
-        )
-    client = _client("s3", endpoint or (running.aws_endpoint if running else ""), local=running is not None)
-    return client, bucket or (running.names["FramesBucket"] if running else "")
+def _first_right(put: GrantedPut) -> None:
+    """Ask before anything is sampled: a key that is not accepted is told at once, a permit that is not there is not
+    waited for here. ApiFault."""
+    try:
+        put.right()
+    except UploadFault as refused:
+        if not refused.passing:
+            raise ApiFault(str(refused)) from refused
 
 
-def _client(service: str, endpoint: str, *, local: bool) -> Any:
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _local_client(service: str, endpoint: str) -> Any:
+    """A client of the local cloud, which takes any credentials; these are not secret."""
     import boto3
-    from botocore.config import Config
 
-    # The agent's own age limit governs tries, so botocore's are off and its waits short.
-    config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=15)
-    # The local cloud takes any credentials; these are not secret.
-    keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local", "region_name": "eu-west-2"} if local else {}
+    keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local", "region_name": "eu-west-2"}
     make: Any = boto3.Session(**keys).client  # type: ignore[arg-type]
-    return make(service, endpoint_url=endpoint or None, config=config)
+    return make(service, endpoint_url=endpoint)

@@ -50,6 +50,8 @@ def client(service: str, region: str | None = None) -> Any:
                 tcp_keepalive=True,
                 # In the VPC, DynamoDB is reached through the gateway endpoint, by the region's plain host name.
                 account_id_endpoint_mode="disabled",
+                # Else signed forms name S3's global host, which redirects while a bucket is young; no camera follows.
+                s3={"addressing_style": "virtual"},
             )
             _made[(service, region)] = botocore.session.get_session().create_client(
                 service, region_name=region, config=config

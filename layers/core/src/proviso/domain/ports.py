@@ -12,17 +12,19 @@ from enum import StrEnum
 from typing import Protocol
 
 from proviso.domain.audit import Act, AuditRecord, Head
+from proviso.domain.camera import RegisteredCamera, UploadGrant
 from proviso.domain.candidate import Candidate, ConfirmingReview, Hit, OpenCandidate, Review
 from proviso.domain.conditions import Attestation, Calibration, Conditions, PriorAuthorisation
 from proviso.domain.deployment import Deployment
 from proviso.domain.face import Box, Face, QualityGate, Template
 from proviso.domain.frame import Counts, Image, Jpeg, LedgerEntry
+from proviso.domain.holds import HoldWork
 from proviso.domain.messages import FacesMessage
 from proviso.domain.notice import Kind, Notice, NoticeTexts
 from proviso.domain.people import Member, Person, Role
 from proviso.domain.permit import CheckedPermit, Permit
 from proviso.domain.reasons import Refused
-from proviso.domain.retention import Certificate, Erasure, StoreCount
+from proviso.domain.retention import Certificate, Erasure
 from proviso.domain.watchlist import Build, Entry, Reference, Watchlist
 
 Clock = Callable[[], datetime]
@@ -98,6 +100,30 @@ class PermitStore(Protocol):
         """Every camera that has a permit object, readable or not: what a stop must delete."""
 
 
+class CameraRegistry(Protocol):
+    """One item a camera: the digest of its key (S35). Written by govern, read by grant."""
+
+    def put(self, registered: RegisteredCamera) -> None:
+        """Register a camera, or replace its key."""
+
+    def remove(self, camera: str) -> bool:
+        """Take its key away. False when there is no such camera."""
+
+    def key_digest(self, camera: str) -> str | None:
+        """The digest of the key that works now; None for an unknown camera."""
+
+    def cameras(self) -> list[RegisteredCamera]:
+        """Everything in it, by name."""
+
+
+class UploadGrants(Protocol):
+    """Signs upload rights to the frames bucket (S35)."""
+
+    def sign(self, camera: str, now: datetime, expires_at: datetime) -> UploadGrant:
+        """A form for frames under `<camera>/` that S3 takes until `expires_at` (whole seconds), with a JPEG's type and
+        1 to MAX_FRAME_BYTES bytes."""
+
+
 class DueStore(Protocol):
     """due/<deployment>.json: when retain has something to do next, so that sweep need not wake the database."""
 
@@ -162,6 +188,9 @@ class Outbox(Protocol):
 
     def count_candidate(self, candidate_id: str) -> int: ...
 
+    def count_all(self) -> dict[str, int]:
+        """How many notices and receipts there are of each candidate that has any."""
+
 
 class Ledger(Protocol):
     """One row a frame (rule 3)."""
@@ -201,6 +230,11 @@ class NoticeLedger(Protocol):
     def settle(self, notice: Notice, outcome: str, now: datetime) -> None:
         """Record what became of the claimed notice: sent, stale or withheld."""
 
+    def has(self, candidate_id: str) -> bool: ...
+
+    def delete(self, candidate_id: str) -> None:
+        """Delete the candidate's item; deleting what is gone is no fault. Its notices must be gone before."""
+
 
 class FacesQueue(Protocol):
     def send(self, message: FacesMessage) -> None: ...
@@ -228,6 +262,9 @@ class Anchors(Protocol):
 
     def erasures(self) -> Iterator[Erasure]:
         """Every erasure there ever was. StorageFault when one cannot be understood."""
+
+    def erased_names(self) -> set[tuple[str, str]]:
+        """(kind, id) of every erasure, from the objects' names alone. StorageFault when a name says nothing."""
 
 
 class Waker(Protocol):
@@ -307,7 +344,7 @@ class AnchorWork(Protocol):
         """Remember that these heads are anchored. An older one never takes the place of a newer one."""
 
 
-class GovernWork(AnchorWork, Protocol):
+class GovernWork(AnchorWork, HoldWork, Protocol):
     """One transaction of govern or enrol."""
 
     def person(self, sub: str) -> Person | None: ...
@@ -427,47 +464,3 @@ class ReviewWork(Protocol):
 
 class ReviewStore(Protocol):
     def work(self) -> AbstractContextManager[ReviewWork]: ...
-
-
-class RetainWork(AnchorWork, Protocol):
-    """One transaction of retain."""
-
-    def carry_out_stop(self, record: StopRecord, now: datetime) -> list[Deployment]: ...
-    def end_due(self, now: datetime) -> list[Deployment]: ...
-    def expire_candidates(self, now: datetime) -> list[str]:
-        """raised → expired for those past decide_by (S18); their ids."""
-
-    def unput_notices(self, now: datetime) -> list[tuple[Candidate, str, Kind, datetime]]:
-        """Candidates of live deployments whose notice is still useful (candidate, prefix, kind, useful until): the
-        caller puts what is not in the outbox."""
-
-    def deployment(self, deployment_id: str, *, lock: bool = False) -> Deployment | None: ...
-    def to_close(self, now: datetime) -> list[str]:
-        """Stopped or ended deployments that are not closed."""
-
-    def searched(self, frame_keys: Sequence[str]) -> set[str]:
-        """Of these frames, those whose search was committed, whatever the ledger came to say of them."""
-
-    def without_row(self, evidence_keys: Sequence[str]) -> list[str]:
-        """Of these evidence keys, those that no candidate names: left by a transaction that did not commit."""
-
-    def candidates_of(self, deployment_id: str) -> list[str]: ...
-    def other_uses(self, watchlist_id: str, deployment_id: str) -> bool:
-        """Is the list still needed by another deployment that is not closed?"""
-
-    def erase(self, deployment_id: str) -> str | None:
-        """Delete references, builds' content, labels, candidates' evidence pointers of the deployment's list (S23);
-        the list's id, or None when another live deployment still uses the list. Reference numbers stay (S31)."""
-
-    def left(self, deployment_id: str) -> list[StoreCount]:
-        """What is left in the database, by table."""
-
-    def close(self, certificate: Certificate, by: str) -> None:
-        """→ closed, with its certificate, in one statement; refused by constraint when a count is not zero."""
-
-    def certificate(self, deployment_id: str) -> Certificate | None: ...
-    def audit(self, act: Act) -> None: ...
-
-
-class RetainStore(Protocol):
-    def work(self) -> AbstractContextManager[RetainWork]: ...

@@ -37,6 +37,7 @@ class Reason(StrEnum):
     FACE_CUT_OFF = "face_cut_off"
     # people and their acts
     NOT_SIGNED_IN = "not_signed_in"
+    CAMERA_KEY = "camera_key"
     ROLE_MISSING = "role_missing"
     SAME_PERSON = "same_person"
     NOT_FOUND = "not_found"
@@ -84,6 +85,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.POSE_ROLL: "the head is tilted too far",
     Reason.FACE_CUT_OFF: "the face reaches over the edge of the picture",
     Reason.NOT_SIGNED_IN: "sign in first",
+    Reason.CAMERA_KEY: "the key is not accepted for this camera; register it and use the key it was given last",
     Reason.ROLE_MISSING: "your account does not have the role that this needs",
     Reason.SAME_PERSON: "another person must do this",
     Reason.NOT_FOUND: "there is nothing of that name",

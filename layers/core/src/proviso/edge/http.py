@@ -28,6 +28,7 @@ from proviso.edge.telemetry import count, invocation, logger
 RETRY_AFTER_S = 5
 STATUS = {
     Reason.NOT_SIGNED_IN: 401,
+    Reason.CAMERA_KEY: 401,
     Reason.ROLE_MISSING: 403,
     Reason.SAME_PERSON: 403,
     Reason.NOT_FOUND: 404,
@@ -47,6 +48,7 @@ STATUS = {
     Reason.BUILD_TOO_OLD: 409,
     Reason.BUILD_EMPTY: 409,
     Reason.OUTSIDE_WINDOW: 409,
+    Reason.NO_PERMIT: 409,
     Reason.TOO_LATE: 410,
     Reason.NOT_OFFERED_YET: 501,
     Reason.INVALID: 400,
@@ -142,6 +144,12 @@ def subject(event: APIGatewayProxyEventV2) -> str | None:
     claims = (authorizer.jwt_claim if authorizer else None) or {}
     sub = claims.get("sub")
     return sub if isinstance(sub, str) and sub else None
+
+
+def bearer(event: APIGatewayProxyEventV2) -> str:
+    """What `Authorization: Bearer ...` holds, unverified; "" when there is no such header."""
+    given = str(event.headers.get("authorization") or "")
+    return given[7:].strip() if given[:7].lower() == "bearer " else ""
 
 
 def refusal(refused: Refused) -> Response[str]:

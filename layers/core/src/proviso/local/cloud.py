@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from proviso.domain.errors import ConfigurationFault
-from proviso.local import custom_resource, postgres, resources, running
+from proviso.local import custom_resource, postgres, resources, running, s3_front
 from proviso.local import poller as sqs_poller
 from proviso.local.environment import endpoints_of, environment_of, function_of
 from proviso.local.gateway import Gateway, Route, routes_of
@@ -33,6 +33,7 @@ from proviso.local.worker import Invocation, Worker, WorkerPool
 _FUNCTION = "AWS::Lambda::Function"
 _ALWAYS = [
     "AWS: a moto server answers for S3, SQS, SNS, DynamoDB and STS; it checks no rights, no expiry, no signatures",
+    "Camera uploads: a check of signature, expiry, POST policy and grant's role stands in front of S3",
     "S3 and DynamoDB expiry: nothing expires by itself here",
     "SNS: what would be sent is shown in the inbox",
 ]
@@ -64,6 +65,7 @@ class LocalCloud:
 
     def __init__(self, stack: Stack, identities: resources.Identities, simulated: Simulator, gateway: Gateway) -> None:
         self.aws_endpoint = simulated.endpoint
+        self.uploads_endpoint = ""
         self.api_url = gateway.url
         self.inbox_url = f"{gateway.url}/local/inbox"
         self.database_url = ""
@@ -209,6 +211,7 @@ def local_cloud(
                 cloud.lambda_endpoint,
                 cloud.database_url if given is None else None,
                 {one.logical_id: str(identities.reference(one)) for one in stack.all_resources() if _named(one)},
+                cloud.uploads_endpoint,
             )
             running.publish(data, found)
             cleanup.callback(running.withdraw, data)
@@ -296,6 +299,11 @@ def _build_workers(
             continue
         endpoints = endpoints_of(function, cloud.aws_endpoint, cloud.lambda_endpoint, closed)
         environment = environment_of(function, root, options.environment, options.extra_policies, endpoints)
+        if function.logical_id == s3_front.SIGNS_FOR_CAMERAS:
+            front, own = s3_front.in_front_of(cloud.aws_endpoint, cloud._stack.find(function.logical_id))
+            cleanup.callback(front.close)
+            cloud.uploads_endpoint = front.url
+            environment |= own
         if function.name in owners:
             environment["DATABASE_URL"] = cloud.database_url
             environment["SSL_CERT_FILE"] = str(answers.certificate)

@@ -30,7 +30,7 @@ CREATED = (
 )
 _NETWORK = "VPC: functions inside it get a closed port for everything but S3, DynamoDB and PostgreSQL"
 _DATABASE = "Aurora: an embedded PostgreSQL, or the one of DATABASE_URL; it never sleeps"
-_RIGHTS = "IAM: nothing checks roles and policies here; tests of the compiled template do"
+_RIGHTS = "IAM: only what cameras are given is held against a role here; tests of the compiled template check the rest"
 _WATCH = "CloudWatch: no alarms, dashboards or log groups; logs are files"
 STOOD_IN = {
     **dict.fromkeys(

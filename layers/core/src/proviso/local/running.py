@@ -14,7 +14,8 @@ _FILE = "current.json"
 
 @dataclass(frozen=True)
 class RunningCloud:
-    """The addresses of a running cloud. `names` are the physical names by logical id."""
+    """The addresses of a running cloud. `names` are the physical names by logical id, `uploads_endpoint` is where
+    cameras upload: the check in front of S3."""
 
     pid: int
     api_url: str
@@ -23,6 +24,7 @@ class RunningCloud:
     lambda_endpoint: str
     database_url: str | None
     names: Mapping[str, str] = field(default_factory=dict)
+    uploads_endpoint: str = ""
 
 
 def publish(data: Path, cloud: RunningCloud) -> None:

@@ -5,9 +5,10 @@ from proviso.domain.deployment import LIVE
 from proviso.domain.people import Member, Person, Principal, Role
 from proviso.domain.ports import Clock, GovernStore, GovernWork, ReviewWork
 from proviso.domain.reasons import Reason, Refused
+from proviso.domain.retain_ports import RetainWork
 
 
-def principal_of(work: GovernWork | ReviewWork, sub: str) -> Principal | Refused:
+def principal_of(work: GovernWork | ReviewWork | RetainWork, sub: str) -> Principal | Refused:
     """The person behind a verified token's `sub`, or a refusal when nobody registered them."""
     person = work.person(sub)
     if person is None or not person.roles:

@@ -1,16 +1,17 @@
 """Watchlists: create, add, remove, build. Adding needs grounds (S06); removing is always allowed, at once (rule 9)."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 
 from proviso.domain.audit import system_act
-from proviso.domain.errors import AuditUnwritable
+from proviso.domain.errors import AuditUnwritable, StorageFault
 from proviso.domain.people import Principal, Role
 from proviso.domain.policy import Policy
-from proviso.domain.ports import Clock, DueStore, GovernStore
+from proviso.domain.ports import Anchors, Clock, DueStore, GovernStore
 from proviso.domain.reasons import Reason, Refused
-from proviso.domain.retention import LIST_DUE
+from proviso.domain.retention import LIST_DUE, LIST_UNUSED_AFTER, Erasure
 from proviso.domain.watchlist import Build, Entry, Watchlist
 
 NewId = Callable[[], str]
@@ -44,9 +45,9 @@ class EntryRequest:
 
 
 def create(
-    *, principal: Principal, name: str, policy: Policy, store: GovernStore, clock: Clock, new_id: NewId
+    *, principal: Principal, name: str, policy: Policy, store: GovernStore, due: DueStore, clock: Clock, new_id: NewId
 ) -> Watchlist | Refused:
-    """A new, empty list under a policy."""
+    """A new, empty list under a policy. When no deployment is asked for on it, it goes by itself (S23)."""
     if refused := principal.needs(Role.WATCHLIST_OFFICER):
         return refused
     if not name.strip():
@@ -65,6 +66,7 @@ def create(
     )
     with store.work() as work:
         work.add_watchlist(watchlist)
+        due.put(f"{LIST_DUE}{watchlist.id}", watchlist.created_at + LIST_UNUSED_AFTER)
         work.audit(system_act(clock(), principal.sub, "watchlist_created", watchlist.id, {"policy": policy.name}))
     return watchlist
 
@@ -217,9 +219,12 @@ def delete(
 
 
 def remove_entry(
-    *, principal: Principal, watchlist_id: str, entry_id: str, store: GovernStore, clock: Clock
+    *, principal: Principal, watchlist_id: str, entry_id: str, store: GovernStore, anchors: Anchors, clock: Clock
 ) -> bool | Refused:
     """Take a person off the list: a tombstone that every search honours from now on. Never refused for its state.
+
+    That it was removed is then written outside the database, so that a restored backup does not list the person again.
+    Where that fails, retain does it later: it keeps no removal waiting.
 
     AuditUnwritable when it could not be recorded: the entry is removed all the same (S36), and the fault says so.
     """
@@ -234,6 +239,8 @@ def remove_entry(
         with store.work() as work:
             work.remove_entry(watchlist_id, entry_id, clock())
         raise AuditUnwritable(f"entry {entry_id} was removed by {principal.sub}, unrecorded: {fault}") from fault
+    with suppress(StorageFault):
+        anchors.put_erasure(Erasure("entry", entry_id, clock()))
     return True
 
 

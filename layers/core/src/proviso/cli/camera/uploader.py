@@ -7,17 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
 from proviso.cli.camera.sources import Wait
 from proviso.domain.frame import FrameKey
 
 FIRST_WAIT_S = 0.25
 LONGEST_WAIT_S = 8.0
-_PASSING = frozenset(
-    {"SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "Throttling", "ThrottlingException"}
-    | {"RequestTimeTooSkewed", "ExpiredToken"}
-)
 
 Put = Callable[[str, bytes], None]
 """Store one object: key, bytes. Raises UploadFault."""
@@ -73,28 +68,3 @@ def deliver(
             return Delivered(name, Delivery.DROPPED, tries, fault)
         pause = min(2 * pause, LONGEST_WAIT_S)
     return Delivered(name, Delivery.DROPPED, tries, fault or f"older than {age_limit_s:g} s")
-
-
-def s3_put(client: Any, bucket: str) -> Put:
-    """Uploads by boto3's S3 client. Its own retries should be off: the age limit is the limit."""
-    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
-
-    def put(key: str, jpeg: bytes) -> None:
-        try:
-            client.put_object(Bucket=bucket, Key=key, Body=jpeg, ContentType="image/jpeg")
-        except ClientError as error:
-            code = str(error.response.get("Error", {}).get("Code", ""))
-            status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-            passing = status >= 500 or status == 429 or code in _PASSING
-            raise UploadFault(f"{code or status} from the bucket {bucket}", passing=passing) from error
-        except (NoCredentialsError, PartialCredentialsError) as error:
-            raise UploadFault(
-                "there are no AWS credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
-                passing=False,
-            ) from error
-        except BotoCoreError as error:
-            raise UploadFault(
-                f"the bucket {bucket} cannot be reached ({type(error).__name__})", passing=True
-            ) from error
-
-    return put

@@ -1,19 +1,23 @@
-"""The demonstration's cameras: pictures in folders, uploaded by the real camera agent, and two objects put by hand.
+"""The demonstration's cameras: pictures in folders, uploaded by the real camera agent under grants, and three objects
+put by hand.
 
-What no agent sends (a wrong name, another kind of file) is put directly, as a wrongly set up device would.
+What no agent could upload (a wrong kind of file, a frame without a grant) is put into the bucket directly, so that one
+sees what becomes of it there.
 """
 
 import random
+import secrets
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from proviso.cli.api import Api
 from proviso.cli.camera.agent import AgentOptions, Tally, run_agent
+from proviso.cli.camera.grants import GrantedPut, ask_api, post_form
 from proviso.cli.camera.sources import FolderSource
-from proviso.cli.camera.uploader import Put, s3_put
 from proviso.cli.demo.scene import BAD_KEY, NORTH, SOUTH, WRONG_TYPE, Scene, Studio, late_scene, outside_scene, scenes
 from proviso.domain.frame import FrameKey
 
@@ -38,19 +42,26 @@ def film(folder: Path, studio: Studio, drawn: Sequence[Scene]) -> dict[str, Scen
     return {scene.file_name: scene for scene in drawn}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Cameras:
-    """Uploads to one bucket. `clock` is the right time; a camera may have another."""
+    """The cameras, each with its key. `api` is as the HTTP API knows a camera that shows a key; `client` puts what no
+    agent sends. `clock` is the right time; a camera may have another."""
 
+    api: Callable[[str], Api]
+    keys: Mapping[str, str]
     client: Any
     bucket: str
     folder: Path
     studio: Studio
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    _puts: dict[str, GrantedPut] = field(default_factory=dict)
 
-    @property
-    def put(self) -> Put:
-        return s3_put(self.client, self.bucket)
+    def put(self, camera: str) -> GrantedPut:
+        """That camera's uploads, by a grant that it keeps and renews."""
+        if camera not in self._puts:
+            ask = ask_api(self.api(self.keys[camera]), camera)
+            self._puts[camera] = GrantedPut(ask, post_form(lambda: secrets.token_hex(16)), self.clock)
+        return self._puts[camera]
 
     def run_all(self, smallest_face_px: int, age_limit_s: float, tell: Callable[[str], None]) -> list[Sent]:
         """Both cameras of the deployment at once, then what does not belong. In the order of their keys."""
@@ -65,10 +76,9 @@ class Cameras:
             thread.start()
         for thread in threads:
             thread.join()
-        tell("a camera outside the deployment, a slow clock, wrong names")
-        outside, late = outside_scene(), replace(late_scene(), camera=NORTH)
-        apart = [*self.run(outside.camera, (outside,), age_limit_s)]
-        apart += self.run(NORTH, (late,), age_limit_s, slow_s=age_limit_s + 30, folder=self.folder / "slow-clock")
+        tell("a slow clock, wrong names, a device that needs no grant")
+        late = replace(late_scene(), camera=NORTH)
+        apart = self.run(NORTH, (late,), age_limit_s, slow_s=age_limit_s + 30, folder=self.folder / "slow-clock")
         return sorted([*found.get(NORTH, []), *found.get(SOUTH, []), *apart, *self.strangers()], key=lambda s: s.name)
 
     def run(
@@ -93,7 +103,7 @@ class Cameras:
         tally: Tally = run_agent(
             FolderSource(place / camera),
             AgentOptions(camera, fps, age_limit_s=age_limit_s),
-            put=self.put,
+            put=self.put(camera),
             clock=lambda: self.clock() - timedelta(seconds=slow_s),
             random=random.random,
             stop=threading.Event(),
@@ -103,20 +113,40 @@ class Cameras:
             raise UploadsMissing(f"{camera}: {tally.uploaded} of {len(sent)} frames were uploaded: {tally.last_fault}")
         return sent
 
+    def refused_outside(self) -> str:
+        """A registered camera that no deployment lists tries through its agent: why it got no grant. "" when it did."""
+        outside = outside_scene()
+        try:
+            self.run(outside.camera, (outside,), age_limit_s=1.0)
+        except UploadsMissing as missing:
+            return str(missing)
+        return ""
+
     def strangers(self) -> list[Sent]:
-        """An object whose name is none, and one of another kind."""
+        """As a device might that found another way into the bucket: a frame of a camera without a permit, an object
+        whose name is none, and one of another kind."""
         import cv2
 
-        now = self.clock().replace(microsecond=0)
-        _, png = cv2.imencode(".png", self.studio.pixels(outside_scene())[::4, ::4])
-        wrong_name, wrong_kind = f"{NORTH}/holiday.jpg", str(FrameKey(SOUTH, now, 999, "png"))
-        self.put(wrong_name, self.studio.jpeg(scenes(60)[0]))
-        self.put(wrong_kind, png.tobytes())
+        now = self.clock()
+        now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+        outside = outside_scene()
+        copy = self.folder / outside.camera / outside.file_name
+        film(self.folder, self.studio, [outside])
+        _, png = cv2.imencode(".png", self.studio.pixels(outside)[::4, ::4])
+        foreign, wrong_name = str(FrameKey(outside.camera, now, 0)), f"{NORTH}/holiday.jpg"
+        wrong_kind = str(FrameKey(SOUTH, now, 999, "png"))
+        self._past_the_grant(foreign, copy.read_bytes())
+        self._past_the_grant(wrong_name, self.studio.jpeg(scenes(60)[0]))
+        self._past_the_grant(wrong_kind, png.tobytes())
         return [
+            Sent(foreign, outside.name, outside.camera, outside.expected, copy),
             Sent(wrong_name, "x3-wrong-name", NORTH, BAD_KEY),
             Sent(wrong_kind, "x4-wrong-kind", SOUTH, WRONG_TYPE),
         ]
 
+    def _past_the_grant(self, key: str, body: bytes) -> None:
+        self.client.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType="image/jpeg")
+
 
 class UploadsMissing(Exception):
-    """The camera agent could not upload all its frames."""
+    """A camera agent could not upload all its frames."""

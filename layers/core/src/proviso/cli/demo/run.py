@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from proviso.cli import cameras
 from proviso.cli.api import ApiFault
 from proviso.cli.camera.sources import SourceFault
 from proviso.cli.demo import show
@@ -68,7 +69,7 @@ def run_demo(options: DemoOptions, console: Console) -> int:
         steps.note(f"API {cloud.api_url}, AWS stand-in {cloud.aws_endpoint}")
         play = Demonstration(cloud, demo_policy(), options.models.manifest.demo_threshold, options.out)
         try:
-            _before(play, steps)
+            _before(play, steps, options.data if options.keep else None)
             _frames(play, steps, findings, options.models.smallest_face_px)
             _review(play, steps, findings)
             if not options.keep:
@@ -97,22 +98,33 @@ def demo_policy() -> Policy:
     return policy
 
 
-def _before(play: Demonstration, steps: Steps) -> None:
+def _before(play: Demonstration, steps: Steps, keep_keys: Path | None) -> None:
     with steps.step("the first authoriser registers a requester, a watchlist officer and a reviewer"):
         play.register_people()
+    with steps.step(f"{REQUESTER} registers three cameras; each gets a key of its own"):
+        play.register_cameras()
+        if keep_keys is not None:
+            for camera, key in play.keys.items():
+                cameras.keep(keep_keys, camera, key)
     with steps.step("the officer makes a watchlist: one entry, one picture, one build"):
         play.make_watchlist()
     with steps.step(f"{REQUESTER} requests a deployment over two cameras"):
         digest = play.request()
     steps.note(f"digest of its terms: {digest}")
+    with steps.step("public notice and signage are attested, the reviewer is named for this deployment"):
+        play.announce()
     with steps.step(f"{AUTHORISER} authorises exactly these terms; it is started"):
         play.authorise()
         play.start()
 
 
 def _frames(play: Demonstration, steps: Steps, findings: Findings, smallest_face_px: int) -> None:
-    with steps.step("two cameras upload their frames; others send what does not belong") as tell:
-        findings.sent = play.cameras().run_all(smallest_face_px, float(play.policy.frame_age_limit_s), tell)
+    theirs = play.cameras()
+    with steps.step("two cameras upload their frames, by grants; others send what does not belong") as tell:
+        findings.sent = theirs.run_all(smallest_face_px, float(play.policy.frame_age_limit_s), tell)
+    with steps.step("a third camera, which the deployment does not list, asks for a grant"):
+        findings.outside = theirs.refused_outside()
+    steps.note(findings.outside or "it got one")
     with steps.step("every frame gets exactly one outcome, and is deleted") as tell:
         findings.rows = play.outcomes(findings.sent, _FRAMES_TIMEOUT_S, tell)
     findings.frames_left = play.frames_left()

@@ -16,7 +16,7 @@ from proviso import __version__
 from proviso.cli.api import Api, ApiFault
 from proviso.cli.demo.cameras import Cameras, Sent
 from proviso.cli.demo.photographs import enrolment_picture
-from proviso.cli.demo.scene import NORTH, SOUTH, Studio
+from proviso.cli.demo.scene import NORTH, OUTSIDE, SOUTH, Studio
 from proviso.cli.deployments import GROUNDS
 from proviso.domain.frame import LedgerEntry, Outcome
 from proviso.domain.policy import Policy
@@ -62,6 +62,7 @@ class Demonstration:
     build: str = ""
     deployment: str = ""
     digest: str = ""
+    keys: dict[str, str] = field(default_factory=dict, repr=False)
     _apis: dict[str, Api] = field(default_factory=dict, repr=False)
 
     def as_person(self, subject: str) -> Api:
@@ -78,6 +79,11 @@ class Demonstration:
         for subject, roles in _ROLES.items():
             person = {"sub": subject, "roles": roles, "trained_until": trained}
             self.as_person(AUTHORISER).post("/people", person)
+
+    def register_cameras(self) -> None:
+        """Each camera gets a key of its own, one that no deployment will list among them."""
+        for camera in (NORTH, SOUTH, OUTSIDE):
+            self.keys[camera] = self.as_person(REQUESTER).post("/cameras", {"camera": camera})["key"]
 
     def make_watchlist(self, picture: bytes | None = None) -> None:
         """One list, one entry, one picture, one build."""
@@ -107,6 +113,8 @@ class Demonstration:
             {
                 "use": self.policy.uses[0],
                 "place": PLACE,
+                "premises": self.policy.premises[0],
+                "passages_expected": 10,
                 "cameras": [NORTH, SOUTH],
                 "starts_at": (now - timedelta(minutes=10)).isoformat(),
                 "ends_at": (now + timedelta(minutes=45)).isoformat(),
@@ -121,6 +129,14 @@ class Demonstration:
         self.digest = made["digest"]
         return self.digest
 
+    def announce(self) -> None:
+        """The public notice, the signage, and who reviews: without these nothing starts, and nobody sees anything."""
+        requester, path = self.as_person(REQUESTER), f"/deployments/{self.deployment}"
+        attested = {"kind": "public_notice", "statement": "on the screen", "published_at": self.clock().isoformat()}
+        requester.post(f"{path}/attestations", attested)
+        requester.post(f"{path}/attestations", {"kind": "signage", "statement": "on the screen: a demonstration"})
+        requester.post(f"{path}/members", {"sub": REVIEWER, "role": "reviewer"})
+
     def authorise(self) -> None:
         """Authorised by another person, with the digest of what that person was shown."""
         shown = self.as_person(AUTHORISER).get(f"/deployments/{self.deployment}")
@@ -133,8 +149,10 @@ class Demonstration:
     def prepare(self) -> None:
         """Everything up to a running deployment."""
         self.register_people()
+        self.register_cameras()
         self.make_watchlist()
         self.request()
+        self.announce()
         self.authorise()
         self.start()
 
@@ -142,8 +160,15 @@ class Demonstration:
 
     def cameras(self) -> Cameras:
         """The cameras, uploading to this cloud's frames bucket."""
-        bucket = self.cloud.physical("FramesBucket")
-        return Cameras(self.cloud.client("s3"), bucket, self.out / "frames", self.studio, self.clock)
+        return Cameras(
+            lambda key: Api(self.cloud.api_url, key, patience_s=0),
+            self.keys,
+            self.cloud.client("s3"),
+            self.cloud.physical("FramesBucket"),
+            self.out / "frames",
+            self.studio,
+            self.clock,
+        )
 
     def ledger(self) -> dict[str, LedgerEntry]:
         """Every frame's row by key."""

@@ -7,7 +7,10 @@ from typing import Any
 from proviso.cli.demo.cameras import Sent
 from proviso.cli.demo.scene import CANDIDATE, NONE
 from proviso.domain.frame import LedgerEntry, Outcome
+from proviso.domain.reasons import SENTENCES, Reason
 from proviso.local.simulator import Message
+
+NOT_PERMITTED = SENTENCES[Reason.NO_PERMIT]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class Findings:
 
     sent: list[Sent] = field(default_factory=list)
     rows: dict[str, LedgerEntry] = field(default_factory=dict)
+    outside: str = ""
     candidates: list[dict[str, Any]] = field(default_factory=list)
     before: list[Message] = field(default_factory=list)
     told_early: list[Message] = field(default_factory=list)
@@ -67,6 +71,11 @@ def _frames(found: Findings) -> list[Check]:
             f"each of {len(found.sent)} frames had its expected outcome",
             bool(found.sent) and not wrong,
             "; ".join(wrong),
+        ),
+        Check(
+            "the camera outside the deployment got no upload right, and uploaded nothing",
+            NOT_PERMITTED in found.outside,
+            found.outside or "it got one, or never asked",
         ),
         Check("the ledger holds these frames and no other", not strange, ", ".join(strange)),
         Check("every uploaded frame was deleted", not found.frames_left, ", ".join(found.frames_left)),

@@ -1,10 +1,12 @@
 """The one place that joins stages with the wings: once a process, and each part at its first use.
 
 A function that needs no database imports no psycopg, one that needs no pixels no onnxruntime: imports of the wings
-stand inside the functions on purpose. Here alone are the environment, the clock, sleep and chance read.
+stand inside the functions on purpose. Here alone are the environment, the clock, sleep and chance read. What runs by
+the clock, sweep and retain, is joined in `wiring.retention`.
 """
 
 import os
+import secrets
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from proviso import settings
+from proviso.domain.camera import UploadGrant
 from proviso.domain.errors import TransientFault
 from proviso.domain.frame import LedgerEntry
 from proviso.domain.messages import FacesMessage
@@ -23,6 +26,7 @@ from proviso.domain.permit import Permit
 from proviso.domain.policy import Policy
 from proviso.domain.ports import (
     Anchors,
+    CameraRegistry,
     Clock,
     DueStore,
     GovernStore,
@@ -34,6 +38,7 @@ from proviso.domain.ports import (
     StopSpool,
 )
 from proviso.domain.reasons import Refused
+from proviso.domain.retain_ports import RetainStore
 from proviso.domain.timing import Stopwatch
 
 SettingsT = TypeVar("SettingsT", bound=settings.Settings)
@@ -194,6 +199,7 @@ class GovernRoom:
     permits: PermitStore
     due: DueStore
     spool: StopSpool
+    cameras: CameraRegistry
     anchors: Anchors
     pipeline: str
     software_build: str
@@ -201,6 +207,7 @@ class GovernRoom:
     policy_folder: Path | None
     clock: Clock
     new_id: Callable[[], str]
+    new_key: Callable[[], str]
 
     def policy_of(self, name: str) -> Policy | Refused:
         from proviso.policies import load
@@ -227,6 +234,7 @@ class GovernRoom:
 def govern() -> GovernRoom:
     """govern's room."""
     from proviso.cloud.anchors import S3Anchors
+    from proviso.cloud.cameras import DynamoCameras
     from proviso.cloud.clients import client
     from proviso.cloud.permits import S3Due, S3Permits, S3Stops
     from proviso.store.govern import PostgresGovernStore
@@ -240,6 +248,7 @@ def govern() -> GovernRoom:
         permits=S3Permits(client("s3"), read.permits_bucket),
         due=S3Due(client("s3"), read.permits_bucket),
         spool=S3Stops(client("s3"), read.permits_bucket),
+        cameras=DynamoCameras(client("dynamodb"), read.cameras_table),
         anchors=S3Anchors(client("s3"), read.anchors_bucket),
         pipeline=pipeline_digest(load_manifest(read.proviso_pack)),
         software_build=read.software_build,
@@ -247,6 +256,25 @@ def govern() -> GovernRoom:
         policy_folder=read.policy_folder,
         clock=now,
         new_id=new_id,
+        new_key=lambda: secrets.token_urlsafe(32),
+    )
+
+
+@cache
+def grant() -> Callable[[str, str], UploadGrant | Refused]:
+    """grant: an upload right for a camera, by its name and the key that it shows."""
+    from proviso.cloud.cameras import DynamoCameras
+    from proviso.cloud.clients import client
+    from proviso.cloud.grants import S3UploadGrants, signing_credentials
+    from proviso.cloud.permits import S3Permits
+    from proviso.stages.grant import grant as grant_one
+
+    read = _read(settings.Grant)
+    cameras = DynamoCameras(client("dynamodb"), read.cameras_table)
+    permits = S3Permits(client("s3"), read.permits_bucket)
+    grants = S3UploadGrants(client("s3"), signing_credentials(), read.frames_bucket)
+    return lambda camera, key: grant_one(
+        camera=camera, key=key, cameras=cameras, permits=permits, grants=grants, clock=now
     )
 
 
@@ -315,7 +343,7 @@ def review() -> ReviewRoom:
     )
 
 
-def _principal(store: GovernStore | ReviewStore, sub: str) -> Principal | Refused:
+def _principal(store: GovernStore | ReviewStore | RetainStore, sub: str) -> Principal | Refused:
     from proviso.stages.people import principal_of
 
     with store.work() as work:
@@ -323,60 +351,6 @@ def _principal(store: GovernStore | ReviewStore, sub: str) -> Principal | Refuse
 
 
 # --- time ------------------------------------------------------------------------------------------------------------
-
-
-def sweep() -> dict[str, int]:
-    """One sweep."""
-    from proviso.cloud.clients import client
-    from proviso.cloud.frames import S3Frames
-    from proviso.cloud.ledger import DynamoLedger
-    from proviso.cloud.permits import S3Due, S3Stops
-    from proviso.cloud.waker import LambdaWaker
-    from proviso.stages.sweep import sweep as sweep_once
-
-    read = _read(settings.Sweep)
-    return sweep_once(
-        clock=now,
-        age_limit_s=read.frame_age_limit_seconds,
-        frames=S3Frames(client("s3"), read.frames_bucket),
-        ledger=DynamoLedger(client("dynamodb"), read.ledger_table, now),
-        due=S3Due(client("s3"), read.permits_bucket),
-        spool=S3Stops(client("s3"), read.permits_bucket),
-        waker=LambdaWaker(client("lambda"), read.retain_function_name),
-    )
-
-
-def retain() -> Any:
-    """One run of retain."""
-    from proviso.stages.retain import retain as retain_once
-
-    return retain_once(room=_retain_room())
-
-
-@cache
-def _retain_room() -> Any:
-    from proviso.cloud.anchors import S3Anchors
-    from proviso.cloud.clients import client
-    from proviso.cloud.ledger import DynamoLedger
-    from proviso.cloud.outbox import S3Outbox
-    from proviso.cloud.permits import S3Due, S3Permits, S3Stops
-    from proviso.cloud.pictures import S3Pictures
-    from proviso.stages.retain import RetainRoom
-    from proviso.store.retention import PostgresRetainStore
-
-    read = _read(settings.Retain)
-    return RetainRoom(
-        clock=now,
-        store=PostgresRetainStore(_connector(read, "retain")),
-        permits=S3Permits(client("s3"), read.permits_bucket),
-        due=S3Due(client("s3"), read.permits_bucket),
-        spool=S3Stops(client("s3"), read.permits_bucket),
-        evidence=S3Pictures(client("s3"), read.evidence_bucket),
-        enrolment=S3Pictures(client("s3"), read.enrolment_bucket),
-        outbox=S3Outbox(client("s3"), read.outbox_bucket),
-        ledger=DynamoLedger(client("dynamodb"), read.ledger_table, now),
-        anchors=S3Anchors(client("s3"), read.anchors_bucket),
-    )
 
 
 def audit_database(url: str) -> Any:
