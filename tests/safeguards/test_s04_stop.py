@@ -17,6 +17,7 @@ from proviso.domain.deployment import DeploymentState
 from proviso.domain.frame import Outcome
 from proviso.domain.permit import CheckedPermit
 from proviso.domain.reasons import Reason, Refused
+from proviso.stages.deployment import write_permits
 from proviso.store.connection import Connector
 from proviso.store.govern import PostgresGovernStore
 from proviso.store.search import PostgresSearchStore
@@ -272,3 +273,87 @@ def test_its_end_needs_nobody(house: House):
     house.retain()
     assert house.candidates[0]["state"] in ("frozen", "expired")
     assert house.permits.objects == {}
+
+
+# --- while it is warming ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def warming(house: House) -> House:
+    """Between the two transactions of a start: every condition was there, the build is being read."""
+    house.list_id, house.entries = house.listed(3)
+    house.asked = house.requested(house.list_id)
+    house.authorise(house.asked.id)
+    with house.govern.work() as work:
+        assert work.begin_warming(house.asked.id, house.now()) is None
+    return house
+
+
+def test_a_stop_while_it_is_warming_wins(warming: House):
+    assert warming.stop(warming.asked.id).deployments == (warming.asked.id,)
+    with warming.govern.work() as work:
+        assert work.activate(warming.asked.id, warming.now()).reason is Reason.WRONG_STATE
+    assert warming.start(warming.asked.id).reason is Reason.WRONG_STATE
+    assert warming.permits.objects == {}
+    for role in ("govern", "master"):
+        with pytest.raises(psycopg.Error, match="stopped cannot become"):
+            warming.sql(role, "UPDATE deployment SET state = 'active', started_at = now(), finished_at = NULL,"
+                              " finished_by = NULL")  # fmt: skip
+
+
+def test_what_is_warming_is_not_searched(warming: House):
+    """Nor would it be with a permit object that somebody put there."""
+    write_permits(warming.deployment(warming.asked.id), warming.permits)
+    row = warming.match(warming.message(3))
+    assert (row.outcome, row.reason) == (Outcome.REFUSED, Reason.NOT_ACTIVE)
+    assert warming.candidates == []
+
+
+def test_a_start_that_died_while_it_was_warming_goes_on_when_it_is_repeated(warming: House):
+    assert warming.start(warming.asked.id).state is DeploymentState.ACTIVE
+    assert warming.see(3).counts.candidates == 1
+
+
+def test_what_stayed_warming_ends_with_its_window(warming: House):
+    warming.skew = timedelta(hours=1)
+    warming.retain()
+    assert warming.deployment(warming.asked.id).state is DeploymentState.ENDED
+
+
+def test_nothing_becomes_active_without_having_been_warmed(house: House):
+    asked = house.requested(house.listed(3)[0])
+    house.authorise(asked.id)
+    for role in ("govern", "master"):
+        with pytest.raises(psycopg.Error, match="authorised cannot become active"):
+            house.sql(role, "UPDATE deployment SET state = 'active', started_at = now()")
+        with pytest.raises(psycopg.Error, match="written once"):
+            house.sql(role, "UPDATE deployment SET state = 'warming', started_at = now()")
+    assert house.deployment(asked.id).state is DeploymentState.AUTHORISED
+
+
+@pytest.mark.parametrize("kind", ["signage", "public_notice"])
+def test_what_is_warming_does_not_become_active_when_a_condition_is_gone(warming: House, kind):
+    """An attestation cannot be taken back; this is the owner with the triggers off."""
+    with warming.meddling() as connection:
+        connection.execute("DELETE FROM attestation WHERE kind = %s", (kind,))
+    for role in ("govern", "master"):
+        with pytest.raises(psycopg.Error) as caught:
+            warming.sql(role, "UPDATE deployment SET state = 'active', started_at = now()")
+        assert caught.value.sqlstate == "PV033"
+    assert warming.start(warming.asked.id).reason is Reason.NOT_ANNOUNCED
+    assert warming.permits.objects == {}
+
+
+def test_a_clock_that_is_ahead_does_not_open_the_window(house: House):
+    """The function believes that the window is open; the database does not, and nothing becomes active."""
+    asked = house.requested(house.listed(3)[0], starts_at=house.now() + timedelta(minutes=10),
+                            ends_at=house.now() + timedelta(minutes=30))  # fmt: skip
+    house.authorise(asked.id)
+    house.skew = timedelta(minutes=15)
+    assert house.start(asked.id).reason is Reason.OUTSIDE_WINDOW
+    assert house.permits.objects == {}
+    for role in ("govern", "master"):
+        with pytest.raises(psycopg.Error, match="s04_started_in_window"):
+            house.sql(role, "UPDATE deployment SET state = 'active', started_at = starts_at")
+    house.skew = timedelta(0)
+    assert house.start(asked.id).reason is Reason.OUTSIDE_WINDOW

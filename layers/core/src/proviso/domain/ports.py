@@ -392,10 +392,10 @@ class GovernWork(AnchorWork, HoldWork, SubjectWork, Protocol):
         """requested → authorised, conditional on the state and on `by` not being the requester."""
 
     def begin_warming(self, deployment_id: str, at: datetime) -> Refused | None:
-        """authorised → warming. WRONG_STATE, OUTSIDE_WINDOW; RuleBroken where a condition of the start is missing."""
+        """authorised → warming. WRONG_STATE, OUTSIDE_WINDOW, or the condition of the start that the database misses."""
 
     def activate(self, deployment_id: str, at: datetime) -> Refused | None:
-        """warming → active. CAMERA_BUSY by constraint, WRONG_STATE when it is not warming."""
+        """warming → active. CAMERA_BUSY by constraint, WRONG_STATE when it is not warming, or the missing condition."""
 
     def stop(self, deployment_id: str | None, by: str, at: datetime) -> list[Deployment]:
         """What is live → stopped (None: all); pending candidates freeze in the same statement."""

@@ -50,7 +50,8 @@ def name_member(
 ) -> Member | Refused:
     """Name somebody as a reviewer or recipient of one deployment: without that they see nothing of it.
 
-    Who requested, authorised or listed is never its reviewer (S17), and a reviewer's training must be current (S19).
+    Who requested or authorised is never its reviewer (S17), and a reviewer's training must be current (S19). Who listed
+    somebody may be named, and is refused at each look.
     """
     if refused := principal.needs(Role.REQUESTER, Role.AUTHORISER):
         return refused
