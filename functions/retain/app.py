@@ -6,10 +6,10 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
 from functions.retain import routes
-from proviso import wiring
 from proviso.edge.batch import Event
 from proviso.edge.http import answer_request, api, plain
 from proviso.edge.telemetry import count, invocation, logger
+from proviso.wiring import retention as wiring
 
 
 @cache

@@ -4,9 +4,9 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
-from proviso import wiring
 from proviso.edge.http import act, plain, routes
 from proviso.stages.holdings import Checked
+from proviso.wiring import retention as wiring
 
 router = routes()
 

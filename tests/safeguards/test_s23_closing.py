@@ -4,13 +4,15 @@ queues that is too old, a second certificate before its time, and a list that no
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import psycopg
 import pytest
 
-from proviso.domain.deployment import DeploymentState
+from proviso.domain.conditions import PriorAuthorisation
+from proviso.domain.deployment import DeploymentState, RealTimeGrounds
 from proviso.domain.errors import StorageFault
 from proviso.domain.people import Role
 from proviso.domain.reasons import Reason, Refused
@@ -23,7 +25,7 @@ from proviso.domain.retention import (
     QUEUES_KEEP,
     QueuesSeen,
 )
-from proviso.stages import retain, watchlist
+from proviso.stages import conditions, retain, watchlist
 from tests.safeguards.house import House
 from tests.samples import principal
 
@@ -243,3 +245,39 @@ def test_who_has_no_part_in_lists_does_not_have_one_deleted(house: House) -> Non
         clock=house.now,
     )
     assert isinstance(refused, Refused)
+
+
+def test_a_deployment_that_a_court_refused_can_be_read_stopped_and_closed(house: House) -> None:
+    """S37: its search ends before all time, in the database's words; nothing that reads it may stumble over that."""
+    house.permitted = replace(house.permitted, decision_required=True, urgent_start_hours=24)
+    list_id, _ = house.listed(3)
+    active = house.running(list_id, real_time=RealTimeGrounds("demonstration", "law", "F-1", "N-1", "a threat"))
+    decided = PriorAuthorisation(
+        id=house.id(),
+        deployment_id=active.id,
+        body="court",
+        reference="C-1",
+        decided_on=house.now().date(),
+        document_sha256="a" * 64,
+        granted=False,
+        place="Gate 1",
+        valid_from=house.now(),
+        valid_until=house.now() + timedelta(hours=1),
+        persons=("R-1",),
+        recorded_by="authoriser",
+        recorded_at=house.now(),
+    )
+    refused = conditions.record_decision(
+        principal=house.person("authoriser"),
+        decision=decided,
+        store=house.govern,
+        permits=house.permits,
+        due=house.due,
+        spool=house.spool,
+        clock=house.now,
+        new_id=house.id,
+    )
+    assert not isinstance(refused, Refused)
+    assert refused.state is DeploymentState.STOPPED
+    assert house.retain().closed == (active.id,)
+    nothing_left(house)

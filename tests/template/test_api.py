@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from proviso import wiring
+from proviso.wiring.retention import CHECK_S
 from tests.template.conftest import Template, references
 
 # What anybody may call, and why.
@@ -151,4 +151,4 @@ def test_requests_end_before_the_api_gives_up(template: Template) -> None:
     """retain has longer, because it is woken too; what it is asked over the API it ends in time by itself."""
     for name in set(ROUTES) - {"RetainFunction"}:
         assert template.resources[name]["Properties"]["Timeout"] <= 29
-    assert 0 < wiring._CHECK_S <= 20  # and one look more may still be under way
+    assert 0 < CHECK_S <= 20  # and one look more may still be under way

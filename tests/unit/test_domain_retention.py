@@ -32,7 +32,7 @@ from proviso.domain.retention import (
     over_since,
     queue_counts,
 )
-from tests.samples import END, NOW, candidate, confirmation, deployment, policy
+from tests.samples import END, NOW, START, candidate, confirmation, deployment, policy
 
 SECOND = timedelta(seconds=1)
 
@@ -43,6 +43,8 @@ def test_a_deployment_is_over_when_it_was_stopped_or_its_window_ended_whichever_
     written_days_later = deployment(state=DeploymentState.ENDED, finished_at=NOW + timedelta(days=3))
     assert over_since(written_days_later) == END
     assert over_since(replace(written_days_later, search_until=NOW)) == NOW
+    refused = replace(stopped, started_at=START, search_until=START - timedelta(days=1))
+    assert over_since(refused) == NOW  # S37: a court's refusal ends the search before it began, and the stop counts
 
 
 def test_it_closes_well_within_a_day_and_before_its_evidence_is_too_old():

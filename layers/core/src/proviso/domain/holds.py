@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol
 
 MOST_DAYS = 30
 """A hold lasts no longer; the bucket's backstop deletes a picture a day after that, hold or not."""
@@ -48,3 +49,15 @@ class HeldCandidate:
     id: str
     deployment_id: str
     has_evidence: bool
+
+
+class HoldWork(Protocol):
+    """Part of a transaction of govern: holds. It stands here because ports.py is long enough."""
+
+    def held_candidate(self, candidate_id: str) -> HeldCandidate | None: ...
+    def add_hold(self, hold: Hold) -> bool:
+        """False when the evidence is gone (S24)."""
+
+    def holds(self, candidate_id: str) -> list[Hold]: ...
+    def release_hold(self, candidate_id: str, hold_id: str, by: str, at: datetime) -> bool:
+        """False when there is none that stands."""

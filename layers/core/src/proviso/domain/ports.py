@@ -18,13 +18,13 @@ from proviso.domain.conditions import Attestation, Calibration, Conditions, Prio
 from proviso.domain.deployment import Deployment
 from proviso.domain.face import Box, Face, QualityGate, Template
 from proviso.domain.frame import Counts, Image, Jpeg, LedgerEntry
-from proviso.domain.holds import HeldCandidate, Hold
+from proviso.domain.holds import HoldWork
 from proviso.domain.messages import FacesMessage
 from proviso.domain.notice import Kind, Notice, NoticeTexts
 from proviso.domain.people import Member, Person, Role
 from proviso.domain.permit import CheckedPermit, Permit
 from proviso.domain.reasons import Refused
-from proviso.domain.retention import Certificate, Erasure, QueuesSeen
+from proviso.domain.retention import Certificate, Erasure
 from proviso.domain.subject_ports import SubjectWork
 from proviso.domain.watchlist import Build, Entry, Reference, Watchlist
 
@@ -274,22 +274,6 @@ class Waker(Protocol):
     def wake(self, reason: str) -> None: ...
 
 
-class QueueGauge(Protocol):
-    """What sweep asks the queues."""
-
-    def counts(self) -> dict[str, int]:
-        """Messages in each queue of retention.QUEUES: visible, in flight and delayed. StorageFault."""
-
-
-class QueueLook(Protocol):
-    """state/queues.json: sweep looks at the queues for retain, which cannot reach SQS."""
-
-    def put(self, seen: QueuesSeen) -> None: ...
-
-    def last(self) -> QueuesSeen | None:
-        """The last look; None when there is none, or none that can be understood."""
-
-
 # --- store: PostgreSQL only ------------------------------------------------------------------------------------------
 
 
@@ -361,7 +345,7 @@ class AnchorWork(Protocol):
         """Remember that these heads are anchored. An older one never takes the place of a newer one."""
 
 
-class GovernWork(AnchorWork, SubjectWork, Protocol):
+class GovernWork(AnchorWork, HoldWork, SubjectWork, Protocol):
     """One transaction of govern or enrol."""
 
     def person(self, sub: str) -> Person | None: ...
@@ -438,14 +422,6 @@ class GovernWork(AnchorWork, SubjectWork, Protocol):
     def decisions(self, deployment_id: str) -> list[PriorAuthorisation]: ...
 
     def certificate(self, deployment_id: str) -> Certificate | None: ...
-
-    def held_candidate(self, candidate_id: str) -> HeldCandidate | None: ...
-    def add_hold(self, hold: Hold) -> bool:
-        """False when the evidence is gone (S24)."""
-
-    def holds(self, candidate_id: str) -> list[Hold]: ...
-    def release_hold(self, candidate_id: str, hold_id: str, by: str, at: datetime) -> bool:
-        """False when there is none that stands."""
 
     def audit(self, act: Act) -> None: ...
     def audit_records(self, chain: str) -> list[AuditRecord]: ...

@@ -1,4 +1,4 @@
-"""The port of retain's store: what it asks in one transaction. A file of its own, because ports.py is long enough."""
+"""The ports of retention alone: its store, and the look into the queues. ports.py has what several stages share."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -12,7 +12,23 @@ from proviso.domain.holdings import DeploymentHeld, ListHeld
 from proviso.domain.notice import Kind
 from proviso.domain.people import Person
 from proviso.domain.ports import AnchorWork, StopRecord
-from proviso.domain.retention import Certificate, ListStanding, StoreCount
+from proviso.domain.retention import Certificate, ListStanding, QueuesSeen, StoreCount
+
+
+class QueueGauge(Protocol):
+    """What sweep asks the queues."""
+
+    def counts(self) -> dict[str, int]:
+        """Messages in each queue of retention.QUEUES: visible, in flight and delayed. StorageFault."""
+
+
+class QueueLook(Protocol):
+    """state/queues.json: sweep looks at the queues for retain, which cannot reach SQS."""
+
+    def put(self, seen: QueuesSeen) -> None: ...
+
+    def last(self) -> QueuesSeen | None:
+        """The last look; None when there is none, or none that can be understood."""
 
 
 class RetainWork(AnchorWork, Protocol):

@@ -121,8 +121,15 @@ def close_after(policy: Policy) -> timedelta:
 
 
 def over_since(deployment: Deployment) -> datetime:
-    """Since when nothing is searched any more: the stop or the end of its window, whenever that was written down."""
-    return min(deployment.finished_at or deployment.over_at, deployment.over_at)
+    """Since when nothing is searched any more: the stop or the end of its window, whenever that was written down.
+
+    A court's refusal (S37) ends the search before it began, as the row says it: then it is the stop that counts.
+    """
+    ends = [deployment.ends_at, deployment.finished_at or deployment.ends_at]
+    began = deployment.started_at or deployment.requested_at
+    if deployment.search_until is not None and deployment.search_until > began:
+        ends.append(deployment.search_until)
+    return min(ends)
 
 
 def look_again(over: datetime, now: datetime) -> datetime:

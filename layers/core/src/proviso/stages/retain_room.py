@@ -19,10 +19,9 @@ from proviso.domain.ports import (
     Outbox,
     PermitStore,
     PictureStore,
-    QueueLook,
     StopSpool,
 )
-from proviso.domain.retain_ports import RetainStore
+from proviso.domain.retain_ports import QueueLook, RetainStore
 from proviso.domain.subject_ports import SubjectKeys
 
 ACTOR = "function:retain"

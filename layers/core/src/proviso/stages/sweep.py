@@ -15,13 +15,12 @@ from proviso.domain.ports import (
     DueStore,
     FrameStore,
     Ledger,
-    QueueGauge,
-    QueueLook,
     StopSpool,
     StoredFrame,
     Waker,
 )
 from proviso.domain.reasons import Reason, Refused
+from proviso.domain.retain_ports import QueueGauge, QueueLook
 from proviso.domain.retention import QueuesSeen
 
 

@@ -1,7 +1,8 @@
 """The one place that joins stages with the wings: once a process, and each part at its first use.
 
 A function that needs no database imports no psycopg, one that needs no pixels no onnxruntime: imports of the wings
-stand inside the functions on purpose. Here alone are the environment, the clock, sleep and chance read.
+stand inside the functions on purpose. Here alone are the environment, the clock, sleep and chance read. What runs by
+the clock, sweep and retain, is joined in `wiring.retention`.
 """
 
 import os
@@ -47,8 +48,6 @@ _BEFORE_THE_END = timedelta(seconds=_CONNECT_S + 4)
 """What match keeps of its time to end in order: a last attempt's connect may wait for a database that sleeps, and its
 fault must still reach the batch response."""
 _ABANDON_AFTER_S = 60
-_CHECK_S = 15
-"""After how long a look into all stores begins no other store: the API waits for 29 s."""
 
 
 def now() -> datetime:
@@ -360,90 +359,6 @@ def _principal(store: GovernStore | ReviewStore | RetainStore, sub: str) -> Prin
 
 
 # --- time ------------------------------------------------------------------------------------------------------------
-
-
-def sweep() -> dict[str, int]:
-    """One sweep."""
-    from proviso.cloud.clients import client
-    from proviso.cloud.frames import S3Frames
-    from proviso.cloud.ledger import DynamoLedger
-    from proviso.cloud.permits import S3Due, S3QueueLook, S3Stops
-    from proviso.cloud.queues import SqsGauge
-    from proviso.cloud.waker import LambdaWaker
-    from proviso.stages.sweep import sweep as sweep_once
-
-    read = _read(settings.Sweep)
-    return sweep_once(
-        clock=now,
-        age_limit_s=read.frame_age_limit_seconds,
-        frames=S3Frames(client("s3"), read.frames_bucket),
-        ledger=DynamoLedger(client("dynamodb"), read.ledger_table, now),
-        due=S3Due(client("s3"), read.permits_bucket),
-        spool=S3Stops(client("s3"), read.permits_bucket),
-        gauge=SqsGauge(client("sqs"), read.queue_urls),
-        look=S3QueueLook(client("s3"), read.permits_bucket),
-        waker=LambdaWaker(client("lambda"), read.retain_function_name),
-    )
-
-
-def retain() -> Any:
-    """One run of retain."""
-    from proviso.stages.retain import retain as retain_once
-
-    return retain_once(room=_retain_room())
-
-
-def retain_principal(sub: str) -> Principal | Refused:
-    """Who asks retain for something."""
-    return _principal(_retain_room().store, sub)
-
-
-def check_retention(principal: Principal, purpose: str) -> Any:
-    """What is held, in every store."""
-    from proviso.cloud.clients import client
-    from proviso.cloud.frames import S3Frames
-    from proviso.stages.holdings import check
-
-    read = _read(settings.Retain)
-    return check(
-        principal=principal,
-        purpose=purpose,
-        room=_retain_room(),
-        frames=S3Frames(client("s3"), read.frames_bucket),
-        age_limit_s=read.frame_age_limit_seconds,
-        give_up_at=now() + timedelta(seconds=_CHECK_S),
-    )
-
-
-@cache
-def _retain_room() -> Any:
-    from proviso.cloud.anchors import S3Anchors
-    from proviso.cloud.clients import client
-    from proviso.cloud.ledger import DynamoLedger
-    from proviso.cloud.notices import DynamoNotices
-    from proviso.cloud.outbox import S3Outbox
-    from proviso.cloud.permits import S3Due, S3Permits, S3QueueLook, S3Stops
-    from proviso.cloud.pictures import S3Pictures
-    from proviso.cloud.subjects import DynamoSubjects
-    from proviso.stages.retain import RetainRoom
-    from proviso.store.retention import PostgresRetainStore
-
-    read = _read(settings.Retain)
-    return RetainRoom(
-        clock=now,
-        store=PostgresRetainStore(_connector(read, "retain")),
-        permits=S3Permits(client("s3"), read.permits_bucket),
-        due=S3Due(client("s3"), read.permits_bucket),
-        spool=S3Stops(client("s3"), read.permits_bucket),
-        evidence=S3Pictures(client("s3"), read.evidence_bucket),
-        enrolment=S3Pictures(client("s3"), read.enrolment_bucket),
-        outbox=S3Outbox(client("s3"), read.outbox_bucket),
-        ledger=DynamoLedger(client("dynamodb"), read.ledger_table, now),
-        subjects=DynamoSubjects(client("dynamodb"), read.subjects_table, os.urandom),
-        anchors=S3Anchors(client("s3"), read.anchors_bucket),
-        notices=DynamoNotices(client("dynamodb"), read.notices_table),
-        queues=S3QueueLook(client("s3"), read.permits_bucket),
-    )
 
 
 def audit_database(url: str) -> Any:
