@@ -421,6 +421,7 @@ def commands(group: typer.Typer, name: str = "") -> dict[str, Callable[..., Any]
 FILES_FOR = {
     "audit export": "a file to write the audit to",
     "audit verify": "an export, or anchored heads",
+    "camera": "its key; and frames, that a deployment's permit alone has searched",
     "candidates show": "a folder to write the pictures to that a reviewer may see",
     "demo": "a folder to write what was made",
     "deployment decision": "the document of a decision, for its digest",
