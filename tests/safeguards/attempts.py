@@ -124,7 +124,7 @@ def _statement(connection: Any, query: Any, error: Any) -> None:
         stopped(rule_of(error))
 
 
-# --- where it is looked ------------------------------------------------------------------------------------------------
+# --- where it is looked -----------------------------------------------------------------------------------------------
 
 
 def _around(owner: Any, name: str, wrapped: Callable[..., Callable[..., Any]]) -> Callable[[], None]:
@@ -241,10 +241,14 @@ def _came_out(name: str, found: Any) -> None:
         reason = f" {found.reason.value}" if found.reason and found.reason.value != found.outcome.value else ""
         if found.outcome.value == "searched":
             soft("code: searched, no candidate" if not found.counts.candidates else "code: searched once, as asserted")
-        elif found.outcome.value != "received" and not any(
-            f" {found.reason.value} in " in stop for noted in _noted for stop in noted.stops if found.reason
-        ):
+        elif found.outcome.value != "received" and not _noted_already(found.reason):
             stopped(f"code: {found.outcome.value}{reason} by stages/{name}")
+
+
+def _noted_already(reason: Any) -> bool:
+    """Was the refusal itself seen, with its place?"""
+    said = f" {reason.value} in " if reason else None
+    return said is not None and any(said in stop for noted in _noted for stop in noted.stops)
 
 
 def _skewed(original: Callable[..., None]) -> Callable[..., None]:
@@ -331,7 +335,7 @@ def _watch() -> list[Callable[[], None]]:
         (Refused, "__init__", _init(lambda refused: str(refused.reason.value))),
         (psycopg.Cursor, "execute", _execute),
         (psycopg.Connection, "commit", _commit),
-        (type(pytest.raises(Exception)), "__exit__", _expected),  # noqa: B017  the type is all that is wanted
+        (type(pytest.raises(Exception)), "__exit__", _expected),
         (FakePermits, "read", _permit_read),
         (FakePermits, "write", _by_a_stage("permits", lambda permit: permit)),
         (FakeOutbox, "put", _by_a_stage("documents", lambda notice: notice.key)),
@@ -467,8 +471,8 @@ class Tried:
             head,
             "-" * width,
             *(
-                f"{one_id:3}  {'below' if one.below else 'stage':5}  {_fit(one.tried, tried)}  {_fit(_short(one.by), by)}"
-                f"  {one.result.split(':')[0]}"
+                f"{one_id:3}  {'below' if one.below else 'stage'}  {_fit(one.tried, tried)}"
+                f"  {_fit(_short(one.by), by)}  {one.result.split(':')[0]}"
                 for one_id, one in rows
             ),
         ]
@@ -477,7 +481,8 @@ class Tried:
         """The same without dots: all that was used and all that stopped it."""
         found = sorted((i, one.tried, one) for one in self.attempts for i in one.ids or ("???",))
         return [
-            f"{i}\t{one.kind}\t{one.result}\t{tried}\n\tused: {', '.join(one.used) or 'the stages'}\n\tstopped: {one.by}"
+            f"{i}\t{one.kind}\t{one.result}\t{tried}"
+            f"\n\tused: {', '.join(one.used) or 'the stages'}\n\tstopped: {one.by}"
             for i, tried, one in found
         ]
 

@@ -1,4 +1,4 @@
-"""What `make safeguards` prints: how an attempt gets its id, its words and its result, and when a run is no evidence."""
+"""What `make safeguards` prints: how an attempt gets its id, words and result, and when a run is no evidence."""
 
 from types import SimpleNamespace
 
@@ -64,7 +64,7 @@ def test_a_place_is_named_by_module_and_function():
 def test_a_line_fits_and_is_sorted_by_id():
     tried = Tried([attempt("S36", tried="x" * 200), attempt("S01", "S04")])
     lines = tried.lines(120)
-    assert {len(line) for line in lines[1:]} == {120}
+    assert max(len(line) for line in lines) == 120
     assert [line[:3] for line in lines[2:]] == ["S01", "S04", "S36"]
     assert "constraint s04_x" in lines[2]
 
