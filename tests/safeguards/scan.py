@@ -7,7 +7,7 @@ looks for them in three ways, so that nobody need guess how somebody would have 
 - by meaning: any run of 128 numbers, as text or as floats of 2, 4 or 8 bytes at any byte, that is like them;
 - by sight: any picture, in which the pipeline finds one of them.
 
-What is written as hexadecimal digits, base64, byte escapes, numbers of bytes, or gzip is read as what it stands for, too.
+What is written as hexadecimal digits, base64, byte escapes, numbers of bytes or gzip is read as what it stands for.
 """
 
 import base64
