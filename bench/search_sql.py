@@ -23,6 +23,7 @@ import psycopg
 from numpy.typing import NDArray
 
 from proviso.domain.audit import deployment_act
+from proviso.domain.conditions import Attestation, Attested
 from proviso.domain.deployment import Deployment, DeploymentState, Grounds
 from proviso.domain.face import Template
 from proviso.domain.frame import Counts
@@ -62,11 +63,36 @@ POLICY = Policy(
     notice_useful_s=300,
     evidence_hours=24,
     message_prefix="BENCH",
+    extends="",
+    differences=(),
+    operator_kinds=("bench",),
+    premises=("closed_premises",),
+    authoriser_ranks=(),
+    under_18_allowed=False,
+    public_notice_hours=0,
+    public_notice_waivable=False,
+    decision_required=False,
+    urgent_start_hours=0,
 )
 
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+def _watchlist(name: str) -> Watchlist:
+    return Watchlist(
+        id=name,
+        name=name,
+        policy="bench",
+        categories=POLICY.categories,
+        max_entries=POLICY.max_entries,
+        created_by="officer",
+        created_at=now(),
+        consent_required=POLICY.consent_required,
+        under_18_allowed=POLICY.under_18_allowed,
+        image_refuse_age_years=POLICY.image_refuse_age_years,
+    )
 
 
 def unit(rng: np.random.Generator, count: int) -> NDArray[np.float32]:
@@ -121,6 +147,8 @@ def deploy(govern: PostgresGovernStore, name: str, camera: str) -> Deployment:
             state=DeploymentState.REQUESTED,
             use="bench",
             place="Bench",
+            premises="closed_premises",
+            passages_expected=1,
             cameras=(camera,),
             starts_at=now() - timedelta(minutes=1),
             ends_at=now() + timedelta(hours=2),
@@ -137,6 +165,9 @@ def deploy(govern: PostgresGovernStore, name: str, camera: str) -> Deployment:
         )
         work.add_deployment(made)
         work.authorise(made.id, "authoriser", now(), made.digest)
+        for kind, since in ((Attested.SIGNAGE, None), (Attested.PUBLIC_NOTICE, now())):
+            work.attest(Attestation(made.id, kind, "bench", "authoriser", now(), since))
+        work.begin_warming(made.id, now())
         work.activate(made.id, now())
         begin = time.perf_counter()
         compared = work.warm(build.id)
@@ -185,9 +216,7 @@ def searchable(vectors: NDArray[np.float32]) -> Iterator[tuple[PostgresSearchSto
         try:
             with govern.work() as work:
                 work.register(Person("authoriser", frozenset({Role.AUTHORISER})))
-                work.add_watchlist(
-                    Watchlist("list", "list", "bench", POLICY.categories, POLICY.max_entries, "officer", now())
-                )
+                work.add_watchlist(_watchlist("list"))
             fill(master, "list", vectors)
             yield store, deploy(govern, "list", "camera")
         finally:
@@ -215,9 +244,7 @@ def main() -> None:
         for size in sizes:
             name, vectors = f"list{size}", unit(rng, size)
             with govern.work() as work:
-                work.add_watchlist(
-                    Watchlist(name, name, "bench", POLICY.categories, POLICY.max_entries, "officer", now())
-                )
+                work.add_watchlist(_watchlist(name))
             fill(master, name, vectors)
             lists.append((vectors, deploy(govern, name, f"camera-{size}")))
         for round_ in range(options.rounds + 6):  # the first six warm the caches and the statement

@@ -2,21 +2,24 @@
 memory that keep nothing of a transaction which fails. They hold no rules: rules that are SQL are tested on SQL.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from hashlib import sha256
 from types import SimpleNamespace
 
-from proviso.domain.audit import Act
+from proviso.domain.audit import Act, Head
 from proviso.domain.candidate import Candidate, Hit, OpenCandidate
-from proviso.domain.deployment import OVER, Deployment, DeploymentState
+from proviso.domain.conditions import Conditions
+from proviso.domain.deployment import LIVE, OVER, Deployment, DeploymentState
 from proviso.domain.face import Box, Face, QualityGate, Template
 from proviso.domain.frame import Image, Jpeg
 from proviso.domain.permit import CheckedPermit
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.retention import StoreCount
-from tests.samples import GATE, PIPELINE, axis, face
+from tests.samples import GATE, PIPELINE, axis, conditions, face
 
 
 class FakePipeline:
@@ -148,6 +151,7 @@ class MemoryDeployments(Memory):
     left_counts: list[StoreCount] = field(default_factory=list)
     certificates: dict[str, object] = field(default_factory=dict)
     searched_keys: set[str] = field(default_factory=set)
+    marked: dict[str, Head] = field(default_factory=dict)
 
     @contextmanager
     def work(self) -> Iterator["MemoryDeployments"]:
@@ -165,6 +169,24 @@ class MemoryDeployments(Memory):
         self._do("audit", act.action)
         self.acts.append(act)
 
+    def heads(self, chains: Sequence[str] | None = None) -> list[Head]:
+        """A chain's head is as long as it has acts, and its hash says no more than that."""
+        self._do("heads")
+        counts = Counter(act.chain for act in self.acts)
+        return [
+            Head(chain, count, sha256(f"{chain} {count}".encode()).digest())
+            for chain, count in sorted(counts.items())
+            if chains is None or chain in chains
+        ]
+
+    def anchored(self) -> list[Head]:
+        self._do("anchored")
+        return [self.marked[chain] for chain in sorted(self.marked)]
+
+    def mark_anchored(self, heads: Sequence[Head], at: datetime) -> None:
+        self._do("mark_anchored", " ".join(f"{head.chain}#{head.sequence}" for head in heads))
+        self.marked |= {head.chain: replace(head, at=at) for head in heads}
+
     def deployment(self, deployment_id: str, *, lock: bool = False) -> Deployment | None:
         self._do("deployment")
         return self.rows.get(deployment_id)
@@ -172,12 +194,28 @@ class MemoryDeployments(Memory):
     def build(self, build_id: str) -> SimpleNamespace:
         return SimpleNamespace(built_at=self.rows[next(iter(self.rows))].requested_at)
 
+    def conditions(self, found: Deployment) -> Conditions:
+        return conditions(built_at=found.requested_at)
+
+    def calibration_for(self, pipeline: str) -> None:
+        return None
+
+    def members(self, deployment_id: str) -> list:
+        return []
+
+    def begin_warming(self, deployment_id: str, at: datetime) -> Refused | None:
+        self._do("begin_warming")
+        self.rows[deployment_id] = replace(self.rows[deployment_id], state=DeploymentState.WARMING)
+        return None
+
     def warm(self, build_id: str) -> int:
         self._do("warm")
         return self.references
 
     def activate(self, deployment_id: str, at: datetime) -> Refused | None:
         self._do("activate")
+        if self.rows[deployment_id].state is not DeploymentState.WARMING:
+            return Refused(Reason.WRONG_STATE, self.rows[deployment_id].state)
         self.rows[deployment_id] = replace(self.rows[deployment_id], state=DeploymentState.ACTIVE, started_at=at)
         return None
 
@@ -188,7 +226,7 @@ class MemoryDeployments(Memory):
 
     def stop(self, deployment_id: str | None, by: str, at: datetime) -> list[Deployment]:
         self._do("stop", deployment_id or "all")
-        live = [key for key, row in self.rows.items() if row.state in ("requested", "authorised", "active")]
+        live = [key for key, row in self.rows.items() if row.state in LIVE]
         return self._finish([k for k in live if deployment_id in (None, k)], DeploymentState.STOPPED, by, at)
 
     def carry_out_stop(self, record, now: datetime) -> list[Deployment]:

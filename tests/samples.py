@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from proviso.domain.candidate import Candidate, CandidateState, ConfirmingReview, Decision, Review, candidate_id
+from proviso.domain.conditions import Attestation, Attested, Conditions
 from proviso.domain.deployment import Deployment, DeploymentState, Grounds
 from proviso.domain.face import Box, Face, Quality, QualityGate, Template
 from proviso.domain.frame import FrameKey
@@ -14,6 +15,7 @@ from proviso.domain.notice import Kind, Notice
 from proviso.domain.people import Person, Principal, Role
 from proviso.domain.permit import CheckedPermit, Permit
 from proviso.domain.policy import Policy
+from proviso.domain.watchlist import Watchlist
 
 NOW = datetime(2026, 11, 22, 20, 15, 30, 250000, tzinfo=UTC)
 START = NOW - timedelta(minutes=5)
@@ -48,6 +50,16 @@ def policy(**changed) -> Policy:
         notice_useful_s=600,
         evidence_hours=24,
         message_prefix="DEMONSTRATION",
+        extends="",
+        differences=(),
+        operator_kinds=("demonstration",),
+        premises=("closed_premises",),
+        authoriser_ranks=(),
+        under_18_allowed=False,
+        public_notice_hours=0,
+        public_notice_waivable=False,
+        decision_required=False,
+        urgent_start_hours=0,
     )
     return replace(rules, **changed)
 
@@ -55,7 +67,7 @@ def policy(**changed) -> Policy:
 def grounds(**changed) -> Grounds:
     return Grounds(
         **{
-            "operator_kind": "none",
+            "operator_kind": "demonstration",
             "operator_name": "Example",
             "legal_basis": "for the test",
             "policy_document": "P-1",
@@ -77,6 +89,8 @@ def deployment(**changed) -> Deployment:
         state=DeploymentState.REQUESTED,
         use="demonstration",
         place="Gate 1",
+        premises="closed_premises",
+        passages_expected=100,
         cameras=(CAMERA,),
         starts_at=START,
         ends_at=END,
@@ -92,6 +106,24 @@ def deployment(**changed) -> Deployment:
         requested_at=START - timedelta(minutes=1),
     )
     return replace(asked, **changed)
+
+
+def watchlist(**changed) -> Watchlist:
+    """An empty list under `policy()`."""
+    rules = policy()
+    made = Watchlist(
+        id="list-1",
+        name="List",
+        policy=rules.name,
+        categories=rules.categories,
+        max_entries=rules.max_entries,
+        created_by="officer",
+        created_at=NOW,
+        consent_required=rules.consent_required,
+        under_18_allowed=rules.under_18_allowed,
+        image_refuse_age_years=rules.image_refuse_age_years,
+    )
+    return replace(made, **changed)
 
 
 def permit(**changed) -> Permit:
@@ -194,7 +226,14 @@ def notice(kind: Kind = Kind.RAISED, **changed) -> Notice:
 
 
 def principal(sub: str, *roles: Role) -> Principal:
-    return Principal(Person(sub, frozenset(roles)))
+    return Principal(Person(sub, frozenset(roles), NOW + timedelta(days=30)))
+
+
+def conditions(**changed) -> Conditions:
+    """All that a start under `policy()` asks for."""
+    signage = Attestation(DEPLOYMENT, Attested.SIGNAGE, "at each door", "authoriser", START)
+    notice = Attestation(DEPLOYMENT, Attested.PUBLIC_NOTICE, "on the web site", "authoriser", START, START)
+    return Conditions(**{"built_at": START, "entries": 1, "attestations": (signage, notice), **changed})
 
 
 ENTRY = {

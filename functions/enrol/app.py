@@ -32,8 +32,13 @@ def reference(watchlist_id: str, entry_id: str) -> Response[Any]:
             clock=room.clock,
             new_id=room.new_id,
         ),
-        lambda enrolled: {"id": enrolled.reference_id, "quality": enrolled.quality},
-        status=201,
+        lambda enrolled: {
+            "id": enrolled.reference_id,
+            "quality": enrolled.quality,
+            "already": enrolled.already,
+            "pipeline": room.pipeline.digest,
+        },
+        status=lambda enrolled: 200 if enrolled.already else 201,
     )
 
 

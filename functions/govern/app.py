@@ -5,7 +5,7 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
-from functions.govern import deployments, watchlists
+from functions.govern import conditions, deployments, watchlists
 from proviso.edge.batch import Event
 from proviso.edge.http import answer_request, api
 
@@ -13,7 +13,7 @@ from proviso.edge.http import answer_request, api
 @cache
 def app() -> APIGatewayHttpResolver:
     """All routes of this function."""
-    return api(watchlists.router, deployments.router)
+    return api(watchlists.router, deployments.router, conditions.router)
 
 
 def handler(event: Event, context: Any) -> Event:

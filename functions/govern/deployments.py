@@ -8,6 +8,7 @@ from functions.govern import requests, views
 from proviso import wiring
 from proviso.domain.reasons import Reason, Refused
 from proviso.edge.http import act, answer, refusal, routes, subject
+from proviso.stages import audit as audits
 from proviso.stages import deployment
 
 router = routes()
@@ -47,7 +48,17 @@ def list_all() -> Response[Any]:
 @router.get("/deployments/<deployment_id>")
 def show(deployment_id: str) -> Response[Any]:
     room = wiring.govern()
-    return _act(lambda p: deployment.show(principal=p, deployment_id=deployment_id, store=room.store), views.deployment)
+    return _act(
+        lambda p: deployment.show(
+            principal=p,
+            deployment_id=deployment_id,
+            pipeline=room.pipeline,
+            software_build=room.software_build,
+            store=room.store,
+            clock=room.clock,
+        ),
+        views.shown_deployment,
+    )
 
 
 @router.post("/deployments/<deployment_id>/authorise")
@@ -58,6 +69,7 @@ def authorise(deployment_id: str, body: requests.AuthoriseBody) -> Response[Any]
             principal=p, deployment_id=deployment_id, shown_digest=body.digest, store=room.store, clock=room.clock
         ),
         views.deployment,
+        transition=deployment_id,
     )
 
 
@@ -76,6 +88,7 @@ def start(deployment_id: str) -> Response[Any]:
             clock=room.clock,
         ),
         views.deployment,
+        transition=deployment_id,
     )
 
 
@@ -98,6 +111,7 @@ def close(deployment_id: str) -> Response[Any]:
         ),
         lambda _: {"state": "closing"},
         status=202,
+        transition=deployment_id,
     )
 
 
@@ -111,11 +125,38 @@ def certificate(deployment_id: str) -> Response[Any]:
 
 
 @router.get("/deployments/<deployment_id>/audit")
-def audit(deployment_id: str) -> Response[Any]:
+def audit(deployment_id: str, purpose: str = "") -> Response[Any]:
     room = wiring.govern()
     return _act(
-        lambda p: deployment.audit_of(principal=p, deployment_id=deployment_id, store=room.store, clock=room.clock),
+        lambda p: audits.of_deployment(
+            principal=p, deployment_id=deployment_id, purpose=purpose, store=room.store, clock=room.clock
+        ),
         views.audit,
+    )
+
+
+@router.get("/audit")
+def audit_page(chain: str, purpose: str = "", after: int = 0, limit: int = audits.MOST_RECORDS) -> Response[Any]:
+    room = wiring.govern()
+    return _act(
+        lambda p: audits.page(
+            principal=p,
+            chain=chain,
+            after=after,
+            limit=limit,
+            purpose=purpose,
+            store=room.store,
+            clock=room.clock,
+        ),
+        views.audit_page,
+    )
+
+
+@router.get("/audit/chains")
+def audit_chains(purpose: str = "") -> Response[Any]:
+    room = wiring.govern()
+    return _act(
+        lambda p: audits.chains(principal=p, purpose=purpose, store=room.store, clock=room.clock), views.audit_chains
     )
 
 
@@ -135,6 +176,8 @@ def _stop(deployment_id: str | None) -> Response[Any]:
         clock=room.clock,
         new_id=room.new_id,
     )
+    if not stopped.spooled:  # where the database is away, what time is left is not spent on waiting for it again
+        room.anchor_now(deployment_id)
     return answer(
         200,
         {
@@ -145,5 +188,11 @@ def _stop(deployment_id: str | None) -> Response[Any]:
     )
 
 
-def _act(stage: Any, view: Any = None, status: int = 200) -> Response[Any]:
-    return act(router.current_event, wiring.govern().principal, stage, view, status)
+def _act(stage: Any, view: Any = None, status: int = 200, transition: str | None = None) -> Response[Any]:
+    room = wiring.govern()
+    answered = act(router.current_event, room.principal, stage, view, status)
+    if transition and answered.status_code == status:
+        room.anchor_now(transition)
+    elif router.current_event.http_method != "GET":
+        room.anchor_soon()
+    return answered

@@ -4,20 +4,49 @@ import json
 from typing import Any
 
 from proviso.domain.audit import AuditRecord
+from proviso.domain.audit_export import record_values
 from proviso.domain.deployment import Deployment
 from proviso.domain.retention import Certificate
 from proviso.domain.watchlist import Entry, Watchlist
 from proviso.edge.http import plain
+from proviso.stages.audit import AuditPage, ChainList
+from proviso.stages.deployment import Shown
+from proviso.stages.watchlist import Added
 
 
 def deployment(shown: Deployment) -> dict[str, Any]:
-    """A deployment with the digest that an authoriser authorises."""
-    return {**plain(shown), "digest": shown.digest}
+    """A deployment with the digest that an authoriser authorises, and its policy's title and differences."""
+    return {
+        **plain(shown),
+        "calibrated": shown.calibrated,
+        "digest": shown.digest,
+        "policy_title": shown.policy.title,
+        "policy_differences": list(shown.policy.differences),
+    }
+
+
+def shown_deployment(shown: Shown) -> dict[str, Any]:
+    """A deployment with what its authoriser must see (S08, S33, S37)."""
+    conditions = shown.conditions
+    return {
+        **deployment(shown.deployment),
+        "expected_false_candidates": {**plain(shown.expected), "sentence": shown.expected.sentence},
+        "entries": conditions.entries if conditions else None,
+        "attestations": plain(conditions.attestations) if conditions else [],
+        "decisions": plain(conditions.decisions) if conditions else [],
+        "members": [{"sub": one.sub, "role": one.role.value} for one in shown.members],
+        "missing": shown.missing.sentence if shown.missing else None,
+    }
+
+
+def added(shown: Added) -> dict[str, Any]:
+    """An entry as added, with what its officer should know."""
+    return {"id": shown.entry.id, "reference_no": shown.entry.reference_no, "warnings": list(shown.warnings)}
 
 
 def watchlist(shown: tuple[Watchlist, list[Entry]]) -> dict[str, Any]:
     """A list and its entries."""
-    names = ("id", "reference_no", "label", "category", "references", "removed_at")
+    names = ("id", "reference_no", "label", "category", "references", "removed_at", "under_18", "waits_for_approval")
     listed, entries = shown
     return {**plain(listed), "list": [{name: plain(getattr(entry, name)) for name in names} for entry in entries]}
 
@@ -44,3 +73,15 @@ def audit(shown: tuple[list[AuditRecord], str | None]) -> dict[str, Any]:
         ],
         "fault": fault,
     }
+
+
+def audit_page(shown: AuditPage) -> dict[str, Any]:
+    """Records as an export holds them, and after which to go on."""
+    records = [record_values(record) for record in shown.records]
+    return {"chain": shown.chain, "records": records, "next_after": shown.next_after}
+
+
+def audit_chains(shown: ChainList) -> dict[str, Any]:
+    """Each chain with its last record."""
+    heads = [{"chain": head.chain, "sequence": head.sequence, "hash": head.hash.hex()} for head in shown.heads]
+    return {"at": plain(shown.at), "chains": heads}

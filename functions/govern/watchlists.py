@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler import Response
 from functions.govern import requests, views
 from proviso import wiring
 from proviso.domain.people import Principal
-from proviso.domain.reasons import Reason, Refused
+from proviso.domain.reasons import Refused
 from proviso.edge.http import act, refusal, routes
 from proviso.stages import people, watchlist
 
@@ -51,7 +51,7 @@ def show(watchlist_id: str) -> Response[Any]:
     room = wiring.govern()
     return _act(
         lambda p: watchlist.show(principal=p, watchlist_id=watchlist_id, store=room.store, clock=room.clock),
-        views.watchlist,
+        lambda shown: {**views.watchlist(shown), "pipeline": room.pipeline},
     )
 
 
@@ -68,8 +68,19 @@ def add_entry(watchlist_id: str, body: requests.EntryBody) -> Response[Any]:
             clock=room.clock,
             new_id=room.new_id,
         ),
-        lambda entry: {"id": entry.id, "reference_no": entry.reference_no},
+        views.added,
         status=201,
+    )
+
+
+@router.post("/watchlists/<watchlist_id>/entries/<entry_id>/approve")
+def approve_entry(watchlist_id: str, entry_id: str) -> Response[Any]:
+    room = wiring.govern()
+    return _act(
+        lambda p: watchlist.approve_entry(
+            principal=p, watchlist_id=watchlist_id, entry_id=entry_id, store=room.store, clock=room.clock
+        ),
+        lambda entry: {"id": entry.id, "approved_by": entry.approved_by},
     )
 
 
@@ -103,8 +114,19 @@ def build(watchlist_id: str) -> Response[Any]:
 
 @router.delete("/watchlists/<watchlist_id>")
 def delete(watchlist_id: str) -> Response[Any]:
-    return refusal(Refused(Reason.NOT_OFFERED_YET, "deleting a list by itself; closing its deployment deletes it"))
+    room = wiring.govern()
+    return _act(
+        lambda p: watchlist.delete(
+            principal=p, watchlist_id=watchlist_id, store=room.store, due=room.due, clock=room.clock
+        ),
+        lambda _: {"state": "deleting"},
+        status=202,
+    )
 
 
 def _act(stage: Any, view: Any = None, status: int = 200) -> Response[Any]:
-    return act(router.current_event, wiring.govern().principal, stage, view, status)
+    room = wiring.govern()
+    answered = act(router.current_event, room.principal, stage, view, status)
+    if router.current_event.http_method != "GET":
+        room.anchor_soon()
+    return answered

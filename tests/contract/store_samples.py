@@ -3,6 +3,7 @@
 Times are the machine's own, because the gate and the decisions ask the database's clock as well.
 """
 
+import hashlib
 import itertools
 import struct
 from collections.abc import Iterator, Sequence
@@ -17,10 +18,11 @@ from numpy.typing import NDArray
 
 from proviso.domain.audit import Act
 from proviso.domain.candidate import Candidate, CandidateState, Decision, Hit, Review, candidate_id, evidence_key
+from proviso.domain.conditions import Attestation, Attested
 from proviso.domain.deployment import Deployment, DeploymentState, Grounds
 from proviso.domain.face import Template
 from proviso.domain.frame import Counts
-from proviso.domain.people import Person, Role
+from proviso.domain.people import Member, Person, Role
 from proviso.domain.permit import CheckedPermit
 from proviso.domain.policy import Policy
 from proviso.domain.reasons import Refused
@@ -56,8 +58,18 @@ POLICY = Policy(
     notice_useful_s=300,
     evidence_hours=24,
     message_prefix="TRIAL",
+    extends="",
+    differences=(),
+    operator_kinds=("trial",),
+    premises=("closed_premises",),
+    authoriser_ranks=(),
+    under_18_allowed=False,
+    public_notice_hours=0,
+    public_notice_waivable=False,
+    decision_required=False,
+    urgent_start_hours=0,
 )
-GROUNDS = Grounds(*[f"ground {i}" for i in range(11)])
+GROUNDS = Grounds("trial", *[f"ground {i}" for i in range(1, 11)])
 _numbers = itertools.count(1)
 
 
@@ -129,15 +141,26 @@ class House:
             Person("requester", frozenset({Role.REQUESTER})),
             Person("authoriser", frozenset({Role.AUTHORISER})),
             Person("officer", frozenset({Role.WATCHLIST_OFFICER})),
-            Person("reviewer", frozenset({Role.REVIEWER})),
-            Person("second-reviewer", frozenset({Role.REVIEWER})),
+            Person("reviewer", frozenset({Role.REVIEWER}), now() + timedelta(days=1)),
+            Person("second-reviewer", frozenset({Role.REVIEWER}), now() + timedelta(days=1)),
         ]
         with self.govern().work() as work:
             for person in everybody:
                 work.register(person)
 
     def watchlist(self) -> Watchlist:
-        made = Watchlist(name("list"), "List", POLICY.name, POLICY.categories, POLICY.max_entries, "officer", now())
+        made = Watchlist(
+            id=name("list"),
+            name="List",
+            policy=POLICY.name,
+            categories=POLICY.categories,
+            max_entries=POLICY.max_entries,
+            created_by="officer",
+            created_at=now(),
+            consent_required=POLICY.consent_required,
+            under_18_allowed=POLICY.under_18_allowed,
+            image_refuse_age_years=POLICY.image_refuse_age_years,
+        )
         with self.govern().work() as work:
             work.add_watchlist(made)
         return made
@@ -170,7 +193,7 @@ class House:
             watchlist_id=entry.watchlist_id,
             template=template(vector, pipeline),
             image_key=enrolment_key(entry.watchlist_id, entry.id, identifier),
-            image_digest="d" * 64,
+            image_digest=hashlib.sha256(identifier.encode()).hexdigest(),
             added_by="officer",
             added_at=now(),
         )
@@ -190,6 +213,8 @@ class House:
             "state": DeploymentState.REQUESTED,
             "use": "trial",
             "place": "Gate 1",
+            "premises": "closed_premises",
+            "passages_expected": 100,
             "cameras": (CAMERA, "gate-2"),
             "starts_at": now() - timedelta(minutes=5),
             "ends_at": now() + timedelta(minutes=55),
@@ -215,8 +240,24 @@ class House:
             assert work.authorise(made.id, "authoriser", now(), made.digest)
         return made
 
-    def active(self, build: Build, **changes: Any) -> Deployment:
+    def attest(self, deployment_id: str) -> None:
+        """What its start asks for under a policy without a calibration, and its reviewers (where they are
+        registered)."""
+        with self.govern().work() as work:
+            for kind, since in ((Attested.SIGNAGE, None), (Attested.PUBLIC_NOTICE, now())):
+                work.attest(Attestation(deployment_id, kind, "as usual", "authoriser", now(), since))
+            for sub in ("reviewer", "second-reviewer"):
+                work.add_member(Member(deployment_id, sub, Role.REVIEWER, "requester", now()))
+
+    def warming(self, build: Build, **changes: Any) -> Deployment:
         made = self.authorised(build, **changes)
+        self.attest(made.id)
+        with self.govern().work() as work:
+            assert work.begin_warming(made.id, now()) is None
+        return made
+
+    def active(self, build: Build, **changes: Any) -> Deployment:
+        made = self.warming(build, **changes)
         with self.govern().work() as work:
             assert work.activate(made.id, now()) is None
             found = work.deployment(made.id)

@@ -104,7 +104,7 @@ def test_a_deployment_closes_to_zero(scene: Scene) -> None:
     with retain.work() as work:
         before = {count.store: count.left for count in work.left(scene.deployment.id)}
         assert before == {
-            "evidence pointers": 1,
+            "evidence pointers without a hold": 1,
             "runners-up": 1,
             "templates": 1,
             "references": 1,
@@ -151,7 +151,7 @@ def test_a_list_that_another_deployment_needs_stays(scene: Scene) -> None:
         assert work.other_uses(scene.entry.watchlist_id, scene.deployment.id)
         assert work.erase(scene.deployment.id) is None
         left = work.left(scene.deployment.id)
-        assert left == [StoreCount("evidence pointers", 0), StoreCount("runners-up", 0)]
+        assert left == [StoreCount("evidence pointers without a hold", 0), StoreCount("runners-up", 0)]
         work.close(certificate(scene, *left), "function:retain")
     assert rows(scene, "reference_template") == 1
     with scene.house.govern().work() as govern:

@@ -46,11 +46,14 @@ def test_a_reviewer_sees_what_waits(scene: Scene) -> None:
     first = scene.raised()
     second = scene.raised()
     with scene.house.review().work() as work:
-        assert work.pending(now()) == [second, first]
-        assert work.pending(now() + timedelta(minutes=2)) == []
+        assert work.pending(now(), "reviewer") == [second, first]
+        assert work.pending(now() + timedelta(minutes=2), "reviewer") == []
         assert work.candidate(first.id, lock=True) == first
         assert work.candidate("none") is None
-        assert work.person("reviewer") == Person("reviewer", frozenset({Role.REVIEWER}))
+        found = work.person("reviewer")
+        assert found is not None
+        assert found.roles == frozenset({Role.REVIEWER})
+        assert work.pending(now(), "somebody-else") == []
         assert work.involved(scene.deployment.id) == {"requester", "authoriser", "officer"}
         assert work.category(first.id) == "volunteer"
         [(reference, key)] = work.reference_keys(first.id)
@@ -76,7 +79,7 @@ def test_a_confirmation_is_the_proof_that_a_notice_needs(scene: Scene) -> None:
     assert state(scene, made) == proof.candidate
     with scene.house.review().work() as work:
         assert work.own_review(made.id, "reviewer") == review
-        assert work.pending(now()) == []
+        assert work.pending(now(), "reviewer") == []
 
 
 def test_a_rejection_is_no_proof(scene: Scene) -> None:

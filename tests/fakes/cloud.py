@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
+from proviso.domain.audit import Head
 from proviso.domain.errors import PermitUnreadable, StorageFault
 from proviso.domain.frame import MAX_FRAME_BYTES, Jpeg, LedgerEntry, Outcome
 from proviso.domain.messages import FacesMessage
@@ -17,6 +18,7 @@ from proviso.domain.notice import Kind, Notice, NoticeTexts, notice_key, receipt
 from proviso.domain.permit import Permit
 from proviso.domain.ports import Clock, NoticeClaim, StopRecord, StoredFrame
 from proviso.domain.reasons import Reason, Refused
+from proviso.domain.retention import Erasure
 
 DENIED = StorageFault("denied for the test")
 
@@ -366,6 +368,42 @@ class FakePublisher(Fake):
     def publish(self, audience: str, notice: Notice, texts: NoticeTexts) -> None:
         self._change("publish", f"{audience} {notice.kind.value}")
         self.sent.append((audience, notice, texts))
+
+
+class FakeAnchors(Fake):
+    """Anchors. `objects`: key to heads, `erased`: key to erasure; None stands for an object that says nothing."""
+
+    port = "anchors"
+
+    def __init__(self, journal: list[str] | None = None) -> None:
+        super().__init__(journal)
+        self.objects: dict[str, list[Head] | None] = {}
+        self.erased: dict[str, Erasure | None] = {}
+
+    def put(self, heads: Sequence[Head], at: datetime) -> str:
+        self._change("put", " ".join(f"{head.chain}#{head.sequence}" for head in heads))
+        anchored = [dataclasses.replace(head, at=at) for head in heads]
+        key = f"heads/{at.astimezone(UTC).isoformat()} {sorted((h.chain, h.sequence, h.hash.hex()) for h in heads)}"
+        self.objects.setdefault(key, anchored)
+        return key
+
+    def heads(self) -> Iterator[Head]:
+        self._read("heads")
+        for _, heads in sorted(self.objects.items()):
+            if heads is None:
+                raise StorageFault("an anchor cannot be understood")
+            yield from heads
+
+    def put_erasure(self, erasure: Erasure) -> None:
+        self._change("put_erasure", f"{erasure.kind} {erasure.id}")
+        self.erased.setdefault(f"{erasure.kind}-{erasure.id}", erasure)
+
+    def erasures(self) -> Iterator[Erasure]:
+        self._read("erasures")
+        for _, erasure in sorted(self.erased.items()):
+            if erasure is None:
+                raise StorageFault("an erasure cannot be understood")
+            yield erasure
 
 
 class FakeWaker(Fake):

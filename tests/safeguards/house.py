@@ -18,14 +18,15 @@ import psycopg
 from psycopg.rows import dict_row
 
 from proviso.domain.candidate import Decision
+from proviso.domain.conditions import Attested
 from proviso.domain.deployment import Deployment
 from proviso.domain.frame import FrameKey, Jpeg, LedgerEntry
 from proviso.domain.messages import FacesMessage
-from proviso.domain.people import Person, Principal, Role
+from proviso.domain.people import Member, Person, Principal, Role
 from proviso.domain.policy import Policy
 from proviso.domain.reasons import Refused
 from proviso.domain.timing import Stopwatch
-from proviso.stages import alert, deployment, detect, enrol, match, people, retain, review, sweep, watchlist
+from proviso.stages import alert, conditions, deployment, detect, enrol, match, people, retain, review, sweep, watchlist
 from proviso.store.connection import Connector
 from proviso.store.govern import PostgresGovernStore
 from proviso.store.retention import PostgresRetainStore
@@ -35,6 +36,7 @@ from tests.doubles import FakePipeline
 from tests.doubles import people as frame_of
 from tests.embedded_database import Database
 from tests.fakes.cloud import (
+    FakeAnchors,
     FakeDue,
     FakeFacesQueue,
     FakeFrames,
@@ -96,6 +98,7 @@ class House:
         self.frames, self.permits, self.queue = FakeFrames(clock=self.now), FakePermits(), FakeFacesQueue()
         self.ledger, self.notices, self.publisher = FakeLedger(clock=self.now), FakeNotices(), FakePublisher()
         self.due, self.spool, self.outbox = FakeDue(), FakeStops(clock=self.now), FakeOutbox()
+        self.anchors = FakeAnchors()
         self.evidence, self.enrolment = Pictures(), Pictures()
         self.pipeline: Any = FakePipeline()
         self.govern = PostgresGovernStore(self.connector("govern"))
@@ -154,7 +157,7 @@ class House:
     def register(self) -> None:
         with self.govern.work() as work:
             for sub, role in ROLES.items():
-                work.register(Person(sub, frozenset({role})))
+                work.register(Person(sub, frozenset({role}), self.now() + timedelta(days=30)))
 
     # --- a list, a deployment ---
 
@@ -170,7 +173,7 @@ class House:
         return made.id
 
     def add(self, list_id: str, **changed: Any) -> Any:
-        return watchlist.add_entry(
+        added = watchlist.add_entry(
             principal=self.person("officer"),
             watchlist_id=list_id,
             request=watchlist.EntryRequest(**{**ENTRY, **changed}),
@@ -179,6 +182,7 @@ class House:
             clock=self.now,
             new_id=self.id,
         )
+        return added if isinstance(added, Refused) else added.entry
 
     def enrol(self, list_id: str, entry_id: str, picture: bytes) -> Any:
         return enrol.enrol(
@@ -219,6 +223,8 @@ class House:
             **{
                 "use": "demonstration",
                 "place": "Gate 1",
+                "premises": "closed_premises",
+                "passages_expected": 100,
                 "cameras": (CAMERA,),
                 "starts_at": self.now() - timedelta(minutes=15),
                 "ends_at": self.now() + timedelta(minutes=40),
@@ -229,7 +235,7 @@ class House:
                 **changed,
             }
         )
-        return deployment.request(
+        asked = deployment.request(
             principal=self.person(by),
             wanted=wanted,
             policy=self.permitted,
@@ -239,6 +245,32 @@ class House:
             clock=self.now,
             new_id=self.id,
         )
+        if not isinstance(asked, Refused):
+            self.announce(asked.id)
+            self.name_reviewers(asked.id)
+        return asked
+
+    def attest(self, deployment_id: str, kind: Attested, by: str = "requester", **changed: Any) -> Any:
+        since = self.now() if kind is Attested.PUBLIC_NOTICE else None
+        return conditions.attest(
+            principal=self.person(by),
+            deployment_id=deployment_id,
+            kind=kind,
+            store=self.govern,
+            clock=self.now,
+            **{"statement": "at each door", "published_at": since, **changed},
+        )
+
+    def announce(self, deployment_id: str) -> None:
+        """The public notice and the signage (S33)."""
+        for kind in (Attested.PUBLIC_NOTICE, Attested.SIGNAGE):
+            assert not isinstance(self.attest(deployment_id, kind), Refused)
+
+    def name_reviewers(self, deployment_id: str) -> None:
+        for sub in ("reviewer", "second"):
+            with self.govern.work() as work:
+                if work.person(sub) is not None:
+                    work.add_member(Member(deployment_id, sub, Role.REVIEWER, "requester", self.now()))
 
     def authorise(self, deployment_id: str, by: str = "authoriser", digest: str | None = None) -> Any:
         shown = digest or self.deployment(deployment_id).digest
@@ -402,6 +434,7 @@ class House:
                 enrolment=self.enrolment,
                 outbox=self.outbox,
                 ledger=self.ledger,
+                anchors=self.anchors,
             )
         )
 

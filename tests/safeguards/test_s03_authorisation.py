@@ -135,7 +135,9 @@ CHANGES = {
     "use": "UPDATE deployment SET use = 'another'",
     "pipeline": "UPDATE deployment SET pipeline = 'x'",
     "software": "UPDATE deployment SET software_build = 'x'",
-    "calibrated": "UPDATE deployment SET calibrated = true",
+    "calibrated": "UPDATE deployment SET calibrated = true, calibration_id = 'x'",
+    "premises": "UPDATE deployment SET premises = 'open_to_the_public'",
+    "passages": "UPDATE deployment SET passages_expected = 1000000",
     "list": "UPDATE deployment SET watchlist_id = 'x'",
     "build": "UPDATE deployment SET build_id = 'x'",
     "build's digest": "UPDATE build SET digest = 'x'",
@@ -166,7 +168,10 @@ def test_no_term_is_changed_by_sql_as_govern_or_master(asked: House, when):
 
 
 # Pipeline and software build are not read from the row: the gate takes those that are running.
-BEHIND = {name: CHANGES[name] for name in ("camera", "threshold", "starts", "ends", "policy", "place", "use")}
+BEHIND = {
+    name: CHANGES[name]
+    for name in ("camera", "threshold", "starts", "ends", "policy", "place", "premises", "passages", "use")
+}
 
 
 def test_each_of_these_would_work_if_no_rule_held_it(asked: House):
@@ -201,6 +206,7 @@ def test_an_authorisation_for_other_terms_starts_nothing(asked: House):
 
 def test_and_forced_into_activity_it_searches_nothing(asked: House):
     asked.sql("govern", AUTHORISE.format(by="'authoriser'"))
+    asked.sql("govern", "UPDATE deployment SET state = 'warming'")
     asked.sql("govern", "UPDATE deployment SET state = 'active', started_at = now()")
     from proviso.stages.deployment import _permit
 
@@ -239,7 +245,8 @@ def test_what_was_authorised_is_recorded_with_who_and_what(asked: House):
     asked.authorise(asked.asked.id)
     (found,) = asked.sql(
         "master",
-        "SELECT convert_from(body, 'UTF8')::jsonb AS body FROM audit_event WHERE chain = %(id)s AND sequence = 2",
+        "SELECT convert_from(body, 'UTF8')::jsonb AS body FROM audit_event WHERE chain = %(id)s"
+        " ORDER BY sequence DESC LIMIT 1",
         id=asked.asked.id,
     )
     assert found["body"]["action"] == "deployment_authorised"

@@ -5,6 +5,7 @@ state changed by SQL as a function's role, a decision that is no confirmation, a
 """
 
 from dataclasses import replace
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -136,7 +137,7 @@ def test_no_review_by_somebody_involved_or_without_the_role(raised: House, by):
 
 def test_who_requested_does_not_confirm_with_the_role_either(raised: House):
     with raised.govern.work() as work:
-        work.register(Person("requester", frozenset({Role.REQUESTER, Role.REVIEWER})))
+        work.register(Person("requester", frozenset({Role.REQUESTER, Role.REVIEWER}), raised.now() + timedelta(days=1)))
     assert raised.decide(raised.candidate, by="requester").reason is Reason.SAME_PERSON
     for role in ("review", "master"):
         with pytest.raises(psycopg.Error, match="does not review"):

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from proviso.domain.frame import Outcome
+from proviso.domain.policy import Policy
+from proviso.domain.reasons import Refused
+from proviso.policies import load
 from tests.template.conftest import Template, listed, references
 
 POLICIES_REFUSED = [
@@ -86,19 +89,101 @@ def test_the_variable_of_policies_comes_from_the_parameter_alone(template: Templ
         assert template.environment(name)["PROVISO_POLICIES"] == {"Ref": "Policies"}
 
 
-def test_the_demo_policy_is_in_no_layer(root: Path, tmp_path: Path) -> None:
-    """The core layer's own recipe, without the step that fetches packages."""
+def test_the_folder_of_local_policies_is_that_of_the_layer(template: Template) -> None:
+    for name in template.of("AWS::Lambda::Function"):
+        assert template.environment(name)["PROVISO_POLICY_FOLDER"] == "/opt/policies"
+
+
+@pytest.fixture
+def layer(root: Path, tmp_path: Path) -> Path:
+    """A copy of the core layer's folder, as sam build sees it."""
     if shutil.which("make") is None:
         pytest.skip("make is not installed")
-    source = root / "layers/core/src/proviso"
-    assert list((source / "policies").rglob("*demo*")), "the demo policy is gone, and this test proves nothing"
-    command = ["make", "-C", str(root / "layers/core"), "-o", "dependencies", "package", f"ARTIFACTS_DIR={tmp_path}"]
+    copy = tmp_path / "core"
+    shutil.copytree(root / "layers/core", copy, ignore=shutil.ignore_patterns("__pycache__"))
+    return copy
+
+
+def package(layer: Path) -> tuple[int, str, Path]:
+    """The core layer's own recipe, without the step that fetches packages: exit code, output, what was built."""
+    built = layer.parent / "built"
+    command = ["make", "-C", str(layer), "-o", "dependencies", "package", f"ARTIFACTS_DIR={built}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    built = tmp_path / "python/proviso"
-    assert (built / "policies").is_dir()
-    assert not list((built / "policies").rglob("*demo*"))
-    assert not [name for name in ("local", "evaluation", "cli") if (built / name).exists()]
+    return done.returncode, done.stdout + done.stderr, built
+
+
+def local_policy(name: str = "short", extends: str = "uk-police") -> str:
+    return f'''
+name = "{name}"
+version = "2026.12.1"
+extends = "{extends}"
+purpose = "As {extends}, but shorter."
+
+[values]
+max_entries = {{ value = 3, source = "Our policy document, section 4." }}
+'''
+
+
+def test_the_demo_policy_is_in_no_layer(layer: Path) -> None:
+    source = layer / "src/proviso"
+    assert list((source / "policies").rglob("*demo*")), "the demo policy is gone, and this test proves nothing"
+    code, said, built = package(layer)
+    assert code == 0, said
+    assert (built / "python/proviso/policies/files/uk-police.toml").is_file()
+    assert not list(built.rglob("*demo*"))
+    assert not [name for name in ("local", "evaluation", "cli") if (built / "python/proviso" / name).exists()]
+
+
+def test_local_policies_go_into_the_layer_and_can_be_loaded_from_it(layer: Path) -> None:
+    (layer / "policies/short.toml").write_text(local_policy(), encoding="utf-8")
+    code, said, built = package(layer)
+    assert code == 0, said
+    assert sorted(path.name for path in (built / "policies").iterdir()) == ["short.toml"]
+    found = load("short", {"short"}, built / "policies")
+    assert isinstance(found, Policy)
+    assert found.title == "short 2026.12.1 (uk-police 2026.11.1, tightened)"
+
+
+def test_a_local_policy_that_was_taken_away_does_not_stay_in_the_layer(layer: Path) -> None:
+    (layer / "policies/short.toml").write_text(local_policy(), encoding="utf-8")
+    package(layer)
+    (layer / "policies/short.toml").unlink()
+    code, said, built = package(layer)
+    assert code == 0, said
+    assert list((built / "policies").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("demo.toml", local_policy()),
+        ("my-Demo.toml", local_policy()),
+        ("short.toml", local_policy(name="demo")),
+        ("short.toml", local_policy(extends="demo")),
+        ("short.toml", local_policy(extends="demo 2026.11.1")),
+        ("short.toml", local_policy().replace('extends = "uk-police"', "'extends' = 'demo'")),
+        ("short.toml", local_policy().replace('extends = "uk-police"', 'EXTENDS="Demo"')),
+    ],
+)
+def test_a_local_policy_of_the_demo_stops_the_build(layer: Path, file: str, text: str) -> None:
+    (layer / "policies" / file).write_text(text, encoding="utf-8")
+    code, said, built = package(layer)
+    assert code != 0
+    assert file in said
+    assert "take them out of layers/core/policies" in said
+    assert not list((built / "policies").iterdir())
+    assert not list(built.rglob("*demo*"))
+
+
+def test_what_the_build_cannot_read_the_loader_refuses(layer: Path) -> None:
+    """The word written otherwise passes a search for it; the file is still no policy."""
+    text = local_policy().replace('extends = "uk-police"', 'extends = "\\u0064emo"')
+    (layer / "policies/short.toml").write_text(text, encoding="utf-8")
+    code, _, built = package(layer)
+    assert code == 0
+    refused = load("short", {"short"}, built / "policies")
+    assert isinstance(refused, Refused)
+    assert "nothing may extend demo" in refused.detail
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,20 @@ from proviso.domain.timing import Stopwatch
 from proviso.domain.watchlist import build_digest, enrolment_key
 from proviso.stages.deployment import DeploymentRequest, request
 from tests.fakes.cloud import FakeDue
-from tests.samples import END, GATE, NOW, PIPELINE, SOFTWARE, START, deployment, face, grounds, policy, principal
+from tests.samples import (
+    END,
+    GATE,
+    NOW,
+    PIPELINE,
+    SOFTWARE,
+    START,
+    deployment,
+    face,
+    grounds,
+    policy,
+    principal,
+    watchlist,
+)
 
 TERMS = {
     "id": "another",
@@ -68,9 +81,9 @@ def test_what_happened_later_is_no_term():
 
 
 class TestAuthorising:
-    def refused(self, asked: Deployment | None = None, by="authoriser", digest=None, now=NOW):
+    def refused(self, asked: Deployment | None = None, by="authoriser", digest=None, now=NOW, rank=None):
         asked = asked or deployment()
-        found = asked.may_authorise(by, asked.digest if digest is None else digest, now)
+        found = asked.may_authorise(by, rank, asked.digest if digest is None else digest, now)
         return found.reason if found else None
 
     def test_another_person_may(self):
@@ -78,6 +91,12 @@ class TestAuthorising:
 
     def test_the_requester_may_not(self):
         assert self.refused(by="requester") is Reason.SAME_PERSON
+
+    def test_of_the_rank_that_the_policy_asks_for(self):
+        ranked = deployment(policy=policy(authoriser_ranks=("superintendent", "chief_superintendent")))
+        assert self.refused(ranked, rank="superintendent") is None
+        assert self.refused(ranked, rank="inspector") is Reason.ROLE_MISSING
+        assert self.refused(ranked) is Reason.ROLE_MISSING
 
     def test_only_what_was_shown(self):
         assert self.refused(digest=replace(deployment(), place="Gate 2").digest) is Reason.TERMS_CHANGED
@@ -95,8 +114,9 @@ class TestAuthorising:
 class Store:
     """Whatever is asked for is there."""
 
-    def __init__(self, entries=1, policy_name="demo"):
+    def __init__(self, entries=1, policy_name="demo", calibration=None):
         self.added = []
+        self.calibration = calibration
         self.entries, self.policy_name = entries, policy_name
 
     def __enter__(self):
@@ -114,9 +134,10 @@ class Store:
         return Build(build_id, "list-1", PIPELINE, "b" * 64, self.entries, self.entries, "officer", NOW)
 
     def watchlist(self, watchlist_id):
-        from proviso.domain.watchlist import Watchlist
+        return watchlist(id=watchlist_id, policy=self.policy_name)
 
-        return Watchlist(watchlist_id, "List", self.policy_name, ("x",), 5, "officer", NOW)
+    def calibration_for(self, pipeline):
+        return self.calibration
 
     def add_deployment(self, asked):
         self.added.append(asked)
@@ -130,6 +151,8 @@ def asked_for(store=None, by=None, rules=None, **changed):
         **{
             "use": "demonstration",
             "place": "Gate 1",
+            "premises": "closed_premises",
+            "passages_expected": 100,
             "cameras": ("gate-1",),
             "starts_at": START,
             "ends_at": END,
@@ -169,6 +192,9 @@ class TestRequesting:
         ("changed", "reason"),
         [
             ({"use": "crowd control"}, Reason.POLICY_FORBIDS),
+            ({"premises": "open_to_the_public"}, Reason.POLICY_FORBIDS),
+            ({"grounds": grounds(operator_kind="police_force")}, Reason.POLICY_FORBIDS),
+            ({"passages_expected": 0}, Reason.INVALID),
             ({"ends_at": START + timedelta(minutes=60, microseconds=1)}, Reason.POLICY_FORBIDS),
             ({"ends_at": NOW}, Reason.INVALID),
             ({"starts_at": END}, Reason.INVALID),

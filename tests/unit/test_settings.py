@@ -9,6 +9,7 @@ SECRET = "postgresql://role:topsecret@host/db"
 WHOLE = {
     "FRAMES_BUCKET": "f",
     "PERMITS_BUCKET": "p",
+    "ANCHORS_BUCKET": "a",
     "EVIDENCE_BUCKET": "e",
     "ENROLMENT_BUCKET": "n",
     "OUTBOX_BUCKET": "o",
@@ -95,3 +96,9 @@ def test_policies_are_the_default_alone_unless_said():
     assert settings.Govern.read(WHOLE).permitted_policies == {"volunteers"}
     permitted = settings.Govern.read({**WHOLE, "PROVISO_POLICIES": " volunteers, demo ,"}).permitted_policies
     assert permitted == {"volunteers", "demo"}
+
+
+def test_local_policies_lie_nowhere_unless_a_folder_is_named():
+    assert settings.Govern.read(WHOLE).policy_folder is None
+    named = settings.Govern.read({**WHOLE, "PROVISO_POLICY_FOLDER": "/opt/policies"}).policy_folder
+    assert str(named) == "/opt/policies"

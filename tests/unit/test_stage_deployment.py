@@ -77,9 +77,17 @@ def test_permits_are_written_last(room):
     assert room.journal == [
         "store.begin",
         "store.deployment",
+        "store.begin_warming",
+        "store.audit deployment_warming",
+        "store.commit",
+        "store.begin",
         "store.warm",
+        "store.commit",
+        "store.begin",
+        "store.deployment",
         "store.activate",
         "store.audit deployment_started",
+        "store.deployment",
         "store.commit",
         f"due.put {DEPLOYMENT}",
         "permits.write gate-1",
@@ -127,7 +135,24 @@ def test_an_uncalibrated_pipeline_starts_only_where_the_policy_allows_it(room):
 def test_a_build_without_a_usable_reference_does_not_start(room):
     room.store.references = 0
     assert room.start().reason is Reason.BUILD_EMPTY
-    assert room.state is DeploymentState.AUTHORISED
+    assert room.state is DeploymentState.WARMING
+    assert room.permits.objects == {}
+    room.store.references = 1
+    assert room.start().state is DeploymentState.ACTIVE
+
+
+def test_a_stop_while_it_warms_wins(room):
+    """The query over the list takes its time, and somebody stops meanwhile."""
+    warm = room.store.warm
+
+    def stopped_meanwhile(build_id):
+        room.stop()
+        return warm(build_id)
+
+    room.store.warm = stopped_meanwhile
+    assert room.start().reason is Reason.WRONG_STATE
+    assert room.state is DeploymentState.STOPPED
+    assert room.permits.objects == {}
 
 
 def test_an_activation_that_cannot_be_recorded_does_not_happen(room):

@@ -1,5 +1,6 @@
 """Lists, pictures, roles and reviews: what stages refuse before any rule of SQL is asked (S06, S10, S16, S17)."""
 
+import hashlib
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -11,14 +12,15 @@ from proviso.domain.candidate import CandidateState, Decision, Review
 from proviso.domain.errors import AuditUnwritable, StorageFault
 from proviso.domain.frame import Jpeg
 from proviso.domain.notice import Kind
-from proviso.domain.people import Person, Role
+from proviso.domain.people import Person, Principal, Role
 from proviso.domain.reasons import Reason, Refused
-from proviso.domain.watchlist import Entry, Watchlist
+from proviso.domain.watchlist import Entry
 from proviso.stages import enrol, people, review, watchlist
 from tests.doubles import FakePipeline
 from tests.doubles import people as frame_of
 from tests.fakes.cloud import FakeOutbox, FakePictures
 from tests.samples import ENTRY, NOW, candidate, confirmation, policy, principal
+from tests.samples import watchlist as list_of
 
 OFFICER = principal("officer", Role.WATCHLIST_OFFICER)
 REVIEWER = principal("reviewer", Role.REVIEWER)
@@ -66,7 +68,7 @@ def ids():
     return lambda: "id-1"
 
 
-LIST = Watchlist("list-1", "List", "demo", ("x",), 5, "officer", NOW)
+LIST = list_of(categories=("x",))
 LISTED = Entry(id="entry-1", watchlist_id="list-1", reference_no="R-1", added_by="officer", added_at=NOW,
                consent_reference=None, **ENTRY)  # fmt: skip
 
@@ -89,7 +91,7 @@ def add(store, by=OFFICER, rules=None, **changed):
 def test_an_entry_with_its_grounds_is_added():
     added = []
     store = Store(watchlist=LIST, add_entry=added.append)
-    assert isinstance(add(store), Entry)
+    assert isinstance(add(store).entry, Entry)
     assert [entry.id for entry in added] == ["id-1"]
     assert store.acts == ["entry_added"]
 
@@ -122,6 +124,16 @@ def test_what_the_policy_does_not_allow_is_not_added(changed, rules, entries, re
     assert add(store, rules=policy(**rules), **changed).reason is reason
     assert added == []
     assert store.acts == []
+
+
+def test_a_number_that_is_taken_is_refused_and_named():
+    added, asked = [], []
+    taken = Store(watchlist=LIST, add_entry=added.append, reference_taken=lambda *given: asked.append(given) or True)
+    refused = add(taken, reference_no=" R-7 ")
+    assert refused.reason is Reason.TAKEN
+    assert "R-7" in refused.sentence
+    assert asked == [("list-1", "R-7")]
+    assert (added, taken.acts) == ([], [])
 
 
 def test_only_a_watchlist_officer_adds():
@@ -198,6 +210,27 @@ def test_a_poor_picture_is_rejected_with_its_reason_and_kept_nowhere(picture, re
     assert store.acts == ["enrolment_refused"]
 
 
+def test_the_same_picture_again_is_the_reference_that_is_there_without_any_vision_work():
+    pipeline, pictures, asked = FakePipeline(), FakePictures(), []
+    store = Store(entry=LISTED, watchlist=LIST, reference_of=lambda *given: asked.append(given) or "id-0")
+    found = enrolled(store, pictures=pictures, pipeline=pipeline)
+    assert (found.reference_id, found.quality, found.already) == ("id-0", None, True)
+    assert asked == [("entry-1", hashlib.sha256(frame_of(3)).hexdigest(), pipeline.digest)]
+    assert (pipeline.opened, pictures.objects, store.references, store.acts) == ([], {}, [], [])
+
+
+def test_of_two_who_send_a_picture_at_once_the_second_is_given_the_firsts_reference():
+    looks, pictures = iter([None, "id-0"]), FakePictures()
+    store = Store(entry=LISTED, watchlist=LIST, reference_of=lambda *_: next(looks))
+    assert enrolled(store, pictures=pictures).reference_id == "id-0"
+    assert (pictures.objects, store.references, store.acts) == ({}, [], [])
+
+
+def test_a_removed_entry_is_not_found_even_where_the_picture_is_there():
+    store = Store(entry=replace(LISTED, removed_at=NOW), watchlist=LIST, reference_of="id-0")
+    assert enrolled(store).reason is Reason.NOT_FOUND
+
+
 def test_a_removed_or_unknown_entry_takes_no_picture():
     for entry in (None, replace(LISTED, removed_at=NOW)):
         pictures = FakePictures()
@@ -259,7 +292,7 @@ def own(decision=Decision.REJECT):
 
 def reviews(**values):
     given = {"candidate": candidate(), "involved": frozenset({"requester"}), "reference_keys": [("ref", "key")],
-             "category": "public_domain_photograph", "own_review": None}  # fmt: skip
+             "category": "public_domain_photograph", "own_review": None, "reviews_for": True}  # fmt: skip
     return Store(**{**given, **values})
 
 
@@ -294,6 +327,20 @@ def test_the_involved_and_those_without_the_role_neither_look_nor_decide(by):
         assert refused.reason in (Reason.SAME_PERSON, Reason.ROLE_MISSING)
     assert store.acts == []
     assert outbox.objects == {}
+
+
+def test_who_is_not_named_for_the_deployment_or_not_trained_sees_nothing():
+    """S17, S19: read at each request, so that what was taken away is gone at once."""
+    late = Principal(Person("reviewer", frozenset({Role.REVIEWER}), NOW))
+    never = Principal(Person("reviewer", frozenset({Role.REVIEWER})))
+    for store, by, reason in (
+        (reviews(reviews_for=False), REVIEWER, Reason.NOT_A_MEMBER),
+        (reviews(), late, Reason.NOT_TRAINED),
+        (reviews(), never, Reason.NOT_TRAINED),
+    ):
+        for refused in (look(store, by), decide(store, by=by), picture(store, by=by)):
+            assert refused.reason is reason
+        assert store.acts == []
 
 
 def picture(store, by=REVIEWER, reference=None, evidence=None):

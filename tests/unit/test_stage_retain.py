@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import pytest
 
+from proviso.domain.audit import system_act
 from proviso.domain.deployment import DeploymentState
-from proviso.domain.errors import AuditUnwritable
+from proviso.domain.errors import AuditUnwritable, StorageFault
 from proviso.domain.frame import LedgerEntry, Outcome
 from proviso.domain.notice import Kind
 from proviso.domain.ports import StopRecord
@@ -14,7 +15,7 @@ from proviso.domain.reasons import Reason
 from proviso.domain.retention import CLOSE_AFTER, LOOK_EVERY, StoreCount
 from proviso.stages.retain import RetainRoom, retain
 from tests.doubles import MemoryDeployments
-from tests.fakes.cloud import FakeDue, FakeLedger, FakeOutbox, FakePermits, FakePictures, FakeStops
+from tests.fakes.cloud import FakeAnchors, FakeDue, FakeLedger, FakeOutbox, FakePermits, FakePictures, FakeStops
 from tests.samples import CAMERA, DEPLOYMENT, END, NOW, candidate, frame_key, notice, permit
 from tests.samples import deployment as asked
 
@@ -47,6 +48,7 @@ class Scene:
             enrolment=DatedPictures("enrolment"),
             outbox=FakeOutbox(),
             ledger=FakeLedger(),
+            anchors=FakeAnchors(),
         )
         self.room.permits.objects[CAMERA] = permit()
 
@@ -239,3 +241,20 @@ def test_what_is_due_and_unknown_is_forgotten(scene):
     scene.room.due.put("unknown", NOW)
     scene.retain()
     assert "unknown" not in scene.room.due.objects
+
+
+def test_the_audit_is_anchored_last_and_after_a_transition_at_once(scene):
+    scene.store.acts.append(system_act(NOW, "a", "did", "thing", {}))
+    assert scene.retain().anchored == 1
+    scene.store.acts.append(system_act(NOW, "a", "did", "another thing", {}))
+    assert scene.retain().anchored == 0  # within ten minutes
+    scene.room.spool.put(StopRecord("s", NOW, "anybody", None))
+    assert scene.retain().anchored == 2  # the deployment's chain, and the system's with what had waited
+
+
+def test_a_fault_of_the_anchors_bucket_is_told_and_comes_again(scene):
+    scene.store.acts.append(system_act(NOW, "a", "did", "thing", {}))
+    scene.room.anchors.faults["put"] = StorageFault("no")
+    with pytest.raises(StorageFault):
+        scene.retain()
+    assert any(name.startswith("anchor-") for name in scene.room.due.objects)

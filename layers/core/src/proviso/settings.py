@@ -4,6 +4,7 @@ What a function does not need is not in its class, and so is not in its environm
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
@@ -105,11 +106,18 @@ class Enrol(Vision, Database):
 
 class Govern(Vision, Database, Running):
     permits_bucket: Name
+    anchors_bucket: Name
     proviso_policies: Name = "volunteers"
+    proviso_policy_folder: str = ""
 
     @property
     def permitted_policies(self) -> frozenset[str]:
         return frozenset(name.strip() for name in self.proviso_policies.split(",") if name.strip())
+
+    @property
+    def policy_folder(self) -> Path | None:
+        """Where local policies lie; none where no folder is named."""
+        return Path(self.proviso_policy_folder) if self.proviso_policy_folder else None
 
 
 class Review(Database):
@@ -120,6 +128,7 @@ class Review(Database):
 
 class Retain(Database):
     permits_bucket: Name
+    anchors_bucket: Name
     evidence_bucket: Name
     enrolment_bucket: Name
     outbox_bucket: Name

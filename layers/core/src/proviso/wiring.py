@@ -22,6 +22,7 @@ from proviso.domain.people import Principal
 from proviso.domain.permit import Permit
 from proviso.domain.policy import Policy
 from proviso.domain.ports import (
+    Anchors,
     Clock,
     DueStore,
     GovernStore,
@@ -193,16 +194,30 @@ class GovernRoom:
     permits: PermitStore
     due: DueStore
     spool: StopSpool
+    anchors: Anchors
     pipeline: str
     software_build: str
     permitted_policies: frozenset[str]
+    policy_folder: Path | None
     clock: Clock
     new_id: Callable[[], str]
 
     def policy_of(self, name: str) -> Policy | Refused:
         from proviso.policies import load
 
-        return load(name, self.permitted_policies)
+        return load(name, self.permitted_policies, self.policy_folder)
+
+    def anchor_now(self, deployment_id: str | None) -> None:
+        """After a transition: the heads of its chain and of the system's, at once."""
+        from proviso.stages.anchor import anchor_now
+
+        anchor_now(store=self.store, anchors=self.anchors, due=self.due, clock=self.clock, deployment_id=deployment_id)
+
+    def anchor_soon(self) -> None:
+        """After any other act: within ten minutes, by retain."""
+        from proviso.stages.anchor import anchor_soon
+
+        anchor_soon(due=self.due, clock=self.clock)
 
     def principal(self, sub: str) -> Principal | Refused:
         return _principal(self.store, sub)
@@ -211,6 +226,7 @@ class GovernRoom:
 @cache
 def govern() -> GovernRoom:
     """govern's room."""
+    from proviso.cloud.anchors import S3Anchors
     from proviso.cloud.clients import client
     from proviso.cloud.permits import S3Due, S3Permits, S3Stops
     from proviso.store.govern import PostgresGovernStore
@@ -224,9 +240,11 @@ def govern() -> GovernRoom:
         permits=S3Permits(client("s3"), read.permits_bucket),
         due=S3Due(client("s3"), read.permits_bucket),
         spool=S3Stops(client("s3"), read.permits_bucket),
+        anchors=S3Anchors(client("s3"), read.anchors_bucket),
         pipeline=pipeline_digest(load_manifest(read.proviso_pack)),
         software_build=read.software_build,
         permitted_policies=read.permitted_policies,
+        policy_folder=read.policy_folder,
         clock=now,
         new_id=new_id,
     )
@@ -337,6 +355,7 @@ def retain() -> Any:
 
 @cache
 def _retain_room() -> Any:
+    from proviso.cloud.anchors import S3Anchors
     from proviso.cloud.clients import client
     from proviso.cloud.ledger import DynamoLedger
     from proviso.cloud.outbox import S3Outbox
@@ -356,7 +375,16 @@ def _retain_room() -> Any:
         enrolment=S3Pictures(client("s3"), read.enrolment_bucket),
         outbox=S3Outbox(client("s3"), read.outbox_bucket),
         ledger=DynamoLedger(client("dynamodb"), read.ledger_table, now),
+        anchors=S3Anchors(client("s3"), read.anchors_bucket),
     )
+
+
+def audit_database(url: str) -> Any:
+    """The audit in a database, to be read and verified by whoever the address names; nothing is written."""
+    from proviso.store.audit import PostgresAuditStore
+    from proviso.store.connection import Connector
+
+    return PostgresAuditStore(Connector(lambda: url, application_name="proviso-audit", statement_timeout_s=60))
 
 
 def migrate(properties: Mapping[str, Any]) -> list[str]:

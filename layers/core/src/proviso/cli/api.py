@@ -4,6 +4,7 @@ A refusal becomes `ApiFault` with the server's own sentence. While the database 
 and says so.
 """
 
+import http.client
 import json
 import re
 import time
@@ -18,12 +19,16 @@ _TIMEOUT_S = 60.0
 
 
 class ApiFault(Exception):
-    """The API refused or could not be reached. `reason` is from the closed list where the server gave one."""
+    """The API refused or could not be reached. `reason` is from the closed list where the server gave one.
 
-    def __init__(self, message: str, *, status: int = 0, reason: str = "") -> None:
+    `unreachable`: nobody answered, which may pass by itself.
+    """
+
+    def __init__(self, message: str, *, status: int = 0, reason: str = "", unreachable: bool = False) -> None:
         super().__init__(message)
         self.status = status
         self.reason = reason
+        self.unreachable = unreachable
 
 
 @dataclass
@@ -89,9 +94,11 @@ class Api:
                 return data
         except urllib.error.HTTPError:
             raise
-        except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+        except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
             cause = getattr(error, "reason", error)
-            raise ApiFault(f"the API at {self.url} cannot be reached ({cause}); is the local cloud running?") from error
+            raise ApiFault(
+                f"the API at {self.url} cannot be reached ({cause}); is the local cloud running?", unreachable=True
+            ) from error
 
 
 def quoted(part: str) -> str:

@@ -9,15 +9,13 @@ from typing import Annotated, Any
 
 import typer
 
+from proviso.cli import audit as audits
 from proviso.cli import session
 from proviso.cli.api import ApiFault, quoted
-from proviso.cli.output import console, details, fail, moment, plain_faults, say, table
+from proviso.cli.output import details, moment, plain_faults, say, table
 from proviso.cli.people import As
-from proviso.domain.audit import AuditRecord, first_fault
 
-group = typer.Typer(
-    help="Deployments: request, authorise, start, stop, close, show, list, audit.", no_args_is_help=True
-)
+group = typer.Typer(help="Deployments: request, authorise, start, stop, close, show, list.", no_args_is_help=True)
 GROUNDS = (
     "operator_kind",
     "operator_name",
@@ -149,30 +147,14 @@ def show(deployment: str, acting: As = "") -> None:
     table("What is left of it", ("store", "left"), [(count["store"], count["left"]) for count in certificate["counts"]])
 
 
-@group.command("audit")
+@group.command("audit", hidden=True)
 def audit(
     deployment: str,
-    raw: Annotated[bool, typer.Option("--json", help="The records as the API gives them, to be kept")] = False,
+    raw: Annotated[bool, typer.Option("--raw", "--json", help="The records as they are kept, one a line")] = False,
     acting: As = "",
 ) -> None:
-    """All that was done in a deployment; its chain of hashes is computed again here. Exit code 1 if it is broken."""
-    with plain_faults():
-        records = session.api(acting, say).get(f"/deployments/{quoted(deployment)}/audit")["records"]
-    if raw:
-        console.print_json(json.dumps(records))
-    else:
-        rows = [(r["sequence"], r["body"]["at"], r["body"]["action"], r["body"]["actor"]) for r in records]
-        table("Audit", ("no", "at", "action", "by"), rows)
-    fault = first_fault(_record(values) for values in records)
-    if fault is not None or not records:
-        fail(f"the chain is broken: {fault}" if fault else "there is no record of such a deployment")
-    if not raw:
-        say(f"\nthe chain holds: {len(records)} records, each covering the one before; head {records[-1]['hash']}")
-
-
-def _record(values: dict[str, Any]) -> AuditRecord:
-    previous, own = bytes.fromhex(values["previous"]), bytes.fromhex(values["hash"])
-    return AuditRecord(values["chain"], values["sequence"], values["canonical"].encode(), previous, own)
+    """What `proviso audit show` does, under its former name."""
+    audits.show(deployment, audits.ROUTINE, raw, acting)
 
 
 @group.command("list")

@@ -39,6 +39,7 @@ def demo(
 def local(
     port: Annotated[int, typer.Option(help="Port of the API; 0 for any")] = 0,
     authoriser: Annotated[str, typer.Option(help="Who may authorise and register others")] = "demo-authoriser",
+    policy: Annotated[list[str] | None, typer.Option(help="May be used beside volunteers and demo; repeat it")] = None,
 ) -> None:
     """The whole system on this machine, from template.yaml, until Ctrl-C. DATABASE_URL goes first where it is set."""
     from proviso.cli.demo.script import PARAMETERS
@@ -48,7 +49,9 @@ def local(
         root = places.checkout()
         environment = places.find_models(root, download=True, progress=_downloading).environment | places.database()
         parameters = {**PARAMETERS, "FirstAuthoriser": authoriser}
-        options = LocalCloudOptions(root, places.data_folder(root), port, parameters, environment)
+        options = LocalCloudOptions(
+            root, places.data_folder(root), port, parameters, environment, extra_policies=("demo", *(policy or ()))
+        )
         with local_cloud(options, progress=say) as cloud:
             say("stood in for, or left out:")
             for line in cloud.stood_in_for:

@@ -2,7 +2,7 @@
 
 import typer
 
-from proviso.cli import candidates, deployments, machine, people, upload, watchlists
+from proviso.cli import audit, candidates, deployments, machine, people, policy, upload, watchlists
 
 app = typer.Typer(
     name="proviso",
@@ -21,9 +21,11 @@ app.command("camera")(upload.camera)
 app.command("frames")(upload.frames)
 app.command("login")(people.login)
 app.command("stop-all")(deployments.stop_all)
+app.add_typer(policy.group, name="policy")
 app.add_typer(people.group, name="people")
 app.add_typer(watchlists.group, name="watchlist")
 app.add_typer(deployments.group, name="deployment")
+app.add_typer(audit.group, name="audit")
 app.add_typer(candidates.group, name="candidates")
 
 if __name__ == "__main__":

@@ -36,12 +36,12 @@ def fail(sentence: str, code: int = 1) -> NoReturn:
 
 
 @contextmanager
-def plain_faults() -> Iterator[None]:
-    """What goes wrong for a known reason ends with its sentence and code 1, not with a traceback."""
+def plain_faults(code: int = 1) -> Iterator[None]:
+    """What goes wrong for a known reason ends with its sentence and this code, not with a traceback."""
     try:
         yield
     except (Fault, ApiFault, SourceFault) as error:
-        fail(str(error))
+        fail(str(error), code)
     except KeyboardInterrupt:
         fail("interrupted", 130)
 

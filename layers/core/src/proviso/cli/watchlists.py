@@ -8,11 +8,13 @@ import typer
 
 from proviso.cli import session
 from proviso.cli.api import Api, ApiFault, quoted
-from proviso.cli.camera.sources import JPEG_START, decoded
+from proviso.cli.imports.command import import_pictures
 from proviso.cli.output import details, plain_faults, say, table
 from proviso.cli.people import As
+from proviso.cli.pictures import as_jpeg
 
-group = typer.Typer(help="Watchlists: create, add with pictures, picture, build, remove, show.", no_args_is_help=True)
+group = typer.Typer(help="Watchlists: create, add, import many, picture, build, remove, show.", no_args_is_help=True)
+group.command("import")(import_pictures)
 
 
 @group.command("create")
@@ -107,30 +109,6 @@ def enrol(api: Api, watchlist: str, entry: str, name: str, jpeg: bytes) -> bool:
         return False
     say(f"accepted  {name}: reference {made['id']}")
     return True
-
-
-_LARGEST_BYTES = 4_000_000
-"""Lambda takes 6 MB, in which a picture stands as base64: a third larger."""
-_LONGER_SIDE_PX = 3000
-
-
-def as_jpeg(data: bytes) -> bytes:
-    """A JPEG as it came where the API takes it; other kinds, and what is too large, encoded anew (3000 px at most).
-
-    ValueError for what is no picture.
-    """
-    if data.startswith(JPEG_START) and len(data) <= _LARGEST_BYTES:
-        return data
-    pixels = decoded(data)
-    if pixels is None:
-        raise ValueError("is not a picture (JPEG, PNG, WebP, BMP and TIFF can be read)")
-    import cv2
-
-    scale = _LONGER_SIDE_PX / max(pixels.shape[:2])
-    if scale < 1:
-        pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    _, encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 95 if scale >= 1 else 90])
-    return bytes(encoded.tobytes())
 
 
 def _day(text: str) -> str:

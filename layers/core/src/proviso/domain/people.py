@@ -14,15 +14,29 @@ class Role(StrEnum):
     REVIEWER = "reviewer"
     RECIPIENT = "recipient"
     AUDITOR = "auditor"
+    DATA_PROTECTION_OFFICER = "data_protection_officer"
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody with an account: `sub` as the identity provider names them, roles, and training until when (S19)."""
+    """Somebody with an account: `sub` as the identity provider names them, roles, training until when (S19), and the
+    rank that some policies ask of an authoriser (S03)."""
 
     sub: str
     roles: frozenset[Role]
     trained_until: datetime | None = None
+    rank: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Somebody who reviews or receives for one deployment. Nobody does for a deployment that does not name them."""
+
+    deployment_id: str
+    sub: str
+    role: Role
+    added_by: str
+    added_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +48,12 @@ class Principal:
     @property
     def sub(self) -> str:
         return self.person.sub
+
+    def needs_training(self, now: datetime) -> Refused | None:
+        """None while this person's training is current (S19)."""
+        if self.person.trained_until is not None and now < self.person.trained_until:
+            return None
+        return Refused(Reason.NOT_TRAINED)
 
     def needs(self, *roles: Role) -> Refused | None:
         """None when the person holds one of these roles."""

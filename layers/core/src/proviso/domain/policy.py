@@ -10,10 +10,23 @@ from typing import Any
 from proviso.domain.canonical import digest
 from proviso.domain.reasons import Reason, Refused
 
+PRIVATE_KINDS = ("private_organisation",)
+OPEN_TO_THE_PUBLIC = "open_to_the_public"
+PRIVATE_IN_PUBLIC = (
+    "there is no policy for a private operator in a place open to the public: who passes there has not consented (UK"
+    " GDPR article 9), and no published rules say whom such an operator may look for; on closed premises, with the"
+    " consent of everybody, the policy volunteers is for it"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The rules of one policy version. Durations in the units of their names."""
+    """The rules of one policy version. Durations in the units of their names.
+
+    `extends` is the shipped policy and version that a local one was made from, or empty; `differences` are sentences,
+    one for each value in which it is looser than that one, or other than it where neither way is tighter. An empty
+    `authoriser_ranks` asks for no rank; `urgent_start_hours` of 0 allows no urgent start (S37).
+    """
 
     name: str
     version: str
@@ -35,6 +48,16 @@ class Policy:
     notice_useful_s: int
     evidence_hours: int
     message_prefix: str
+    extends: str
+    differences: tuple[str, ...]
+    operator_kinds: tuple[str, ...]
+    premises: tuple[str, ...]
+    authoriser_ranks: tuple[str, ...]
+    under_18_allowed: bool
+    public_notice_hours: int
+    public_notice_waivable: bool
+    decision_required: bool
+    urgent_start_hours: int
 
     def as_mapping(self) -> dict[str, Any]:
         """Plain values, lists for tuples: what is stored and hashed."""
@@ -47,6 +70,17 @@ class Policy:
         if unknown := set(mapping) - known:
             raise TypeError(f"unknown policy values: {', '.join(sorted(unknown))}")
         return cls(**{name: _plain(mapping[name]) for name in known})
+
+    @property
+    def title(self) -> str:
+        """How the policy is called wherever a deployment is shown: a looser one may not pass for the shipped one."""
+        own = f"{self.name} {self.version}"
+        if not self.extends:
+            return own
+        if not self.differences:
+            return f"{own} ({self.extends}, tightened)"
+        count = len(self.differences)
+        return f"{own} (NOT {self.extends}: {count} difference{'s' if count > 1 else ''})"
 
     @property
     def digest(self) -> str:
@@ -68,6 +102,25 @@ class Policy:
             return Refused(Reason.POLICY_FORBIDS, f"use must be one of {', '.join(self.uses)}")
         if minutes > self.max_duration_minutes:
             return Refused(Reason.POLICY_FORBIDS, f"at most {self.max_duration_minutes} minutes under {self.name}")
+        return None
+
+    def allows_operator(self, kind: str, premises: str) -> Refused | None:
+        """May an operator of this kind deploy on such premises (S02)?
+
+        A private operator in a place open to the public is refused whatever a policy says: none that ships is for it,
+        and a local one cannot be made for it either.
+        """
+        if kind in PRIVATE_KINDS and premises == OPEN_TO_THE_PUBLIC:
+            return Refused(Reason.POLICY_FORBIDS, PRIVATE_IN_PUBLIC)
+        if kind not in self.operator_kinds:
+            return Refused(
+                Reason.POLICY_FORBIDS,
+                f"operator_kind must be one of {', '.join(self.operator_kinds)} under {self.name}",
+            )
+        if premises not in self.premises:
+            return Refused(
+                Reason.POLICY_FORBIDS, f"premises must be one of {', '.join(self.premises)} under {self.name}"
+            )
         return None
 
 

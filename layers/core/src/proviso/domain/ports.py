@@ -11,17 +11,18 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from proviso.domain.audit import Act, AuditRecord
+from proviso.domain.audit import Act, AuditRecord, Head
 from proviso.domain.candidate import Candidate, ConfirmingReview, Hit, OpenCandidate, Review
+from proviso.domain.conditions import Attestation, Calibration, Conditions, PriorAuthorisation
 from proviso.domain.deployment import Deployment
 from proviso.domain.face import Box, Face, QualityGate, Template
 from proviso.domain.frame import Counts, Image, Jpeg, LedgerEntry
 from proviso.domain.messages import FacesMessage
 from proviso.domain.notice import Kind, Notice, NoticeTexts
-from proviso.domain.people import Person
+from proviso.domain.people import Member, Person, Role
 from proviso.domain.permit import CheckedPermit, Permit
 from proviso.domain.reasons import Refused
-from proviso.domain.retention import Certificate, StoreCount
+from proviso.domain.retention import Certificate, Erasure, StoreCount
 from proviso.domain.watchlist import Build, Entry, Reference, Watchlist
 
 Clock = Callable[[], datetime]
@@ -212,6 +213,23 @@ class Publisher(Protocol):
         """audience: 'reviewers' or 'recipients'. StorageFault when SNS does not take it."""
 
 
+class Anchors(Protocol):
+    """The anchors bucket: what nobody can overwrite while its lock lasts (S29, S23)."""
+
+    def put(self, heads: Sequence[Head], at: datetime) -> str:
+        """Write these heads as anchored at this time, under a key of their own, which is given back. Nothing that is
+        there is overwritten; putting the same again changes nothing."""
+
+    def heads(self) -> Iterator[Head]:
+        """Every head that was ever anchored, oldest first. StorageFault when an object cannot be understood."""
+
+    def put_erasure(self, erasure: Erasure) -> None:
+        """Write that something was erased; putting it again changes nothing, not even its time."""
+
+    def erasures(self) -> Iterator[Erasure]:
+        """Every erasure there ever was. StorageFault when one cannot be understood."""
+
+
 class Waker(Protocol):
     """How sweep wakes retain."""
 
@@ -276,12 +294,30 @@ class SearchStore(Protocol):
         """How many candidates this frame opened or joined."""
 
 
-class GovernWork(Protocol):
+class AnchorWork(Protocol):
+    """Part of a transaction: the audit's heads, and the note of what was anchored of them."""
+
+    def heads(self, chains: Sequence[str] | None = None) -> list[Head]:
+        """The heads of these chains, or of all, as committed by now; by chain. One without a record has none."""
+
+    def anchored(self) -> list[Head]:
+        """What was last anchored of each chain, and when."""
+
+    def mark_anchored(self, heads: Sequence[Head], at: datetime) -> None:
+        """Remember that these heads are anchored. An older one never takes the place of a newer one."""
+
+
+class GovernWork(AnchorWork, Protocol):
     """One transaction of govern or enrol."""
 
     def person(self, sub: str) -> Person | None: ...
     def people(self) -> list[Person]: ...
     def register(self, person: Person) -> None: ...
+    def add_member(self, member: Member) -> None:
+        """Name somebody as a deployment's reviewer or recipient."""
+
+    def remove_member(self, deployment_id: str, sub: str, role: Role, at: datetime) -> bool: ...
+    def members(self, deployment_id: str) -> list[Member]: ...
 
     def add_watchlist(self, watchlist: Watchlist) -> None: ...
     def watchlist(self, watchlist_id: str, *, lock: bool = False) -> Watchlist | None: ...
@@ -289,8 +325,21 @@ class GovernWork(Protocol):
     def add_entry(self, entry: Entry) -> None: ...
     def entry(self, watchlist_id: str, entry_id: str) -> Entry | None: ...
     def entries(self, watchlist_id: str) -> list[Entry]: ...
+    def reference_taken(self, watchlist_id: str, reference_no: str) -> bool: ...
     def remove_entry(self, watchlist_id: str, entry_id: str, at: datetime) -> bool:
         """A tombstone, effective at once in every search. False when there is no such entry."""
+
+    def reference_of(self, entry_id: str, image_digest: str, pipeline: str) -> str | None:
+        """The id of the reference that this very picture (SHA-256) of this entry has in this pipeline."""
+
+    def approve_entry(self, watchlist_id: str, entry_id: str, by: str, at: datetime) -> bool:
+        """A second person's approval of an entry under 18 (S09). False when none waits for this person's."""
+
+    def request_deletion(self, watchlist_id: str, by: str, at: datetime) -> bool:
+        """The list is to be erased by retain; from now on nothing is added to it. False when it is gone already."""
+
+    def in_use(self, watchlist_id: str) -> list[str]:
+        """The deployments on this list that are not closed."""
 
     def add_reference(self, reference: Reference) -> None: ...
     def add_build(self, build_id: str, watchlist_id: str, pipeline: str, by: str, at: datetime) -> Build | Refused:
@@ -304,11 +353,14 @@ class GovernWork(Protocol):
     def authorise(self, deployment_id: str, by: str, at: datetime, digest: str) -> bool:
         """requested → authorised, conditional on the state and on `by` not being the requester."""
 
+    def begin_warming(self, deployment_id: str, at: datetime) -> Refused | None:
+        """authorised → warming. WRONG_STATE, OUTSIDE_WINDOW; RuleBroken where a condition of the start is missing."""
+
     def activate(self, deployment_id: str, at: datetime) -> Refused | None:
-        """authorised → active. CAMERA_BUSY by constraint, WRONG_STATE when it is not authorised."""
+        """warming → active. CAMERA_BUSY by constraint, WRONG_STATE when it is not warming."""
 
     def stop(self, deployment_id: str | None, by: str, at: datetime) -> list[Deployment]:
-        """active, authorised or requested → stopped (None: all); pending candidates freeze in the same statement."""
+        """What is live → stopped (None: all); pending candidates freeze in the same statement."""
 
     def end_due(self, now: datetime) -> list[Deployment]:
         """active → ended for those whose window is over; pending candidates freeze."""
@@ -316,10 +368,27 @@ class GovernWork(Protocol):
     def warm(self, build_id: str) -> int:
         """Run the search's query shape once over the build; the number of references that a search would compare."""
 
+    def calibration_for(self, pipeline: str) -> Calibration | None:
+        """The latest calibration of exactly this pipeline (S13)."""
+
+    def conditions(self, deployment: Deployment) -> Conditions | None:
+        """What stands of all that its start asks for; None when its build is gone."""
+
+    def attest(self, attestation: Attestation) -> bool:
+        """Once a kind (S33). False when it is there already."""
+
+    def attestations(self, deployment_id: str) -> list[Attestation]: ...
+    def record_decision(self, decision: PriorAuthorisation) -> None:
+        """What a court or authority decided (S37); it counts at once. RuleBroken when it does not fit."""
+
+    def decisions(self, deployment_id: str) -> list[PriorAuthorisation]: ...
+
     def certificate(self, deployment_id: str) -> Certificate | None: ...
 
     def audit(self, act: Act) -> None: ...
     def audit_records(self, chain: str) -> list[AuditRecord]: ...
+    def audit_page(self, chain: str, after: int, limit: int) -> list[AuditRecord]:
+        """At most `limit` records of a chain, from the one after `after` on."""
 
 
 class GovernStore(Protocol):
@@ -331,8 +400,11 @@ class ReviewWork(Protocol):
     """One transaction of review."""
 
     def person(self, sub: str) -> Person | None: ...
-    def pending(self, now: datetime) -> list[Candidate]:
-        """Raised, undecided, in time, of active deployments; newest first."""
+    def pending(self, now: datetime, reviewer: str) -> list[Candidate]:
+        """Raised, undecided, in time, of active deployments that name this reviewer; newest first."""
+
+    def reviews_for(self, deployment_id: str, reviewer: str) -> bool:
+        """Is this person named as a reviewer of the deployment?"""
 
     def candidate(self, candidate_id: str, *, lock: bool = False) -> Candidate | None: ...
     def involved(self, deployment_id: str) -> frozenset[str]:
@@ -357,7 +429,7 @@ class ReviewStore(Protocol):
     def work(self) -> AbstractContextManager[ReviewWork]: ...
 
 
-class RetainWork(Protocol):
+class RetainWork(AnchorWork, Protocol):
     """One transaction of retain."""
 
     def carry_out_stop(self, record: StopRecord, now: datetime) -> list[Deployment]: ...

@@ -47,6 +47,13 @@ class Reason(StrEnum):
     CAMERA_BUSY = "camera_busy"
     TOO_LATE = "too_late"
     NOT_CALIBRATED = "not_calibrated"
+    THRESHOLD_TOO_LOW = "threshold_too_low"
+    NOT_ANNOUNCED = "not_announced"
+    NO_DECISION = "no_decision"
+    NOT_TRAINED = "not_trained"
+    NOT_A_MEMBER = "not_a_member"
+    TAKEN = "taken"
+    NOT_APPROVED = "not_approved"
     BUILD_TOO_OLD = "build_too_old"
     BUILD_EMPTY = "build_empty"
     NOT_OFFERED_YET = "not_offered_yet"
@@ -87,6 +94,13 @@ SENTENCES: dict[Reason, str] = {
     Reason.CAMERA_BUSY: "a camera of this deployment is already part of another active deployment",
     Reason.TOO_LATE: "the time for this has passed",
     Reason.NOT_CALIBRATED: "there is no calibration for this pipeline, and the policy asks for one",
+    Reason.THRESHOLD_TOO_LOW: "the threshold lies below the calibrated floor for a list of this size",
+    Reason.NOT_ANNOUNCED: "the public has not been told; record the public notice and the signage first",
+    Reason.NO_DECISION: "no court or independent authority has allowed this; record its decision first",
+    Reason.NOT_TRAINED: "your training is not current; an authoriser records when it was renewed",
+    Reason.NOT_A_MEMBER: "you are not named for this deployment; its requester or an authoriser can do that",
+    Reason.TAKEN: "this reference number is on the list already, and stays taken when its entry is removed",
+    Reason.NOT_APPROVED: "a second person has to approve an entry under 18",
     Reason.BUILD_TOO_OLD: "the watchlist build is too old; build it again and have it authorised",
     Reason.BUILD_EMPTY: "the watchlist has no usable reference; enrol a picture first",
     Reason.NOT_OFFERED_YET: "this part is not built yet, and so it is refused",

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 CLOSE_AFTER = timedelta(hours=12)
 """When retain closes a deployment that nobody closed: well within the 24 hours of S23."""
@@ -10,6 +11,8 @@ LOOK_EVERY = timedelta(minutes=1)
 awake while a deployment is active, which a frame that may be searched for a minute needs: waking takes up to 45 s."""
 STRAY_EVIDENCE_AFTER = timedelta(minutes=15)
 """When an evidence picture without a committed row is deleted (rule 5)."""
+LIST_DUE = "list-"
+"""How a list that is to be erased by itself is named among what is due; everything else there is a deployment."""
 BACKUPS_KEPT = timedelta(days=1)
 """Aurora cannot keep fewer than one day of backups; a certificate names when the last of them has expired."""
 
@@ -50,3 +53,16 @@ class LedgerFold:
     reason: str
     frames: int
     frames_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """That something was erased, kept outside the database and its backups: after a restore it is erased again.
+
+    Identifiers only; it says nothing about a person.
+    """
+
+    kind: Literal["list", "entry", "candidate_evidence"]
+    id: str
+    at: datetime
+    deployment_id: str | None = None

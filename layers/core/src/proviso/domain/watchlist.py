@@ -5,11 +5,12 @@ from datetime import date, datetime
 
 from proviso.domain.canonical import digest
 from proviso.domain.face import Template
+from proviso.domain.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
 class Watchlist:
-    """A named list under one policy, with the closed list of categories and the cap that it was made under."""
+    """A named list under one policy, with the rules that it was made under and that the database holds it to."""
 
     id: str
     name: str
@@ -18,8 +19,22 @@ class Watchlist:
     max_entries: int
     created_by: str
     created_at: datetime
+    consent_required: bool
+    under_18_allowed: bool
+    image_refuse_age_years: int
     entries: int = 0
     references: int = 0
+    delete_requested_at: datetime | None = None
+
+    def made_under(self, policy: Policy) -> bool:
+        """Is everybody on it listed by rules at least as strict as this version of its policy's?"""
+        return (
+            self.policy == policy.name
+            and set(self.categories) <= set(policy.categories)
+            and self.consent_required >= policy.consent_required
+            and self.under_18_allowed <= policy.under_18_allowed
+            and self.image_refuse_age_years <= policy.image_refuse_age_years
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +56,15 @@ class Entry:
     added_at: datetime
     removed_at: datetime | None = None
     references: int = 0
+    under_18: bool = False
+    harm_reason: str | None = None
+    approved_by: str | None = None
+    approved_at: datetime | None = None
+
+    @property
+    def waits_for_approval(self) -> bool:
+        """An entry under 18 is in no build before a second person approved it (S09)."""
+        return self.under_18 and self.approved_by is None
 
     def __repr__(self) -> str:
         return f"<Entry {self.id} of {self.watchlist_id}>"

@@ -37,6 +37,13 @@ STATUS = {
     Reason.CAMERA_BUSY: 409,
     Reason.DIGEST_DIFFERS: 409,
     Reason.NOT_CALIBRATED: 409,
+    Reason.THRESHOLD_TOO_LOW: 409,
+    Reason.NOT_ANNOUNCED: 409,
+    Reason.NO_DECISION: 409,
+    Reason.NOT_APPROVED: 409,
+    Reason.TAKEN: 409,
+    Reason.NOT_TRAINED: 403,
+    Reason.NOT_A_MEMBER: 403,
     Reason.BUILD_TOO_OLD: 409,
     Reason.BUILD_EMPTY: 409,
     Reason.OUTSIDE_WINDOW: 409,
@@ -106,9 +113,12 @@ def act(
     principal_of: PrincipalOf,
     stage: Callable[[Principal], Any],
     view: Callable[[Any], Any] | None = None,
-    status: int = 200,
+    status: int | Callable[[Any], int] = 200,
 ) -> Response[Any]:
-    """Find out who is asking, call the stage, and answer with the view of what it gave, or with its refusal."""
+    """Find out who is asking, call the stage, and answer with the view of what it gave, or with its refusal.
+
+    `status` may depend on what the stage gave.
+    """
     sub = subject(event)
     principal = principal_of(sub) if sub else Refused(Reason.NOT_SIGNED_IN)
     result = principal if isinstance(principal, Refused) else stage(principal)
@@ -116,7 +126,8 @@ def act(
         return refusal(result)
     if isinstance(result, Jpeg):
         return _picture(result)
-    return answer(status, plain(view(result) if view else result))
+    code = status(result) if callable(status) else status
+    return answer(code, plain(view(result) if view else result))
 
 
 def body_bytes(event: APIGatewayProxyEventV2) -> bytes:

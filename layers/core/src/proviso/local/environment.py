@@ -34,13 +34,15 @@ def environment_of(
 ) -> dict[str, str]:
     """All variables of a worker but DATABASE_URL and the address of its Runtime API."""
     environment = _base(function, root, caller) | dict(function.environment)
-    _override(environment, caller, policies)
+    _override(environment, root, caller, policies)
     return environment | dict(endpoints)
 
 
-def _override(environment: dict[str, str], caller: Mapping[str, str], policies: Sequence[str]) -> None:
-    """What this machine says and not the template: where models are, which pack, which policies beside."""
+def _override(environment: dict[str, str], root: Path, caller: Mapping[str, str], policies: Sequence[str]) -> None:
+    """What this machine says and not the template: where models and local policies are, which pack, which policies."""
     environment.pop("PROVISO_MODELS", None)  # a folder of a layer
+    if "PROVISO_POLICY_FOLDER" in environment:
+        environment["PROVISO_POLICY_FOLDER"] = str(root / "layers" / "core" / "policies")
     for name in ("PROVISO_MODELS", "PROVISO_PACK"):
         if caller.get(name):
             environment[name] = caller[name]

@@ -1,22 +1,24 @@
 """Deployments: requested by one person, authorised by another, started, stopped by anybody, closed (S02-S05, rule 9).
 
-Starting is last to open: a query of the search's shape succeeds, the row becomes active, and only then the permits are
-written, because frames begin to be opened with them. Stopping is the other way round: the permits go first, and need
+Starting is last to open: every condition is asked for and the row becomes `warming`; then one query of the search's
+shape succeeds, which also wakes what sleeps; then the row becomes active, and only then the permits are written,
+because frames begin to be opened with them. Stopping is the other way round: the permits go first, and need
 neither the database nor a reason.
 """
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from decimal import Decimal
 
-from proviso.domain.audit import AuditRecord, deployment_act, first_fault, system_act
-from proviso.domain.deployment import OVER, Deployment, DeploymentState, Grounds
+from proviso.domain.audit import deployment_act, system_act
+from proviso.domain.conditions import Calibration, Conditions, FalseCandidates, expected_false_candidates
+from proviso.domain.deployment import LIVE, OVER, Deployment, DeploymentState, Grounds, RealTimeGrounds
 from proviso.domain.errors import AuditUnwritable, DatabaseAway, PermitUnreadable, StorageFault
 from proviso.domain.frame import CAMERA_PATTERN
 from proviso.domain.notice import place_fault
-from proviso.domain.people import Principal, Role
+from proviso.domain.people import Member, Principal, Role
 from proviso.domain.permit import Permit
 from proviso.domain.policy import Policy
 from proviso.domain.ports import Clock, DueStore, GovernStore, PermitStore, StopRecord, StopSpool
@@ -33,13 +35,28 @@ class DeploymentRequest:
 
     use: str
     place: str
+    premises: str
     cameras: tuple[str, ...]
     starts_at: datetime
     ends_at: datetime
+    passages_expected: int
     watchlist_id: str
     build_id: str
     threshold: Decimal
     grounds: Grounds
+    real_time: RealTimeGrounds | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A deployment as people are shown it: with what stands of its conditions, who is named for it, the false
+    candidates to be expected (S08), and what its start would be refused for now."""
+
+    deployment: Deployment
+    conditions: Conditions | None
+    members: tuple[Member, ...]
+    expected: FalseCandidates
+    missing: Refused | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +93,23 @@ def request(
         if build is None or build.watchlist_id != wanted.watchlist_id:
             return Refused(Reason.NOT_FOUND, "build of this watchlist")
         watchlist = work.watchlist(wanted.watchlist_id)
-        if watchlist is None or watchlist.policy != policy.name:
-            return Refused(Reason.POLICY_FORBIDS, "the watchlist was made under another policy")
+        if watchlist is None or not watchlist.made_under(policy):
+            return Refused(Reason.POLICY_FORBIDS, "the watchlist was made under another policy, or a looser version")
         if build.entries > policy.max_entries:
             return Refused(Reason.POLICY_FORBIDS, f"at most {policy.max_entries} entries under {policy.name}")
+        calibration = work.calibration_for(build.pipeline)
+        if refused := _below_the_floor(wanted.threshold, policy, calibration, build.entries):
+            return refused
         deployment = Deployment(
             id=new_id(),
             state=DeploymentState.REQUESTED,
             use=wanted.use,
             place=wanted.place.strip(),
+            premises=wanted.premises,
             cameras=tuple(sorted(set(wanted.cameras))),
             starts_at=wanted.starts_at,
             ends_at=wanted.ends_at,
+            passages_expected=wanted.passages_expected,
             watchlist_id=wanted.watchlist_id,
             build_id=build.id,
             build_digest=build.digest,
@@ -96,14 +118,16 @@ def request(
             policy=policy,
             software_build=software_build,
             grounds=wanted.grounds,
+            real_time=wanted.real_time,
+            calibration_id=calibration.id if calibration else None,
             requested_by=principal.sub,
             requested_at=now,
         )
         work.add_deployment(deployment)
-        work.audit(
+        due.put(deployment.id, deployment.ends_at)
+        work.audit(  # last: a chain's head is never locked across a call to S3
             deployment_act(deployment.id, now, principal.sub, "deployment_requested", {"digest": deployment.digest})
         )
-        due.put(deployment.id, deployment.ends_at)
     return deployment
 
 
@@ -118,7 +142,7 @@ def authorise(
         deployment = work.deployment(deployment_id, lock=True)
         if deployment is None:
             return Refused(Reason.NOT_FOUND, "deployment")
-        if refused := deployment.may_authorise(principal.sub, shown_digest, now):
+        if refused := deployment.may_authorise(principal.sub, principal.person.rank, shown_digest, now):
             return refused
         if not work.authorise(deployment_id, principal.sub, now, shown_digest):
             return Refused(Reason.WRONG_STATE)
@@ -138,9 +162,10 @@ def start(
     due: DueStore,
     clock: Clock,
 ) -> Deployment | Refused:
-    """A query of the search's shape, then authorised → active, then the permits.
+    """Every condition, authorised → warming; a query of the search's shape; warming → active; then the permits.
 
-    Doing it again while it is active writes the permits again.
+    Each is a transaction of its own: nothing is locked while a long list is read, and a stop in between wins. Doing it
+    again goes on where it ended; while it is active it writes the permits again.
     """
     if refused := principal.needs(Role.REQUESTER, Role.AUTHORISER):
         return refused
@@ -150,21 +175,23 @@ def start(
         if deployment is None:
             return Refused(Reason.NOT_FOUND, "deployment")
         if deployment.state is not DeploymentState.ACTIVE:
-            build = work.build(deployment.build_id)
-            if build is None:
+            conditions = work.conditions(deployment)
+            if conditions is None:
                 return Refused(Reason.NOT_FOUND, "build")
-            if refused := deployment.may_start(now, pipeline, software_build, build.built_at):
+            if refused := deployment.may_start(now, pipeline, software_build, conditions):
                 return refused
-            if work.warm(deployment.build_id) == 0:
-                return Refused(Reason.BUILD_EMPTY)
-            if refused := work.activate(deployment_id, now):
+        if deployment.state is DeploymentState.AUTHORISED:
+            if refused := work.begin_warming(deployment_id, now):
                 return refused
-            work.audit(
-                deployment_act(deployment_id, now, principal.sub, "deployment_started", {"digest": deployment.digest})
-            )
-    due.put(deployment_id, min(deployment.ends_at, now + LOOK_EVERY))
-    for camera in deployment.cameras:
-        permits.write(_permit(deployment, camera))
+            details = {"digest": deployment.digest}
+            work.audit(deployment_act(deployment_id, now, principal.sub, "deployment_warming", details))
+    if deployment.state is not DeploymentState.ACTIVE:
+        activated = _activate(principal, deployment, store, clock)
+        if isinstance(activated, Refused):
+            return activated
+        deployment = activated
+    due.put(deployment_id, min(deployment.over_at, clock() + LOOK_EVERY))
+    write_permits(deployment, permits)
     with store.work() as work:
         active = work.deployment(deployment_id)
     if active is None or active.state is not DeploymentState.ACTIVE:
@@ -173,6 +200,27 @@ def start(
             raise fault
         return Refused(Reason.WRONG_STATE, "stopped while starting")
     return active
+
+
+def _activate(principal: Principal, deployment: Deployment, store: GovernStore, clock: Clock) -> Deployment | Refused:
+    with store.work() as work:
+        if work.warm(deployment.build_id) == 0:
+            return Refused(Reason.BUILD_EMPTY)
+    with store.work() as work:
+        now = clock()
+        if work.deployment(deployment.id, lock=True) is None:
+            return Refused(Reason.NOT_FOUND, "deployment")
+        if refused := work.activate(deployment.id, now):
+            return refused
+        details = {"digest": deployment.digest}
+        work.audit(deployment_act(deployment.id, now, principal.sub, "deployment_started", details))
+        return work.deployment(deployment.id) or Refused(Reason.NOT_FOUND, "deployment")
+
+
+def write_permits(deployment: Deployment, permits: PermitStore) -> None:
+    """One permit object a camera, as the active row stands."""
+    for camera in deployment.cameras:
+        permits.write(_permit(deployment, camera))
 
 
 def stop(
@@ -229,12 +277,30 @@ def close(
     return deployment
 
 
-def show(*, principal: Principal, deployment_id: str, store: GovernStore) -> Deployment | Refused:
-    """One deployment, for anybody with a role."""
+def show(
+    *, principal: Principal, deployment_id: str, pipeline: str, software_build: str, store: GovernStore, clock: Clock
+) -> Shown | Refused:
+    """One deployment with all that its authoriser must see, for anybody with a role."""
     if refused := principal.needs(*_STAFF):
         return refused
     with store.work() as work:
-        return work.deployment(deployment_id) or Refused(Reason.NOT_FOUND, "deployment")
+        deployment = work.deployment(deployment_id)
+        if deployment is None:
+            return Refused(Reason.NOT_FOUND, "deployment")
+        conditions = work.conditions(deployment)
+        members = work.members(deployment_id)
+    entries, calibration = (conditions.entries, conditions.calibration) if conditions else (0, None)
+    missing = None
+    if conditions is not None and deployment.state in LIVE:
+        ready = replace(deployment, state=DeploymentState.AUTHORISED, authorised_digest=deployment.digest)
+        missing = ready.may_start(max(clock(), deployment.starts_at), pipeline, software_build, conditions)
+    return Shown(
+        deployment=deployment,
+        conditions=conditions,
+        members=tuple(members),
+        expected=expected_false_candidates(deployment.passages_expected, entries, calibration),
+        missing=missing,
+    )
 
 
 def list_all(*, principal: Principal, store: GovernStore) -> list[Deployment] | Refused:
@@ -253,18 +319,6 @@ def certificate(*, principal: Principal, deployment_id: str, store: GovernStore)
         return work.certificate(deployment_id) or Refused(Reason.NOT_FOUND, "it is not closed yet")
 
 
-def audit_of(
-    *, principal: Principal, deployment_id: str, store: GovernStore, clock: Clock
-) -> tuple[list[AuditRecord], str | None] | Refused:
-    """The deployment's chain and the first fault in it, if there is one. Looking is recorded in the system chain."""
-    if refused := principal.needs(Role.AUDITOR, Role.AUTHORISER):
-        return refused
-    with store.work() as work:
-        records = work.audit_records(deployment_id)
-        work.audit(system_act(clock(), principal.sub, "audit_consulted", deployment_id, {"records": len(records)}))
-    return records, first_fault(records)
-
-
 def _faults(wanted: DeploymentRequest, policy: Policy, now: datetime) -> Refused | None:
     blank = [f.name for f in fields(Grounds) if not getattr(wanted.grounds, f.name).strip()]
     if blank:
@@ -277,7 +331,37 @@ def _faults(wanted: DeploymentRequest, policy: Policy, now: datetime) -> Refused
         return Refused(Reason.INVALID, "ends_at must lie after starts_at and after now")
     if not Decimal(0) < wanted.threshold < Decimal(1):
         return Refused(Reason.INVALID, "threshold is a cosine similarity between 0 and 1")
-    return policy.allows_use(wanted.use, (wanted.ends_at - wanted.starts_at).total_seconds() / 60)
+    if wanted.passages_expected < 1:
+        return Refused(Reason.INVALID, "passages_expected: how many people are expected to pass, at least 1")
+    if policy.decision_required and (refused := _real_time_fault(wanted, policy)):
+        return refused
+    return policy.allows_operator(wanted.grounds.operator_kind, wanted.premises) or policy.allows_use(
+        wanted.use, (wanted.ends_at - wanted.starts_at).total_seconds() / 60
+    )
+
+
+def _real_time_fault(wanted: DeploymentRequest, policy: Policy) -> Refused | None:
+    """S37: objective, national law, rights impact assessment and registration; urgency may be blank."""
+    given = wanted.real_time
+    names = [f.name for f in fields(RealTimeGrounds) if f.name != "urgency"]
+    blank = names if given is None else [name for name in names if not getattr(given, name).strip()]
+    if blank or given is None:
+        return Refused(Reason.INVALID, f"{policy.name} asks for real_time: {', '.join(blank)}")
+    if given.objective != wanted.use:
+        return Refused(Reason.INVALID, "real_time.objective must be the use")
+    if given.urgency.strip() and not policy.urgent_start_hours:
+        return Refused(Reason.POLICY_FORBIDS, f"{policy.name} knows no urgent start")
+    return None
+
+
+def _below_the_floor(
+    threshold: Decimal, policy: Policy, calibration: Calibration | None, entries: int
+) -> Refused | None:
+    """S12, at once where it is known: a calibration that is missing only keeps it from being started (S13)."""
+    point = calibration.point(entries) if calibration and policy.calibration_required else None
+    if point is not None and threshold < point.threshold_floor:
+        return Refused(Reason.THRESHOLD_TOO_LOW, f"at least {point.threshold_floor} for {entries} entries")
+    return None
 
 
 def _permit(deployment: Deployment, camera: str) -> Permit:
@@ -286,7 +370,7 @@ def _permit(deployment: Deployment, camera: str) -> Permit:
         digest=deployment.digest,
         camera=camera,
         starts_at=deployment.starts_at,
-        ends_at=deployment.ends_at,
+        ends_at=deployment.over_at,
         pipeline=deployment.pipeline,
         frame_age_limit_s=deployment.policy.frame_age_limit_s,
         clock_skew_s=deployment.policy.clock_skew_s,

@@ -3,6 +3,9 @@
 The picture is kept beside its reference, because a reviewer must see whom the machine means; both go together (S23).
 The picture is stored before the row commits, and the list is held while both happen: a crash between the two leaves a
 picture without a row, which the deletion of the list, coming after, removes with its prefix.
+
+The same picture for the same entry and pipeline is answered with the reference that is there: it is asked for before
+any vision work, and again while the list is held, so that two who send it at once make one reference.
 """
 
 import hashlib
@@ -20,10 +23,17 @@ from proviso.domain.watchlist import Reference, enrolment_key
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """An accepted picture: its reference's id, and the measures of the face in it."""
+    """An accepted picture: its reference's id, and the measures of the face in it.
+
+    `quality` is None where the picture was enrolled before: it is not measured again.
+    """
 
     reference_id: str
-    quality: Quality
+    quality: Quality | None
+
+    @property
+    def already(self) -> bool:
+        return self.quality is None
 
 
 def enrol(
@@ -38,28 +48,37 @@ def enrol(
     clock: Clock,
     new_id: Callable[[], str],
 ) -> Enrolled | Refused:
-    """Enrol one picture. Refusals are recorded with their reason, so that failures to enrol can be counted."""
+    """Enrol one picture. Refusals are recorded with their reason, so that failures to enrol can be counted.
+
+    Sending the same bytes again changes nothing and gives the same reference. A refused picture is judged and counted
+    each time: nothing of it is kept that could be compared, but its digest in the audit tells the repetitions apart.
+    """
     if refused := principal.needs(Role.WATCHLIST_OFFICER):
         return refused
+    image_digest = hashlib.sha256(picture.data).hexdigest()
     with store.work() as work:
         entry = work.entry(watchlist_id, entry_id)
-    if entry is None or entry.removed_at is not None:
-        return Refused(Reason.NOT_FOUND, "entry")
+        if entry is None or entry.removed_at is not None:
+            return Refused(Reason.NOT_FOUND, "entry")
+        known = work.reference_of(entry_id, image_digest, pipeline.digest)
+    if known is not None:
+        return Enrolled(known, None)
     prepared = _prepare(picture, pipeline)
     if isinstance(prepared, Refused):
         with store.work() as work:
-            work.audit(
-                system_act(clock(), principal.sub, "enrolment_refused", entry_id, {"reason": prepared.reason.value})
-            )
+            refusal = {"reason": prepared.reason.value, "image": image_digest, "pipeline": pipeline.digest}
+            work.audit(system_act(clock(), principal.sub, "enrolment_refused", entry_id, refusal))
         return prepared
     template, quality = prepared
     reference_id = new_id()
-    image_digest = hashlib.sha256(picture.data).hexdigest()
     image_key = enrolment_key(watchlist_id, entry_id, reference_id)
     with store.work() as work:
         listed = work.entry(watchlist_id, entry_id) if work.watchlist(watchlist_id, lock=True) else None
         if listed is None or listed.removed_at is not None:
             return Refused(Reason.NOT_FOUND, "entry: it was removed meanwhile")
+        known = work.reference_of(entry_id, image_digest, template.pipeline)
+        if known is not None:  # another request was quicker; the list is held, so nobody else can be
+            return Enrolled(known, None)
         pictures.put(image_key, picture)
         work.add_reference(
             Reference(

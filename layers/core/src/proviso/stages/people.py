@@ -1,7 +1,8 @@
 """Who is asking, and who may do what: roles are records, read at each request and never taken from a token."""
 
-from proviso.domain.audit import SYSTEM_CHAIN, Act
-from proviso.domain.people import Person, Principal, Role
+from proviso.domain.audit import SYSTEM_CHAIN, Act, deployment_act
+from proviso.domain.deployment import LIVE
+from proviso.domain.people import Member, Person, Principal, Role
 from proviso.domain.ports import Clock, GovernStore, GovernWork, ReviewWork
 from proviso.domain.reasons import Reason, Refused
 
@@ -29,7 +30,7 @@ def register(*, principal: Principal, person: Person, store: GovernStore, clock:
                 actor=principal.sub,
                 action="person_registered",
                 subject=person.sub,
-                details={"roles": sorted(person.roles)},
+                details={"roles": sorted(person.roles), "rank": person.rank or ""},
             )
         )
     return person
@@ -41,3 +42,51 @@ def people(*, principal: Principal, store: GovernStore) -> list[Person] | Refuse
         return refused
     with store.work() as work:
         return work.people()
+
+
+def name_member(
+    *, principal: Principal, deployment_id: str, sub: str, role: Role, store: GovernStore, clock: Clock
+) -> Member | Refused:
+    """Name somebody as a reviewer or recipient of one deployment: without that they see nothing of it.
+
+    Who requested, authorised or listed is never its reviewer (S17), and a reviewer's training must be current (S19).
+    """
+    if refused := principal.needs(Role.REQUESTER, Role.AUTHORISER):
+        return refused
+    if role not in (Role.REVIEWER, Role.RECIPIENT):
+        return Refused(Reason.INVALID, "a deployment names reviewers and recipients")
+    now = clock()
+    with store.work() as work:
+        deployment = work.deployment(deployment_id)
+        if deployment is None:
+            return Refused(Reason.NOT_FOUND, "deployment")
+        if deployment.state not in LIVE:
+            return Refused(Reason.WRONG_STATE, deployment.state)
+        person = work.person(sub)
+        if person is None or role not in person.roles:
+            return Refused(Reason.INVALID, f"{sub} is not registered as a {role.value}")
+        if role is Role.REVIEWER:
+            if sub in (deployment.requested_by, deployment.authorised_by):
+                return Refused(Reason.SAME_PERSON, "who requested or authorised does not review")
+            if Principal(person).needs_training(now):
+                return Refused(Reason.NOT_TRAINED, sub)
+        member = Member(deployment_id, sub, role, principal.sub, now)
+        work.add_member(member)
+        details = {"member": sub, "role": role.value}
+        work.audit(deployment_act(deployment_id, now, principal.sub, "member_named", details))
+    return member
+
+
+def remove_member(
+    *, principal: Principal, deployment_id: str, sub: str, role: Role, store: GovernStore, clock: Clock
+) -> bool | Refused:
+    """Take somebody off a deployment, effective at their next request."""
+    if refused := principal.needs(Role.REQUESTER, Role.AUTHORISER):
+        return refused
+    now = clock()
+    with store.work() as work:
+        if not work.remove_member(deployment_id, sub, role, now):
+            return Refused(Reason.NOT_FOUND, "member")
+        details = {"member": sub, "role": role.value}
+        work.audit(deployment_act(deployment_id, now, principal.sub, "member_removed", details))
+    return True

@@ -6,15 +6,16 @@ is left. Deleting comes before the certificate, and the certificate only after e
 
 from collections import defaultdict
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from proviso.domain.audit import deployment_act, system_act
+from proviso.domain.audit import ANCHOR_EVERY, deployment_act, system_act
 from proviso.domain.canonical import digest
 from proviso.domain.deployment import OVER, Deployment, DeploymentState
-from proviso.domain.errors import AuditUnwritable, PermitUnreadable
+from proviso.domain.errors import AuditUnwritable, PermitUnreadable, StorageFault
 from proviso.domain.notice import Kind as NoticeKind
 from proviso.domain.notice import Notice, raised_notice
 from proviso.domain.ports import (
+    Anchors,
     Clock,
     DueStore,
     Ledger,
@@ -35,6 +36,7 @@ from proviso.domain.retention import (
     LedgerFold,
     StoreCount,
 )
+from proviso.stages.anchor import anchor, anchor_soon
 
 ACTOR = "function:retain"
 
@@ -52,6 +54,7 @@ class RetainRoom:
     enrolment: PictureStore
     outbox: Outbox
     ledger: Ledger
+    anchors: Anchors
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class Retained:
     stray_evidence: int
     closed: tuple[str, ...]
     not_closed: tuple[str, ...]
+    anchored: int
 
 
 def retain(*, room: RetainRoom) -> Retained:
@@ -77,7 +81,19 @@ def retain(*, room: RetainRoom) -> Retained:
     folded = _fold_ledger(room)
     stray = _delete_stray_evidence(room)
     closed, not_closed = _close_due(room)
-    return Retained(stopped, ended, expired, put, folded, stray, tuple(closed), tuple(not_closed))
+    anchored = _anchor(room, at_once=bool(stopped or ended or closed))
+    return Retained(stopped, ended, expired, put, folded, stray, tuple(closed), tuple(not_closed), anchored)
+
+
+def _anchor(room: RetainRoom, at_once: bool) -> int:
+    """The audit's heads (S29): every ten minutes of activity, and after a transition at once. Last, so that all that
+    this run did is in them."""
+    every = timedelta(0) if at_once else ANCHOR_EVERY
+    try:
+        return len(anchor(store=room.store, anchors=room.anchors, clock=room.clock, at_least_every=every))
+    except StorageFault:
+        anchor_soon(due=room.due, clock=room.clock)
+        raise
 
 
 def _carry_out_stops(room: RetainRoom) -> int:

@@ -6,6 +6,7 @@ category and what others decided. Each look at a picture is an act, and is recor
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from proviso.domain.audit import Act
 from proviso.domain.candidate import Candidate, ConfirmingReview, Decision, Review
@@ -29,17 +30,17 @@ class CandidateView:
 
 def pending(*, principal: Principal, store: ReviewStore, clock: Clock) -> list[Candidate] | Refused:
     """Candidates that wait for a decision and that this reviewer may decide, newest first."""
-    if refused := principal.needs(Role.REVIEWER):
+    if refused := principal.needs(Role.REVIEWER) or principal.needs_training(clock()):
         return refused
     with store.work() as work:
-        waiting = work.pending(clock())
+        waiting = work.pending(clock(), principal.sub)
         return [c for c in waiting if principal.sub not in work.involved(c.deployment_id)]
 
 
 def look(*, principal: Principal, candidate_id: str, store: ReviewStore, clock: Clock) -> CandidateView | Refused:
     """One candidate."""
     with store.work() as work:
-        candidate = _reviewable(work, principal, candidate_id)
+        candidate = _reviewable(work, principal, candidate_id, clock())
         if isinstance(candidate, Refused):
             return candidate
         own = work.own_review(candidate_id, principal.sub)
@@ -65,7 +66,7 @@ def picture(
 ) -> Jpeg | Refused:
     """The evidence picture (reference_id None) or one reference's enrolment picture. The look is committed first."""
     with store.work() as work:
-        candidate = _reviewable(work, principal, candidate_id)
+        candidate = _reviewable(work, principal, candidate_id, clock())
         if isinstance(candidate, Refused):
             return candidate
         if reference_id is None:
@@ -99,7 +100,7 @@ def decide(
     now = clock()
     review = Review(new_id(), candidate_id, principal.sub, decision, reason.strip(), now)
     with store.work() as work:
-        candidate = _reviewable(work, principal, candidate_id)
+        candidate = _reviewable(work, principal, candidate_id, clock())
         if isinstance(candidate, Refused):
             return candidate
         decided = work.decide(review, now)
@@ -119,15 +120,18 @@ def decide(
     return view
 
 
-def _reviewable(work: ReviewWork, principal: Principal, candidate_id: str) -> Candidate | Refused:
-    """The candidate, if this person may review it: a reviewer who neither requested, authorised nor listed (S17)."""
-    if refused := principal.needs(Role.REVIEWER):
+def _reviewable(work: ReviewWork, principal: Principal, candidate_id: str, now: datetime) -> Candidate | Refused:
+    """The candidate, if this person may review it: a trained reviewer (S19) whom the deployment names, and who neither
+    requested, authorised nor listed (S17)."""
+    if refused := principal.needs(Role.REVIEWER) or principal.needs_training(now):
         return refused
     candidate = work.candidate(candidate_id)
     if candidate is None:
         return Refused(Reason.NOT_FOUND, "candidate")
     if principal.sub in work.involved(candidate.deployment_id):
         return Refused(Reason.SAME_PERSON, "who requested, authorised or listed does not review")
+    if not work.reviews_for(candidate.deployment_id, principal.sub):
+        return Refused(Reason.NOT_A_MEMBER)
     return candidate
 
 

@@ -8,11 +8,20 @@ from proviso.domain.audit import system_act
 from proviso.domain.errors import AuditUnwritable
 from proviso.domain.people import Principal, Role
 from proviso.domain.policy import Policy
-from proviso.domain.ports import Clock, GovernStore
+from proviso.domain.ports import Clock, DueStore, GovernStore
 from proviso.domain.reasons import Reason, Refused
+from proviso.domain.retention import LIST_DUE
 from proviso.domain.watchlist import Build, Entry, Watchlist
 
 NewId = Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """An entry as added, and what its officer should know of it (S11): `warnings` are sentences."""
+
+    entry: Entry
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +36,8 @@ class EntryRequest:
     image_date: date
     reference_no: str | None = None
     consent_reference: str | None = None
+    under_18: bool = False
+    harm_reason: str | None = None
 
     def __repr__(self) -> str:
         return f"<EntryRequest {self.category}>"
@@ -46,6 +57,9 @@ def create(
         policy=policy.name,
         categories=policy.categories,
         max_entries=policy.max_entries,
+        consent_required=policy.consent_required,
+        under_18_allowed=policy.under_18_allowed,
+        image_refuse_age_years=policy.image_refuse_age_years,
         created_by=principal.sub,
         created_at=clock(),
     )
@@ -88,8 +102,11 @@ def add_entry(
     store: GovernStore,
     clock: Clock,
     new_id: NewId,
-) -> Entry | Refused:
-    """List a person: category from the closed list, reason, source, lawful holding, image date (S06)."""
+) -> Added | Refused:
+    """List a person: category from the closed list, reason, source, lawful holding, image date (S06).
+
+    Somebody under 18 needs a stated harm reason, and is in no build before a second person approved it (S09).
+    """
     if refused := principal.needs(Role.WATCHLIST_OFFICER):
         return refused
     now = clock()
@@ -111,6 +128,10 @@ def add_entry(
             return policy
         if refused := policy.allows_entry(request.category, watchlist.entries, request.consent_reference):
             return refused
+        if refused := _refused_for_age(request, policy):
+            return refused
+        if request.reference_no and work.reference_taken(watchlist_id, request.reference_no.strip()):
+            return Refused(Reason.TAKEN, request.reference_no)
         age_years = (now.date() - request.image_date).days / 365.25
         if age_years > policy.image_refuse_age_years:
             return Refused(Reason.POLICY_FORBIDS, f"the picture is older than {policy.image_refuse_age_years} years")
@@ -128,11 +149,71 @@ def add_entry(
             consent_reference=request.consent_reference,
             added_by=principal.sub,
             added_at=now,
+            under_18=request.under_18,
+            harm_reason=(request.harm_reason or "").strip() or None,
         )
         work.add_entry(entry)
         details = {"watchlist": watchlist_id, "category": entry.category, "reference_no": entry.reference_no}
         work.audit(system_act(clock(), principal.sub, "entry_added", entry.id, details))
-    return entry
+    warnings = []
+    if age_years > policy.image_warn_age_years:
+        warnings.append(
+            f"the picture is {age_years:.0f} years old; faces change, so use a later one where there is one"
+        )
+    if entry.waits_for_approval:
+        warnings.append("under 18: in no build before a second person has approved it")
+    return Added(entry, tuple(warnings))
+
+
+def _refused_for_age(request: EntryRequest, policy: Policy) -> Refused | None:
+    """S09: only where the policy allows it, and with the harm that is to be averted."""
+    if not request.under_18:
+        return None
+    if not policy.under_18_allowed:
+        return Refused(Reason.POLICY_FORBIDS, f"{policy.name} lists nobody under 18")
+    if not (request.harm_reason or "").strip():
+        return Refused(Reason.INVALID, "harm_reason: which harm is to be averted by listing somebody under 18")
+    return None
+
+
+def approve_entry(
+    *, principal: Principal, watchlist_id: str, entry_id: str, store: GovernStore, clock: Clock
+) -> Entry | Refused:
+    """A second person's approval of an entry under 18 (S09)."""
+    if refused := principal.needs(Role.WATCHLIST_OFFICER, Role.AUTHORISER):
+        return refused
+    now = clock()
+    with store.work() as work:
+        entry = work.entry(watchlist_id, entry_id)
+        if entry is None or entry.removed_at is not None:
+            return Refused(Reason.NOT_FOUND, "entry")
+        if not entry.waits_for_approval:
+            return Refused(Reason.WRONG_STATE, "it waits for no approval")
+        if entry.added_by == principal.sub:
+            return Refused(Reason.SAME_PERSON, "who added it does not approve it")
+        if not work.approve_entry(watchlist_id, entry_id, principal.sub, now):
+            return Refused(Reason.WRONG_STATE)
+        work.audit(system_act(now, principal.sub, "entry_approved", entry_id, {"watchlist": watchlist_id}))
+        return work.entry(watchlist_id, entry_id) or entry
+
+
+def delete(
+    *, principal: Principal, watchlist_id: str, store: GovernStore, due: DueStore, clock: Clock
+) -> bool | Refused:
+    """Have a list erased that no deployment needs any more, or never did (S23). retain does it within a minute or
+    two."""
+    if refused := principal.needs(Role.WATCHLIST_OFFICER, Role.AUTHORISER):
+        return refused
+    now = clock()
+    with store.work() as work:
+        if work.watchlist(watchlist_id, lock=True) is None:
+            return Refused(Reason.NOT_FOUND, "watchlist")
+        if needed := work.in_use(watchlist_id):
+            return Refused(Reason.WRONG_STATE, f"needed by deployment {', '.join(needed)}; close that, and it goes too")
+        if work.request_deletion(watchlist_id, principal.sub, now):
+            work.audit(system_act(now, principal.sub, "watchlist_deletion_requested", watchlist_id, {}))
+        due.put(f"{LIST_DUE}{watchlist_id}", now)
+    return True
 
 
 def remove_entry(

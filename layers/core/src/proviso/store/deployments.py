@@ -6,12 +6,13 @@ shared or alone, whose queue is fair: from the moment that a stop asks, the next
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
-from typing import LiteralString
+from typing import Any, LiteralString
 
 from psycopg.types.json import Jsonb
 
-from proviso.domain.deployment import Deployment
+from proviso.domain.deployment import LIVE, Deployment
 from proviso.domain.reasons import Reason, Refused
 from proviso.store import rows
 from proviso.store.connection import RuleBroken, Session
@@ -24,16 +25,17 @@ SELECT pg_advisory_xact_lock(hashtextextended('deployment/' || id, 0))::text
 FROM (SELECT id FROM unnest(%(deployments)s::text[]) AS u (id) ORDER BY id) AS sorted
 """
 _ADD = """
-INSERT INTO deployment (id, state, use, place, starts_at, ends_at, watchlist_id, build_id, pipeline, threshold, policy,
-                        calibrated, software_build, grounds, requested_by, requested_at)
-VALUES (%(id)s, %(state)s, %(use)s, %(place)s, %(starts_at)s, %(ends_at)s, %(watchlist_id)s, %(build_id)s,
-        %(pipeline)s, %(threshold)s, %(policy)s, %(calibrated)s, %(software_build)s, %(grounds)s, %(requested_by)s,
-        %(requested_at)s)
+INSERT INTO deployment (id, state, use, place, premises, starts_at, ends_at, passages_expected, watchlist_id, build_id,
+                        pipeline, threshold, policy, calibrated, calibration_id, software_build, grounds,
+                        real_time_grounds, requested_by, requested_at)
+VALUES (%(id)s, %(state)s, %(use)s, %(place)s, %(premises)s, %(starts_at)s, %(ends_at)s, %(passages_expected)s,
+        %(watchlist_id)s, %(build_id)s, %(pipeline)s, %(threshold)s, %(policy)s, %(calibrated)s, %(calibration_id)s,
+        %(software_build)s, %(grounds)s, %(real_time)s, %(requested_by)s, %(requested_at)s)
 """
 _FINISH = """
 UPDATE deployment SET state = %(state)s, finished_at = %(at)s, finished_by = %(by)s
 WHERE id = ANY (%(deployments)s) AND state = ANY (%(from)s)
-  AND (%(over_by)s::timestamptz IS NULL OR ends_at <= %(over_by)s)
+  AND (%(over_by)s::timestamptz IS NULL OR LEAST(ends_at, search_until) <= %(over_by)s)
 RETURNING id
 """
 
@@ -50,13 +52,16 @@ class DeploymentTables:
             "id",
             "use",
             "place",
+            "premises",
             "starts_at",
             "ends_at",
+            "passages_expected",
             "watchlist_id",
             "build_id",
             "pipeline",
             "threshold",
             "calibrated",
+            "calibration_id",
             "software_build",
             "requested_by",
             "requested_at",
@@ -68,6 +73,7 @@ class DeploymentTables:
                 "state": deployment.state.value,
                 "policy": Jsonb(deployment.policy.as_mapping()),
                 "grounds": Jsonb(rows.grounds(deployment.grounds)),
+                "real_time": Jsonb(asdict(deployment.real_time)) if deployment.real_time else None,
             },
         )
         self._session.change(
@@ -105,15 +111,27 @@ class DeploymentTables:
         )
         return changed == 1
 
+    def begin_warming(self, deployment_id: str, at: datetime) -> Refused | None:
+        """authorised → warming. The database asks for every condition of the start once more, by rule (S07 to S37)."""
+        given = {"deployment": deployment_id, "at": at}
+        changed = self._session.change(
+            """
+            UPDATE deployment SET state = 'warming'
+            WHERE id = %(deployment)s AND state = 'authorised' AND starts_at <= %(at)s AND %(at)s < ends_at
+            """,
+            given,
+        )
+        return None if changed else self._why_not(given, "authorised")
+
     def activate(self, deployment_id: str, at: datetime) -> Refused | None:
-        """authorised → active; its cameras are taken in the same statement."""
+        """warming → active; its cameras are taken in the same statement."""
         given = {"deployment": deployment_id, "at": at}
         try:
             with self._session.attempt():
                 changed = self._session.change(
                     """
                     UPDATE deployment SET state = 'active', started_at = %(at)s
-                    WHERE id = %(deployment)s AND state = 'authorised' AND starts_at <= %(at)s AND %(at)s < ends_at
+                    WHERE id = %(deployment)s AND state = 'warming' AND starts_at <= %(at)s AND %(at)s < ends_at
                     """,
                     given,
                 )
@@ -121,20 +139,22 @@ class DeploymentTables:
             if broken.rule != "one_active_deployment_a_camera":
                 raise
             return Refused(Reason.CAMERA_BUSY, ", ".join(self._busy_cameras(deployment_id)))
-        if changed:
-            return None
+        return None if changed else self._why_not(given, "warming")
+
+    def _why_not(self, given: dict[str, Any], expected: str) -> Refused:
         state = self._session.value("SELECT state FROM deployment WHERE id = %(deployment)s", given)
-        if state == "authorised":
+        if state == expected:
             return Refused(Reason.OUTSIDE_WINDOW)
         return Refused(Reason.WRONG_STATE, str(state)) if state else Refused(Reason.NOT_FOUND, "deployment")
 
     def stop(self, deployment_id: str | None, by: str, at: datetime) -> list[Deployment]:
-        """requested, authorised or active → stopped (None: all of them). Waits for searches that have begun."""
-        return self._finish("stopped", ["requested", "authorised", "active"], by, at, only=deployment_id)
+        """What is live → stopped (None: all of it). Waits for searches that have begun."""
+        return self._finish("stopped", [state.value for state in LIVE], by, at, only=deployment_id)
 
     def end_due(self, now: datetime) -> list[Deployment]:
-        """What is over: active or authorised → ended; what nobody authorised → stopped, to be closed."""
-        ended = self._finish("ended", ["authorised", "active"], "the end of its window", now, over_by=now)
+        """What is over, by its window or because an urgent start was never decided (S37) → ended; what nobody
+        authorised → stopped, to be closed."""
+        ended = self._finish("ended", ["authorised", "warming", "active"], "the end of its window", now, over_by=now)
         return ended + self._finish("stopped", ["requested"], "the end of its window", now, over_by=now)
 
     def _finish(
@@ -152,7 +172,7 @@ class DeploymentTables:
             """
             SELECT id FROM deployment
             WHERE state = ANY (%(from)s) AND (%(only)s::text IS NULL OR id = %(only)s)
-              AND (%(over_by)s::timestamptz IS NULL OR ends_at <= %(over_by)s)
+              AND (%(over_by)s::timestamptz IS NULL OR LEAST(ends_at, search_until) <= %(over_by)s)
               AND (%(requested_by)s::timestamptz IS NULL OR requested_at <= %(requested_by)s)
             ORDER BY id
             """,

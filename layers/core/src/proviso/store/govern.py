@@ -1,14 +1,17 @@
 """The store of govern and enrol: people, watchlists, deployments and the audit in one transaction."""
 
-from proviso.store.audit import AuditTable
+from proviso.store.audit import AnchorTable, AuditTable
 from proviso.store.certificates import CertificateTable
+from proviso.store.conditions import ConditionTables
 from proviso.store.connection import Connector, Session, Store
 from proviso.store.deployments import DeploymentTables
 from proviso.store.people import PeopleTable
 from proviso.store.watchlists import WatchlistTables
 
 
-class PostgresGovernWork(PeopleTable, WatchlistTables, DeploymentTables, CertificateTable, AuditTable):
+class PostgresGovernWork(
+    PeopleTable, WatchlistTables, DeploymentTables, ConditionTables, CertificateTable, AuditTable, AnchorTable
+):
     """GovernWork. Its login role decides what of it may be done: enrol's, for example, authorises nothing."""
 
     def __init__(self, session: Session) -> None:

@@ -12,13 +12,13 @@ from typing import LiteralString
 from psycopg.types.json import Jsonb
 
 from proviso.domain.candidate import Candidate
-from proviso.domain.deployment import OVER, Deployment, DeploymentState
+from proviso.domain.deployment import LIVE, OVER, Deployment, DeploymentState
 from proviso.domain.errors import Fault
 from proviso.domain.notice import Kind
 from proviso.domain.ports import StopRecord
 from proviso.domain.retention import Certificate, StoreCount
 from proviso.store import rows
-from proviso.store.audit import AuditTable
+from proviso.store.audit import AnchorTable, AuditTable
 from proviso.store.certificates import CertificateTable
 from proviso.store.connection import Connector, Session, Store
 from proviso.store.deployments import DeploymentTables
@@ -38,7 +38,8 @@ CROSS JOIN LATERAL (
     SELECT CASE c.state
         WHEN 'raised' THEN c.decide_by
         WHEN 'confirmed' THEN
-            LEAST(c.decided_at + make_interval(secs => (d.policy ->> 'notice_useful_s')::integer), d.ends_at)
+            LEAST(c.decided_at + make_interval(secs => (d.policy ->> 'notice_useful_s')::integer), d.ends_at,
+                  d.search_until)
     END AS useful_until
 ) AS useful
 WHERE d.state = 'active' AND c.state IN ('raised', 'confirmed') AND %(now)s < useful_until
@@ -48,7 +49,8 @@ _ERASE_OWN: tuple[LiteralString, ...] = (
     DELETE FROM runner_up USING candidate c WHERE c.id = candidate_id AND c.deployment_id = %(deployment)s
     """,
     """
-    UPDATE candidate SET evidence_key = '' WHERE deployment_id = %(deployment)s AND evidence_key <> ''
+    UPDATE candidate SET evidence_key = ''
+    WHERE deployment_id = %(deployment)s AND evidence_key <> '' AND NOT is_held(id)
     """,
 )
 _ERASE_LIST: tuple[LiteralString, ...] = (
@@ -60,7 +62,7 @@ _ERASE_LIST: tuple[LiteralString, ...] = (
     """
     UPDATE entry
     SET label = '', reason = '', source = '', lawful_holding = '', image_date = NULL, consent_reference = NULL,
-        erased_at = clock_timestamp()
+        harm_reason = NULL, erased_at = clock_timestamp()
     WHERE watchlist_id = %(watchlist)s AND erased_at IS NULL
     """,
     """
@@ -78,7 +80,7 @@ SELECT id, %(watchlist)s, %(counts)s, %(at)s, %(backups)s FROM closing
 """
 
 
-class PostgresRetainWork(DeploymentTables, AuditTable, CertificateTable):
+class PostgresRetainWork(DeploymentTables, AuditTable, AnchorTable, CertificateTable):
     """RetainWork."""
 
     def __init__(self, session: Session) -> None:
@@ -86,7 +88,7 @@ class PostgresRetainWork(DeploymentTables, AuditTable, CertificateTable):
 
     def carry_out_stop(self, record: StopRecord, now: datetime) -> list[Deployment]:
         """The stop that was asked for while the database was away. "All" means all that were there when it was said."""
-        states = ["requested", "authorised", "active"]
+        states = [state.value for state in LIVE]
         said_before = record.at if record.deployment_id is None else None
         return self._finish("stopped", states, record.actor, now, only=record.deployment_id, requested_by=said_before)
 

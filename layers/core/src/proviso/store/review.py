@@ -21,13 +21,19 @@ from proviso.store.people import PeopleTable
 
 _PENDING = """
 WHERE c.state = 'raised' AND %(now)s < c.decide_by
-  AND d.state = 'active' AND d.starts_at <= %(now)s AND %(now)s < d.ends_at
+  AND d.state = 'active' AND d.starts_at <= %(now)s AND %(now)s < LEAST(d.ends_at, d.search_until)
+  AND EXISTS (SELECT FROM deployment_member m WHERE m.deployment_id = d.id AND m.sub = %(reviewer)s
+              AND m.role = 'reviewer' AND m.removed_at IS NULL)
 ORDER BY c.raised_at DESC, c.id
 """
 _CIRCUMSTANCES = """
-SELECT c.state, c.decide_by, d.state AS deployment_state, d.ends_at, d.policy, clock_timestamp() AS database_now,
+SELECT c.state, c.decide_by, d.state AS deployment_state, LEAST(d.ends_at, d.search_until) AS ends_at,
+       d.policy, clock_timestamp() AS database_now,
        EXISTS (SELECT FROM involved_in(d.id) AS i (sub) WHERE i.sub = %(reviewer)s) AS involved,
        EXISTS (SELECT FROM person WHERE sub = %(reviewer)s AND 'reviewer' = ANY (roles)) AS reviews,
+       EXISTS (SELECT FROM person WHERE sub = %(reviewer)s AND trained_until > clock_timestamp()) AS trained,
+       EXISTS (SELECT FROM deployment_member m WHERE m.deployment_id = d.id AND m.sub = %(reviewer)s
+               AND m.role = 'reviewer' AND m.removed_at IS NULL) AS member,
        EXISTS (SELECT FROM review r WHERE r.candidate_id = c.id AND r.reviewer = %(reviewer)s) AS decided
 FROM candidate c JOIN deployment d ON d.id = c.deployment_id
 WHERE c.id = %(candidate)s
@@ -45,9 +51,14 @@ WHERE c.id = %(candidate)s AND c.state = 'raised'
   AND EXISTS (
       SELECT FROM deployment d
       WHERE d.id = c.deployment_id AND d.state = 'active'
-        AND d.starts_at <= %(now)s AND %(now)s < d.ends_at AND clock_timestamp() < d.ends_at
+        AND d.starts_at <= %(now)s AND %(now)s < LEAST(d.ends_at, d.search_until)
+        AND clock_timestamp() < LEAST(d.ends_at, d.search_until)
   )
   AND NOT EXISTS (SELECT FROM involved_in(c.deployment_id) AS i (sub) WHERE i.sub = %(reviewer)s)
+"""
+_MEMBER = """
+SELECT EXISTS (SELECT FROM deployment_member WHERE deployment_id = %(deployment)s AND sub = %(reviewer)s
+               AND role = 'reviewer' AND removed_at IS NULL)
 """
 _CONFIRMATIONS = """
 SELECT count(DISTINCT reviewer) FROM review WHERE candidate_id = %(candidate)s AND decision = 'confirm'
@@ -65,9 +76,15 @@ class PostgresReviewWork(AuditTable):
         """Who this account belongs to."""
         return self._people.person(sub)
 
-    def pending(self, now: datetime) -> list[Candidate]:
-        """Raised, in time, of active deployments; newest first."""
-        return [rows.candidate(row) for row in self._session.rows(rows.CANDIDATES + _PENDING, {"now": now})]
+    def pending(self, now: datetime, reviewer: str) -> list[Candidate]:
+        """Raised, in time, of active deployments that name this reviewer; newest first."""
+        given = {"now": now, "reviewer": reviewer}
+        return [rows.candidate(row) for row in self._session.rows(rows.CANDIDATES + _PENDING, given)]
+
+    def reviews_for(self, deployment_id: str, reviewer: str) -> bool:
+        """Is this person named as a reviewer of the deployment?"""
+        given = {"deployment": deployment_id, "reviewer": reviewer}
+        return bool(self._session.value(_MEMBER, given))
 
     def candidate(self, candidate_id: str, *, lock: bool = False) -> Candidate | None:
         """One candidate as it stands."""
@@ -208,6 +225,10 @@ def _refusal(found: dict[str, Any], moment: datetime) -> Refused | None:
         return Refused(Reason.SAME_PERSON, "who requested, authorised or listed does not review")
     if not found["reviews"]:
         return Refused(Reason.ROLE_MISSING, "reviewer")
+    if not found["member"]:
+        return Refused(Reason.NOT_A_MEMBER)
+    if not found["trained"]:
+        return Refused(Reason.NOT_TRAINED)
     if found["decided"]:
         return Refused(Reason.WRONG_STATE, "you have decided this one already")
     return None

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from proviso.domain.candidate import Candidate, CandidateState, Decision, Review
-from proviso.domain.deployment import Deployment, DeploymentState, Grounds
+from proviso.domain.deployment import Deployment, DeploymentState, Grounds, RealTimeGrounds
 from proviso.domain.people import Person, Role
 from proviso.domain.policy import Policy
 from proviso.domain.watchlist import Build, Entry, Watchlist
@@ -21,8 +21,9 @@ SELECT c.id, c.deployment_id, c.entry_id, c.camera, c.place, c.frame_key, c.capt
 FROM candidate c JOIN deployment d ON d.id = c.deployment_id
 """
 DEPLOYMENTS = """
-SELECT d.id, d.state, d.use, d.place, d.starts_at, d.ends_at, d.watchlist_id, d.build_id, d.pipeline, d.threshold,
-       d.policy, d.calibrated, d.software_build, d.grounds, d.requested_by, d.requested_at, d.authorised_by,
+SELECT d.id, d.state, d.use, d.place, d.premises, d.starts_at, d.ends_at, d.passages_expected, d.watchlist_id,
+       d.build_id, d.pipeline, d.threshold, d.policy, d.calibration_id, d.software_build, d.grounds,
+       d.real_time_grounds AS real_time, d.search_until, d.requested_by, d.requested_at, d.authorised_by,
        d.authorised_at, d.authorised_digest, d.started_at, d.finished_at, d.finished_by, d.closed_at,
        b.digest AS build_digest,
        (SELECT array_agg(k.camera ORDER BY k.position) FROM deployment_camera k WHERE k.deployment_id = d.id) AS cameras
@@ -32,7 +33,7 @@ REVIEWS = "SELECT id, candidate_id, reviewer, decision, reason, decided_at FROM 
 
 
 def person(row: Row) -> Person:
-    return Person(row["sub"], frozenset(Role(role) for role in row["roles"]), row["trained_until"])
+    return Person(row["sub"], frozenset(Role(role) for role in row["roles"]), row["trained_until"], row["rank"])
 
 
 def watchlist(row: Row) -> Watchlist:
@@ -56,6 +57,7 @@ def deployment(row: Row) -> Deployment:
             "cameras": tuple(row["cameras"] or ()),
             "policy": Policy.from_mapping(row["policy"]),
             "grounds": Grounds(**row["grounds"]),
+            "real_time": RealTimeGrounds(**row["real_time"]) if row["real_time"] else None,
         }
     )
 

@@ -31,8 +31,9 @@ MAX_PROBES = 256
 
 # `clock_timestamp()` is read after the locks of the statement before were granted.
 _GATE = """
-SELECT d.id, d.state, d.use, d.place, d.starts_at, d.ends_at, d.watchlist_id, d.build_id, d.pipeline, d.threshold,
-       d.policy, d.calibrated, d.software_build, d.requested_by, d.requested_at, d.authorised_digest,
+SELECT d.id, d.state, d.use, d.place, d.premises, d.starts_at, d.ends_at, d.passages_expected, d.watchlist_id,
+       d.build_id, d.pipeline, d.threshold, d.policy, d.calibration_id, d.software_build, d.requested_by,
+       d.requested_at, d.authorised_digest, d.search_until,
        b.digest AS build_digest,
        (SELECT array_agg(k.camera) FROM deployment_camera k WHERE k.deployment_id = d.id) AS cameras,
        clock_timestamp() AS database_now
@@ -124,9 +125,9 @@ class PostgresSearchWork(AuditTable):
         if deployment.state is not DeploymentState.ACTIVE:
             return Refused(Reason.NOT_ACTIVE, deployment.state.value)
         for moment, name in ((captured_at, "capture"), (now, "now")):
-            if not deployment.starts_at <= moment < deployment.ends_at:
+            if not deployment.starts_at <= moment < deployment.over_at:
                 return Refused(Reason.OUTSIDE_WINDOW, name)
-        if database_now >= deployment.ends_at:
+        if database_now >= deployment.over_at:
             return Refused(Reason.OUTSIDE_WINDOW, "by the database's clock")
         if camera not in deployment.cameras:
             return Refused(Reason.CAMERA_NOT_LISTED, camera)
@@ -143,7 +144,7 @@ class PostgresSearchWork(AuditTable):
             threshold=deployment.threshold,
             place=deployment.place,
             camera=camera,
-            ends_at=deployment.ends_at,
+            ends_at=deployment.over_at,
             policy=deployment.policy,
             calibrated=deployment.calibrated,
         )

@@ -10,7 +10,8 @@ from proviso.store.connection import Session
 from proviso.store.halfvec import HalfVector
 
 _WATCHLISTS: LiteralString = """
-SELECT w.id, w.name, w.policy, w.categories, w.max_entries, w.created_by, w.created_at,
+SELECT w.id, w.name, w.policy, w.categories, w.max_entries, w.consent_required, w.under_18_allowed,
+       w.image_refuse_age_years, w.created_by, w.created_at, w.delete_requested_at,
        (SELECT count(*) FROM entry e WHERE e.watchlist_id = w.id AND e.removed_at IS NULL) AS entries,
        (SELECT count(*) FROM reference r JOIN entry e ON e.id = r.entry_id
         WHERE r.watchlist_id = w.id AND e.removed_at IS NULL) AS references
@@ -18,7 +19,8 @@ FROM watchlist w
 """
 _ENTRIES: LiteralString = """
 SELECT e.id, e.watchlist_id, e.reference_no, e.label, e.category, e.reason, e.source, e.lawful_holding, e.image_date,
-       e.consent_reference, e.added_by, e.added_at, e.removed_at,
+       e.consent_reference, e.added_by, e.added_at, e.removed_at, e.under_18, e.harm_reason, e.approved_by,
+       e.approved_at,
        (SELECT count(*) FROM reference r WHERE r.entry_id = e.id) AS references
 FROM entry e
 WHERE e.watchlist_id = %(watchlist)s AND e.erased_at IS NULL
@@ -27,13 +29,15 @@ _USABLE = """
 SELECT r.id, r.entry_id, r.image_digest
 FROM reference r JOIN entry e ON e.id = r.entry_id
 WHERE r.watchlist_id = %(watchlist)s AND r.pipeline = %(pipeline)s AND e.removed_at IS NULL
+  AND (NOT e.under_18 OR e.approved_by IS NOT NULL)
 ORDER BY r.id
 """
 _ADD_ENTRY = """
 INSERT INTO entry (id, watchlist_id, reference_no, label, category, reason, source, lawful_holding, image_date,
-                   consent_reference, added_by, added_at)
+                   consent_reference, added_by, added_at, under_18, harm_reason)
 VALUES (%(id)s, %(watchlist_id)s, %(reference_no)s, %(label)s, %(category)s, %(reason)s, %(source)s,
-        %(lawful_holding)s, %(image_date)s, %(consent_reference)s, %(added_by)s, %(added_at)s)
+        %(lawful_holding)s, %(image_date)s, %(consent_reference)s, %(added_by)s, %(added_at)s, %(under_18)s,
+        %(harm_reason)s)
 """
 _ADD_REFERENCE = """
 INSERT INTO reference (id, entry_id, watchlist_id, pipeline, image_key, image_digest, added_by, added_at)
@@ -53,20 +57,26 @@ class WatchlistTables:
         self._session = session
 
     def add_watchlist(self, watchlist: Watchlist) -> None:
+        names = (
+            "id",
+            "name",
+            "policy",
+            "max_entries",
+            "consent_required",
+            "under_18_allowed",
+            "image_refuse_age_years",
+            "created_by",
+            "created_at",
+        )
+        values = {name: getattr(watchlist, name) for name in names}
         self._session.change(
             """
-            INSERT INTO watchlist (id, name, policy, categories, max_entries, created_by, created_at)
-            VALUES (%(id)s, %(name)s, %(policy)s, %(categories)s, %(max_entries)s, %(created_by)s, %(created_at)s)
+            INSERT INTO watchlist (id, name, policy, categories, max_entries, consent_required, under_18_allowed,
+                                   image_refuse_age_years, created_by, created_at)
+            VALUES (%(id)s, %(name)s, %(policy)s, %(categories)s, %(max_entries)s, %(consent_required)s,
+                    %(under_18_allowed)s, %(image_refuse_age_years)s, %(created_by)s, %(created_at)s)
             """,
-            {
-                "id": watchlist.id,
-                "name": watchlist.name,
-                "policy": watchlist.policy,
-                "categories": list(watchlist.categories),
-                "max_entries": watchlist.max_entries,
-                "created_by": watchlist.created_by,
-                "created_at": watchlist.created_at,
-            },
+            {**values, "categories": list(watchlist.categories)},
         )
 
     def watchlist(self, watchlist_id: str, *, lock: bool = False) -> Watchlist | None:
@@ -100,6 +110,8 @@ class WatchlistTables:
             "consent_reference",
             "added_by",
             "added_at",
+            "under_18",
+            "harm_reason",
         )
         self._session.change(_ADD_ENTRY, {name: getattr(entry, name) for name in names})
 
@@ -107,6 +119,14 @@ class WatchlistTables:
         """One entry, removed ones too; None when it is erased."""
         found = self._session.row(_ENTRIES + "AND e.id = %(entry)s", {"watchlist": watchlist_id, "entry": entry_id})
         return rows.entry(found) if found else None
+
+    def reference_taken(self, watchlist_id: str, reference_no: str) -> bool:
+        """Is this reference number on the list, be its entry removed or not?"""
+        given = {"watchlist": watchlist_id, "number": reference_no}
+        query: LiteralString = (
+            "SELECT EXISTS (SELECT FROM entry WHERE watchlist_id = %(watchlist)s AND reference_no = %(number)s)"
+        )
+        return bool(self._session.value(query, given))
 
     def entries(self, watchlist_id: str) -> list[Entry]:
         """All entries, removed ones too, in the order in which they were added."""
@@ -123,6 +143,48 @@ class WatchlistTables:
             {"entry": entry_id, "watchlist": watchlist_id, "at": at},
         )
         return changed == 1
+
+    def reference_of(self, entry_id: str, image_digest: str, pipeline: str) -> str | None:
+        """The reference that this very picture (SHA-256) of this entry has in this pipeline, or None."""
+        found = self._session.value(
+            """
+            SELECT id FROM reference
+            WHERE entry_id = %(entry)s AND image_digest = %(digest)s AND pipeline = %(pipeline)s
+            """,
+            {"entry": entry_id, "digest": image_digest, "pipeline": pipeline},
+        )
+        return None if found is None else str(found)
+
+    def approve_entry(self, watchlist_id: str, entry_id: str, by: str, at: datetime) -> bool:
+        """A second person's approval of an entry under 18 (S09). False when there is none that waits for one."""
+        changed = self._session.change(
+            """
+            UPDATE entry SET approved_by = %(by)s, approved_at = %(at)s
+            WHERE id = %(entry)s AND watchlist_id = %(watchlist)s AND under_18 AND approved_by IS NULL
+              AND removed_at IS NULL AND erased_at IS NULL AND added_by <> %(by)s
+            """,
+            {"entry": entry_id, "watchlist": watchlist_id, "by": by, "at": at},
+        )
+        return changed == 1
+
+    def request_deletion(self, watchlist_id: str, by: str, at: datetime) -> bool:
+        """From now on nothing is added and no deployment asked for; retain erases it. False when it is gone."""
+        changed = self._session.change(
+            """
+            UPDATE watchlist SET delete_requested_at = %(at)s, delete_requested_by = %(by)s
+            WHERE id = %(watchlist)s AND erased_at IS NULL AND delete_requested_at IS NULL
+            """,
+            {"watchlist": watchlist_id, "by": by, "at": at},
+        )
+        return changed == 1
+
+    def in_use(self, watchlist_id: str) -> list[str]:
+        """The deployments on this list that are not closed."""
+        found = self._session.tuples(
+            "SELECT id FROM deployment WHERE watchlist_id = %(watchlist)s AND state <> 'closed' ORDER BY id",
+            {"watchlist": watchlist_id},
+        )
+        return [str(row[0]) for row in found]
 
     def add_reference(self, reference: Reference) -> None:
         """Store a reference and, apart from it, its template. RuleBroken when the list is erased."""

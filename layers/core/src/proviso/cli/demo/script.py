@@ -255,7 +255,7 @@ class Demonstration:
 
     def audit_fault(self) -> tuple[int, str | None]:
         """The number of records in the deployment's chain, and the first fault in it."""
-        answer = self.as_person(AUTHORISER).get(f"/deployments/{self.deployment}/audit")
+        answer = self.as_person(AUTHORISER).get(f"/deployments/{self.deployment}/audit?purpose=demonstration")
         return len(answer["records"]), answer["fault"]
 
     def until(self, look: Callable[[], Found | None], timeout_s: float, what: str) -> Found:

@@ -1,0 +1,81 @@
+"""Routes between a request and its start: who is named for a deployment, what is attested, what was decided
+elsewhere."""
+
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from functions.govern import requests, views
+from proviso import wiring
+from proviso.domain.people import Role
+from proviso.edge.http import act, routes
+from proviso.stages import conditions, people
+
+router = routes()
+
+
+@router.post("/deployments/<deployment_id>/members")
+def name_member(deployment_id: str, body: requests.MemberBody) -> Response[Any]:
+    room = wiring.govern()
+    return _act(
+        lambda p: people.name_member(
+            principal=p,
+            deployment_id=deployment_id,
+            sub=body.sub,
+            role=body.role,
+            store=room.store,
+            clock=room.clock,
+        ),
+        status=201,
+    )
+
+
+@router.delete("/deployments/<deployment_id>/members/<role>/<sub>")
+def remove_member(deployment_id: str, role: Role, sub: str) -> Response[Any]:
+    room = wiring.govern()
+    return _act(
+        lambda p: people.remove_member(
+            principal=p, deployment_id=deployment_id, sub=sub, role=role, store=room.store, clock=room.clock
+        ),
+        lambda removed: {"removed": removed},
+    )
+
+
+@router.post("/deployments/<deployment_id>/attestations")
+def attest(deployment_id: str, body: requests.AttestationBody) -> Response[Any]:
+    room = wiring.govern()
+    return _act(
+        lambda p: conditions.attest(
+            principal=p,
+            deployment_id=deployment_id,
+            kind=body.kind,
+            statement=body.statement,
+            published_at=body.published_at,
+            store=room.store,
+            clock=room.clock,
+        ),
+        status=201,
+    )
+
+
+@router.post("/deployments/<deployment_id>/decisions")
+def record_decision(deployment_id: str, body: requests.DecisionBody) -> Response[Any]:
+    room = wiring.govern()
+    return _act(
+        lambda p: conditions.record_decision(
+            principal=p,
+            decision=body.decision(deployment_id, room.new_id(), p.sub, room.clock()),
+            store=room.store,
+            permits=room.permits,
+            due=room.due,
+            spool=room.spool,
+            clock=room.clock,
+            new_id=room.new_id,
+        ),
+        views.deployment,
+        status=201,
+    )
+
+
+def _act(stage: Any, view: Any = None, status: int = 200) -> Response[Any]:
+    return act(router.current_event, wiring.govern().principal, stage, view, status)

@@ -1,0 +1,175 @@
+"""What must be there before a deployment starts, beside its authorisation: a calibration that fits (S12, S13), the
+public notice and the signage (S33), and where the policy asks for it the decision of a court or authority (S37).
+
+The database asks for the same in its own words at the change of state; this is what tells people what is missing.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from proviso.domain.policy import Policy
+from proviso.domain.reasons import Reason, Refused
+
+
+class Attested(StrEnum):
+    PUBLIC_NOTICE = "public_notice"
+    SIGNAGE = "signage"
+    NOTICE_WAIVED = "notice_waived"
+
+
+@dataclass(frozen=True, slots=True)
+class Attestation:
+    """What a named person stood in for (S33). `published_at`: since when the public notice stands."""
+
+    deployment_id: str
+    kind: Attested
+    statement: str
+    made_by: str
+    made_at: datetime
+    published_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PriorAuthorisation:
+    """A decision of a court or an independent authority (AI Act 5(3)): its limits of place, time and persons.
+
+    `persons` are reference numbers; `document_sha256` is that of the decision as it was issued.
+    """
+
+    id: str
+    deployment_id: str
+    body: str
+    reference: str
+    decided_on: date
+    document_sha256: str
+    granted: bool
+    place: str
+    valid_from: datetime
+    valid_until: datetime
+    persons: tuple[str, ...]
+    recorded_by: str
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationPoint:
+    """For lists of up to `list_size` entries: the lowest threshold, and how often a stranger reaches it there, a
+    searched face and a passage, each as an interval. None: not measured."""
+
+    list_size: int
+    threshold_floor: Decimal
+    face_fpir_low: float
+    face_fpir_high: float
+    passage_fpir_low: float | None = None
+    passage_fpir_high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What was measured of one pipeline (ISO/IEC 19795), in a laboratory or at a site."""
+
+    id: str
+    pipeline: str
+    kind: str
+    site: str
+    made_at: datetime
+    points: tuple[CalibrationPoint, ...]
+
+    def point(self, entries: int) -> CalibrationPoint | None:
+        """The step for a list of so many entries; None for one longer than any that was measured."""
+        fitting = [point for point in self.points if point.list_size >= entries]
+        return min(fitting, key=lambda point: point.list_size, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class FalseCandidates:
+    """How many false candidates are to be expected (S08), as an interval; None where that is not measured."""
+
+    low: float | None
+    high: float | None
+    passages: int
+    unit: str
+
+    @property
+    def sentence(self) -> str:
+        """For the authoriser."""
+        if self.low is None or self.high is None:
+            return f"not measured: nobody knows how many of {self.passages} passages raise somebody wrongly"
+        return f"{self.low:.2g} to {self.high:.2g} of {self.passages} passages, worked out from FPIR {self.unit}"
+
+
+def expected_false_candidates(passages: int, entries: int, calibration: Calibration | None) -> FalseCandidates:
+    """Passages expected x passage FPIR at this list size. Where only the FPIR of a searched face is known, a range:
+    from one face to 30 faces a passage, since each further face is another chance (S08)."""
+    point = calibration.point(entries) if calibration else None
+    if point is None:
+        return FalseCandidates(None, None, passages, "")
+    if point.passage_fpir_low is not None and point.passage_fpir_high is not None:
+        return FalseCandidates(
+            passages * point.passage_fpir_low, passages * point.passage_fpir_high, passages, "per passage"
+        )
+    most = min(1.0, point.face_fpir_high * _FACES_A_PASSAGE)
+    return FalseCandidates(
+        passages * point.face_fpir_low, passages * most, passages, f"per face (1 to {_FACES_A_PASSAGE} faces a passage)"
+    )
+
+
+_FACES_A_PASSAGE = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What stands of all this for one deployment. `listed`: the reference numbers in its build, removed ones left
+    out."""
+
+    built_at: datetime
+    entries: int
+    calibration: Calibration | None = None
+    site_trial: bool = False
+    attestations: tuple[Attestation, ...] = ()
+    decisions: tuple[PriorAuthorisation, ...] = ()
+    listed: tuple[str, ...] = ()
+
+    def uncalibrated(self, policy: Policy, pipeline: str, threshold: Decimal) -> Refused | None:
+        """NOT_CALIBRATED or THRESHOLD_TOO_LOW, or None (S12, S13)."""
+        if policy.calibration_required:
+            if self.calibration is None or self.calibration.pipeline != pipeline:
+                return Refused(Reason.NOT_CALIBRATED, policy.name)
+            point = self.calibration.point(self.entries)
+            if point is None:
+                return Refused(Reason.NOT_CALIBRATED, f"no list of {self.entries} entries was measured")
+            if threshold < point.threshold_floor:
+                return Refused(Reason.THRESHOLD_TOO_LOW, f"at least {point.threshold_floor} for {self.entries} entries")
+        if policy.site_trial_required and not self.site_trial:
+            return Refused(
+                Reason.NOT_CALIBRATED, f"{policy.name} asks for a site trial at this place, and none is known"
+            )
+        return None
+
+    def unannounced(self, policy: Policy, now: datetime) -> Refused | None:
+        """NOT_ANNOUNCED, or None (S33). Signage is never waived; the public notice only where the policy says so."""
+        made = {one.kind: one for one in self.attestations}
+        if Attested.SIGNAGE not in made:
+            return Refused(Reason.NOT_ANNOUNCED, "somebody must attest the signage at the place")
+        if Attested.NOTICE_WAIVED in made and policy.public_notice_waivable:
+            return None
+        notice = made.get(Attested.PUBLIC_NOTICE)
+        if notice is None or notice.published_at is None:
+            return Refused(Reason.NOT_ANNOUNCED, "the public notice must be published, and that be recorded")
+        if notice.published_at + timedelta(hours=policy.public_notice_hours) > now:
+            return Refused(Reason.NOT_ANNOUNCED, f"it must stand for {policy.public_notice_hours} h before the start")
+        return None
+
+    def undecided(self, place: str, now: datetime, *, urgent: bool) -> Refused | None:
+        """NO_DECISION, or None when one allows this place, now, and everybody listed, or an urgent start may go
+        first."""
+        if any(not one.granted for one in self.decisions):
+            return Refused(Reason.NO_DECISION, "it was refused")
+        for one in self.decisions:
+            if one.place == place and one.valid_from <= now < one.valid_until and set(self.listed) <= set(one.persons):
+                return None
+        if self.decisions:
+            return Refused(Reason.NO_DECISION, "none is for this place, now, and everybody on the list")
+        return None if urgent else Refused(Reason.NO_DECISION)

@@ -1,0 +1,24 @@
+"""What the local cloud says to a function in place of the template: where models and local policies lie."""
+
+from pathlib import Path
+
+from proviso.local.environment import environment_of
+from proviso.local.worker import Function
+
+ROOT = Path("/checkout")
+
+
+def environment(variables, caller=None, policies=()):
+    function = Function("GovernFunction", "govern", "app.handler", 3.0, 128, variables, in_vpc=False, log_format="Text")
+    return environment_of(function, ROOT, caller or {}, policies, {})
+
+
+def test_local_policies_are_those_of_the_checkout():
+    found = environment({"PROVISO_POLICY_FOLDER": "/opt/policies"}, {"PROVISO_POLICY_FOLDER": "/elsewhere"})
+    assert found["PROVISO_POLICY_FOLDER"] == str(ROOT / "layers/core/policies")
+    assert "PROVISO_POLICY_FOLDER" not in environment({})
+
+
+def test_policies_are_permitted_beside_those_of_the_template():
+    found = environment({"PROVISO_POLICIES": "volunteers"}, policies=("demo", "short", "volunteers"))
+    assert found["PROVISO_POLICIES"] == "volunteers,demo,short"
