@@ -198,8 +198,8 @@ def _expected(original: Callable[..., bool]) -> Callable[..., bool]:
             where = None
             while trace is not None:
                 where, trace = place_of(trace.tb_frame.f_code) or where, trace.tb_next
-            if where:
-                stopped(f"code: {type(error).__name__} in {where}")
+            if not isinstance(error, AssertionError):
+                stopped(f"code: {type(error).__name__}" + (f" in {where}" if where else ""))
         return done
 
     return leave
