@@ -1,9 +1,10 @@
 """`proviso deployment` and `proviso stop-all`: ask, authorise what was shown, start, stop, close."""
 
+import hashlib
 import json
 import re
 import tomllib
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,8 +15,11 @@ from proviso.cli import session
 from proviso.cli.api import ApiFault, quoted
 from proviso.cli.output import details, moment, plain_faults, say, table
 from proviso.cli.people import As
+from proviso.domain.people import Role
 
-group = typer.Typer(help="Deployments: request, authorise, start, stop, close, show, list.", no_args_is_help=True)
+group = typer.Typer(
+    help="Deployments: request, name, attest, authorise, start, stop, close, show, list.", no_args_is_help=True
+)
 GROUNDS = (
     "operator_kind",
     "operator_name",
@@ -54,23 +58,26 @@ def request(
     say(f"to be authorised by somebody else: proviso deployment authorise {made['id']} --digest {made['digest']}")
 
 
-def read_request(file: Path) -> dict[str, Any]:
-    """The body of a request from a file; times become text, the threshold stays a decimal in text."""
+def read_fields(file: Path) -> dict[str, Any]:
+    """The fields of a JSON or TOML file; times and dates become text. ApiFault when it is neither."""
     try:
         text = file.read_text("utf-8")
         values = tomllib.loads(text) if file.suffix == ".toml" else json.loads(text)
     except OSError as error:
-        raise ApiFault(f"{file} cannot be read: {error.strerror}; docs/examples/deployment.toml is one") from error
+        raise ApiFault(f"{file} cannot be read: {error.strerror}; docs/examples has one of each kind") from error
     except ValueError as error:
-        raise ApiFault(
-            f"{file} cannot be read as a request ({error}); docs/examples/deployment.toml shows what one looks like"
-        ) from error
+        raise ApiFault(f"{file} cannot be read ({error}); docs/examples shows what it looks like") from error
     if not isinstance(values, dict):
-        raise ApiFault(f"{file} is not a request: it holds no fields")
+        raise ApiFault(f"{file} holds no fields")
+    return {name: value.isoformat() if isinstance(value, date) else value for name, value in values.items()}
+
+
+def read_request(file: Path) -> dict[str, Any]:
+    """The body of a request from a file; the threshold stays a decimal in text."""
+    values = read_fields(file)
     missing = [name for name in GROUNDS if not str(values.get("grounds", {}).get(name, "")).strip()]
     if missing:
         raise ApiFault(f"{file} lacks these grounds: {', '.join(missing)}")
-    values = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
     if "threshold" in values:
         values["threshold"] = str(values["threshold"])
     return values
@@ -96,6 +103,80 @@ def authorise(
     say(
         f"{done['id']} is authorised, by {done['authorised_by']}; it begins with: proviso deployment start {done['id']}"
     )
+
+
+@group.command("name")
+def name_member(
+    deployment: str,
+    subject: Annotated[str, typer.Argument(help="Whose account; registered with that role before")],
+    role: Annotated[Role, typer.Option(help="reviewer or recipient")] = Role.REVIEWER,
+    remove: Annotated[bool, typer.Option("--remove", help="Take them off the deployment instead")] = False,
+    acting: As = "",
+) -> None:
+    """Name who reviews, or who receives, for this deployment. Nobody else sees anything of it."""
+    with plain_faults():
+        api = session.api(acting, say)
+        members = f"/deployments/{quoted(deployment)}/members"
+        if remove:
+            api.delete(f"{members}/{role.value}/{quoted(subject)}")
+        else:
+            api.post(members, {"sub": subject, "role": role.value})
+    say(f"{subject} is {'no longer ' if remove else ''}named as a {role.value} of {deployment}")
+
+
+@group.command("attest")
+def attest(
+    deployment: str,
+    signage: Annotated[str, typer.Option(help="What signs stand where; you stand in for it by name")] = "",
+    public_notice: Annotated[str, typer.Option(help="Where the public notice was published")] = "",
+    published: Annotated[str, typer.Option(help="Since when, like 2026-11-24T09:00Z; now when left out")] = "",
+    waive_notice: Annotated[str, typer.Option(help="An authoriser's reason: a critical threat, where allowed")] = "",
+    acting: As = "",
+) -> None:
+    """Record the signage and the public notice: without both nothing starts (S33)."""
+    statements = {"signage": signage, "public_notice": public_notice, "notice_waived": waive_notice}
+    given = {kind: text for kind, text in statements.items() if text}
+    with plain_faults():
+        if not given:
+            raise ApiFault("say what: --signage TEXT, --public-notice TEXT, or --waive-notice REASON")
+        api = session.api(acting, say)
+        for kind, text in given.items():
+            since = {"published_at": _moment(published)} if kind == "public_notice" else {}
+            api.post(f"/deployments/{quoted(deployment)}/attestations", {"kind": kind, "statement": text, **since})
+            say(f"recorded: {kind.replace('_', ' ')}")
+
+
+@group.command("decision")
+def decision(
+    deployment: str,
+    file: Annotated[Path, typer.Argument(help="JSON or TOML: body, reference, decided_on, place, persons and so on")],
+    document: Annotated[Path | None, typer.Option(help="The decision itself; only its SHA-256 is sent")] = None,
+    acting: As = "",
+) -> None:
+    """Record what a court or an independent authority decided (S37). A refusal stops the deployment at once."""
+    with plain_faults():
+        body = read_fields(file)
+        if document is not None:
+            body["document_sha256"] = hashlib.sha256(_bytes(document)).hexdigest()
+        after = session.api(acting, say).post(f"/deployments/{quoted(deployment)}/decisions", body)
+    say(f"recorded; {after['id']} is {after['state']}")
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ApiFault(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _moment(text: str) -> str:
+    if not text:
+        return datetime.now(UTC).isoformat()
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ApiFault(f"{text!r} is not a time; write it like 2026-11-24T09:00Z") from error
+    return (moment if moment.tzinfo else moment.astimezone()).isoformat()
 
 
 @group.command("start")
@@ -167,15 +248,44 @@ def listing(acting: As = "") -> None:
     table("Deployments", ("id", "state", "place", "cameras", "from", "to"), rows)
 
 
+_SHOWN_APART = ("policy_title", "policy_differences", "attestations", "decisions", "members", "missing")
+
+
 def _show(values: dict[str, Any]) -> None:
-    flat = {name: value for name, value in values.items() if not isinstance(value, dict)}
-    policy = values.get("policy")
-    if isinstance(policy, dict):
-        flat["policy"] = f"{policy.get('name')} {policy.get('version')}"
+    """A deployment as its authoriser must see it: terms, what is looser than the shipped policy, expected false
+    candidates, and what it still lacks for its start."""
+    flat = {name: value for name, value in values.items() if not isinstance(value, dict) and name not in _SHOWN_APART}
+    flat["policy"] = values.get("policy_title") or values.get("policy", {}).get("name")
+    if expected := values.get("expected_false_candidates"):
+        flat["false candidates to be expected"] = expected["sentence"]
     details(flat)
+    for difference in values.get("policy_differences", []):
+        say(f"the policy differs from the shipped one: {difference}")
     if grounds := values.get("grounds"):
         say("\nGrounds")
         details(grounds)
+    if real_time := values.get("real_time"):
+        say("\nReal-time use (AI Act)")
+        details(real_time)
+    _show_conditions(values)
+
+
+def _show_conditions(values: dict[str, Any]) -> None:
+    if made := values.get("attestations"):
+        say("")
+        rows = [(a["kind"].replace("_", " "), a["made_by"], a["made_at"], a["statement"]) for a in made]
+        table("Attested", ("what", "by", "at", "statement"), rows)
+    if decided := values.get("decisions"):
+        say("")
+        rows = [
+            (d["body"], d["reference"], "granted" if d["granted"] else "REFUSED", d["valid_until"]) for d in decided
+        ]
+        table("Decided elsewhere", ("body", "reference", "decision", "until"), rows)
+    if members := values.get("members"):
+        named = ", ".join(f"{member['sub']} ({member['role']})" for member in members)
+        say(f"\nnamed for it: {named}")
+    if missing := values.get("missing"):
+        say(f"\nit would not start: {missing}")
 
 
 def _stopped(answer: dict[str, Any]) -> None:

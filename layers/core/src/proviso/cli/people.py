@@ -26,12 +26,13 @@ def register(
     subject: str,
     role: Annotated[list[Role], typer.Option("--role", help="Once for each role; they replace those from before")],
     trained_until: Annotated[str, typer.Option(help="Until when the training is valid, YYYY-MM-DD")] = "",
+    rank: Annotated[str, typer.Option(help="Rank, where a policy asks an authoriser for one (superintendent)")] = "",
     acting: As = "",
 ) -> None:
     """Give somebody roles."""
     with plain_faults():
         until = _end_of(trained_until) if trained_until else None
-        body = {"sub": subject, "roles": [str(one) for one in role], "trained_until": until}
+        body = {"sub": subject, "roles": [str(one) for one in role], "trained_until": until, "rank": rank or None}
         session.api(acting, say).post("/people", body)
     say(f"{subject}: {', '.join(role)}")
 
@@ -50,5 +51,5 @@ def listing(acting: As = "") -> None:
     with plain_faults():
         answer = session.api(acting, say).get("/people")
     everybody = answer.get("people", []) if isinstance(answer, dict) else answer
-    rows = [(p["sub"], ", ".join(p["roles"]), p.get("trained_until")) for p in everybody]
-    table("People", ("subject", "roles", "trained until"), rows)
+    rows = [(p["sub"], ", ".join(p["roles"]), p.get("trained_until"), p.get("rank")) for p in everybody]
+    table("People", ("subject", "roles", "trained until", "rank"), rows)

@@ -39,6 +39,8 @@ def add(
     image_date: Annotated[str, typer.Option(help="When the picture was taken, YYYY-MM-DD")],
     reference_no: Annotated[str, typer.Option(help="Your own reference number")] = "",
     consent: Annotated[str, typer.Option(help="Reference of the recorded consent")] = "",
+    under_18: Annotated[bool, typer.Option("--under-18", help="A second person has to approve the entry")] = False,
+    harm_reason: Annotated[str, typer.Option(help="With --under-18: which harm is to be averted")] = "",
     acting: As = "",
 ) -> None:
     """Add an entry and upload its pictures; each is accepted, or rejected with its reason."""
@@ -52,11 +54,15 @@ def add(
             "image_date": _day(image_date),
             "reference_no": reference_no or None,
             "consent_reference": consent or None,
+            "under_18": under_18,
+            "harm_reason": harm_reason or None,
         }
         readable = _readable(pictures)  # before there is an entry
         api = session.api(acting, say)
         entry = api.post(f"/watchlists/{quoted(watchlist)}/entries", {k: v for k, v in body.items() if v is not None})
         say(f"entry {entry['id']}, reference number {entry['reference_no']}")
+        for warning in entry.get("warnings", []):
+            say(f"note: {warning}")
         _enrol_all(api, watchlist, entry["id"], readable, len(pictures))
 
 
@@ -116,6 +122,22 @@ def _day(text: str) -> str:
         return date.fromisoformat(text).isoformat()
     except ValueError as error:
         raise ApiFault(f"{text!r} is not a date; write it as YYYY-MM-DD") from error
+
+
+@group.command("approve")
+def approve(watchlist: str, entry: str, acting: As = "") -> None:
+    """Approve an entry under 18, as a second person: before that it is in no build (S09)."""
+    with plain_faults():
+        done = session.api(acting, say).post(f"/watchlists/{quoted(watchlist)}/entries/{quoted(entry)}/approve")
+    say(f"{done['id']} is approved by {done['approved_by']}; build again")
+
+
+@group.command("delete")
+def delete(watchlist: str, acting: As = "") -> None:
+    """Delete a list that no deployment needs: its pictures, templates and names, within minutes."""
+    with plain_faults():
+        session.api(acting, say).delete(f"/watchlists/{quoted(watchlist)}")
+    say(f"{watchlist} is being deleted; nothing can be added to it any more")
 
 
 @group.command("build")

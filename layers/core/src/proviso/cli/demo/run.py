@@ -105,6 +105,8 @@ def _before(play: Demonstration, steps: Steps) -> None:
     with steps.step(f"{REQUESTER} requests a deployment over two cameras"):
         digest = play.request()
     steps.note(f"digest of its terms: {digest}")
+    with steps.step("public notice and signage are attested, the reviewer is named for this deployment"):
+        play.announce()
     with steps.step(f"{AUTHORISER} authorises exactly these terms; it is started"):
         play.authorise()
         play.start()

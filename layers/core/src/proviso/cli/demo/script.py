@@ -107,6 +107,8 @@ class Demonstration:
             {
                 "use": self.policy.uses[0],
                 "place": PLACE,
+                "premises": self.policy.premises[0],
+                "passages_expected": 10,
                 "cameras": [NORTH, SOUTH],
                 "starts_at": (now - timedelta(minutes=10)).isoformat(),
                 "ends_at": (now + timedelta(minutes=45)).isoformat(),
@@ -120,6 +122,14 @@ class Demonstration:
         self.deployment = made["id"]
         self.digest = made["digest"]
         return self.digest
+
+    def announce(self) -> None:
+        """The public notice, the signage, and who reviews: without these nothing starts, and nobody sees anything."""
+        requester, path = self.as_person(REQUESTER), f"/deployments/{self.deployment}"
+        attested = {"kind": "public_notice", "statement": "on the screen", "published_at": self.clock().isoformat()}
+        requester.post(f"{path}/attestations", attested)
+        requester.post(f"{path}/attestations", {"kind": "signage", "statement": "on the screen: a demonstration"})
+        requester.post(f"{path}/members", {"sub": REVIEWER, "role": "reviewer"})
 
     def authorise(self) -> None:
         """Authorised by another person, with the digest of what that person was shown."""
@@ -135,6 +145,7 @@ class Demonstration:
         self.register_people()
         self.make_watchlist()
         self.request()
+        self.announce()
         self.authorise()
         self.start()
 
