@@ -177,12 +177,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
             )
         peek = Peek()
         peek.start()
+        camera, bucket = cloud.client("s3"), cloud.physical("FramesBucket")
         keys, found = [], []
         for number in range(FRAMES):
             jpeg = frame(number)
             found += probes_of(pipeline, jpeg)
             with search_fails(cloud) if number in TROUBLE else nullcontext():
-                keys.append(put(play, number, jpeg))
+                keys.append(put(camera, bucket, number, jpeg))
                 time.sleep(1.0 if number in TROUBLE else 0)
         rows = outcomes(play, keys)
         dead_letter(play)
@@ -195,12 +196,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         yield made
 
 
-def put(play: Demonstration, number: int, jpeg: bytes) -> str:
+def put(s3: Any, bucket: str, number: int, jpeg: bytes) -> str:
     """As a camera does: under its own prefix."""
     now = datetime.now(UTC)
     key = str(FrameKey((NORTH, SOUTH)[number % 2], now.replace(microsecond=now.microsecond // 1000 * 1000), number))
-    bucket = play.cloud.physical("FramesBucket")
-    play.cloud.client("s3").put_object(Bucket=bucket, Key=key, Body=jpeg, ContentType="image/jpeg")
+    s3.put_object(Bucket=bucket, Key=key, Body=jpeg, ContentType="image/jpeg")
     return key
 
 
