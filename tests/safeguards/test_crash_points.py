@@ -382,9 +382,9 @@ def test_enrol_dies_after_each_act(house: House):
         kept = house.one(counts.format("reference", "entry_id"), id=house.entry)
         assert kept == (last == "enrol_store.commit" and bool(kept)), f"died after {last}"
         house.enrol(list_id, house.entry, frame_of(house.person_shown))
-        assert house.one(counts.format("reference", "entry_id"), id=house.entry) == kept + 1
+        assert house.one(counts.format("reference", "entry_id"), id=house.entry) == 1  # the same picture is one reference
         templates = "SELECT count(*) FROM reference_template JOIN reference r ON r.id = reference_id WHERE r.entry_id"
-        assert house.one(f"{templates} = %(id)s", id=house.entry) == kept + 1
+        assert house.one(f"{templates} = %(id)s", id=house.entry) == 1
     active = house.running(list_id)
     house.stop(active.id)
     closed(house, active.id)

@@ -166,7 +166,7 @@ def test_a_request_is_read_from_toml_and_json(tmp_path: Path) -> None:
     with pytest.raises(ApiFault, match="lacks these grounds: necessity"):
         read_request(as_json)
     as_json.write_text("[")
-    with pytest.raises(ApiFault, match="cannot be read as a request"):
+    with pytest.raises(ApiFault, match="cannot be read"):
         read_request(as_json)
 
 

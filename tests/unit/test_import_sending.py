@@ -392,9 +392,12 @@ def test_an_interruption_ends_it_with_what_was_done(tmp_path):
     sender._send = interrupted
     sent = sender.run()
     assert (sent.ended, sent.interrupted) == ("interrupted", True)
-    assert outcomes(sent) == [("R1_a", "ACCEPTED", "")]
+    # The picture under way may end in time or not; either way another run comes to the same end.
+    assert outcomes(sent) in ([], [("R1_a", "ACCEPTED", "")])
     again = run(EnrolmentApi(entries=api.entries, references=api.references), given, tmp_path)
-    assert [one.outcome.name for one in again.results] == ["ALREADY", "ACCEPTED", "ACCEPTED"]
+    assert {one.outcome.name for one in again.results} <= {"ALREADY", "ACCEPTED"}
+    assert [one.outcome.name for one in again.results][1:] == ["ACCEPTED", "ACCEPTED"]
+    assert len(api.references) == 3
 
 
 # --- memory ---
