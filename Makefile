@@ -13,7 +13,7 @@ PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 CODE := layers functions tests scripts bench
 .DEFAULT_GOAL := help
-.PHONY: help demo install install-dev install-dlib lock test safeguards docs lint format bench preflight system-deps clean
+.PHONY: help demo install install-dev install-dlib lock test safeguards docs lint openapi format bench preflight system-deps clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST) | sort
@@ -88,6 +88,9 @@ lint: install-dev .venv-sam/.done ## ruff, mypy, import-linter, cfn-lint, sam va
 	@$(BIN)/cfn-lint template.yaml infra/*.yaml
 	@$(SAM) validate --region eu-west-2 --template template.yaml
 	@$(SAM) validate --region eu-west-2 --template template.yaml --lint
+
+openapi: install-dev ## the API's description, from the routes: layers/core/src/proviso/edge/openapi.json
+	@PYTHONPATH=.:layers/core/src $(BIN)/python scripts/openapi.py
 
 format: install-dev ## ruff's formatting and its safe fixes
 	@$(BIN)/ruff check --fix $(CODE)
