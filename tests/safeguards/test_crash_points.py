@@ -31,7 +31,7 @@ from tests.safeguards.house import House
 from tests.samples import CAMERA, policy
 
 pytest_plugins = ["tests.databases"]
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.safeguard("S36")]
 
 VISIBILITY = timedelta(seconds=181)
 SWEPT = timedelta(seconds=125)

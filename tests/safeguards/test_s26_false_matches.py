@@ -35,3 +35,10 @@ def test_said_plainly_rejections_stop_nothing_by_themselves(house: House):
     assert [one["state"] for one in house.candidates] == ["rejected"] * 4
     assert house.deployment(active.id).state is DeploymentState.ACTIVE
     assert house.one("SELECT count(*) FROM audit_event WHERE body LIKE '%%suspend%%'::bytea") == 0
+
+
+@pytest.mark.safeguard("S19")
+def test_said_plainly_nobodys_errors_are_measured(house: House):
+    """Not there: candidates that are seeded to test a reviewer. Nothing in the schema could hold one."""
+    named = house.sql("master", "SELECT column_name FROM information_schema.columns WHERE table_schema = 'public'")
+    assert [row["column_name"] for row in named if "seed" in row["column_name"]] == []
