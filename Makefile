@@ -13,7 +13,7 @@ PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 CODE := layers functions tests scripts bench
 .DEFAULT_GOAL := help
-.PHONY: help demo install install-dev install-dlib lock test lint openapi format bench preflight system-deps clean
+.PHONY: help demo install install-dev install-dlib lock test safeguards docs lint openapi format bench preflight system-deps clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST) | sort
@@ -71,6 +71,14 @@ $(VENV)/.dlib: requirements/dlib.txt | $(VENV)/.run
 
 test: install-dev ## all tests; what cannot run here is skipped with its reason
 	@$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+
+# -p loads what prints a line an attempt; loadfile keeps the tests of a file on one database.
+safeguards: install-dev ## the attempts to get round the safeguards, a line each, with what stopped it
+	@$(BIN)/python -m pytest tests/safeguards -p tests.safeguards.attempts -q -r N --no-header -o console_output_style=classic \
+	  -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+
+docs: install-dev ## write docs/safeguards.md and docs/threat-model.md from docs/safeguards.toml, code, SQL and tests
+	@$(BIN)/python scripts/safeguards.py
 
 lint: install-dev .venv-sam/.done ## ruff, mypy, import-linter, cfn-lint, sam validate
 	@$(BIN)/ruff check $(CODE)

@@ -18,7 +18,7 @@ from proviso.domain.face import Box, Face, QualityGate, Template
 from proviso.domain.frame import Image, Jpeg
 from proviso.domain.permit import CheckedPermit
 from proviso.domain.reasons import Reason, Refused
-from proviso.domain.retention import StoreCount
+from proviso.domain.retention import ListStanding, StoreCount, over_since
 from tests.samples import GATE, PIPELINE, axis, conditions, face
 
 
@@ -151,17 +151,22 @@ class MemoryDeployments(Memory):
     left_counts: list[StoreCount] = field(default_factory=list)
     certificates: dict[str, object] = field(default_factory=dict)
     searched_keys: set[str] = field(default_factory=set)
+    held: list[str] = field(default_factory=list)
+    old_evidence: dict[str, list[str]] = field(default_factory=dict)
+    lists: dict[str, ListStanding] = field(default_factory=dict)
+    backups: dict[str, datetime] = field(default_factory=dict)
+    removed: set[str] = field(default_factory=set)
     marked: dict[str, Head] = field(default_factory=dict)
 
     @contextmanager
     def work(self) -> Iterator["MemoryDeployments"]:
         self._do("begin")
-        kept = (dict(self.rows), list(self.acts), dict(self.certificates))
+        kept = (dict(self.rows), list(self.acts), dict(self.certificates), dict(self.lists), set(self.removed))
         try:
             yield self
             self._do("commit")
         except BaseException:
-            self.rows, self.acts, self.certificates = kept
+            self.rows, self.acts, self.certificates, self.lists, self.removed = kept
             self.journal.append("store.rollback")
             raise
 
@@ -254,14 +259,18 @@ class MemoryDeployments(Memory):
         return [key for key in evidence_keys if not any(one in key for one in self.candidate_ids)]
 
     def to_close(self, now: datetime) -> list[str]:
-        return [key for key, row in self.rows.items() if row.state in OVER and row.finished_at <= now]
+        return [key for key, row in self.rows.items() if row.state in OVER and over_since(row) <= now]
 
     def candidates_of(self, deployment_id: str) -> list[str]:
         return self.candidate_ids
 
     def erase(self, deployment_id: str) -> str | None:
         self._do("erase", deployment_id)
-        return self.rows[deployment_id].watchlist_id
+        watchlist_id = self.rows[deployment_id].watchlist_id
+        if watchlist_id in self.lists:
+            standing = self.lists[watchlist_id]
+            self.lists[watchlist_id] = replace(standing, used=False, erased_at=standing.created_at)
+        return watchlist_id
 
     def left(self, deployment_id: str) -> list[StoreCount]:
         return self.left_counts
@@ -271,3 +280,72 @@ class MemoryDeployments(Memory):
         row = self.rows[certificate.deployment_id]
         self.rows[row.id] = replace(row, state=DeploymentState.CLOSED, closed_at=certificate.verified_at)
         self.certificates[row.id] = certificate
+
+    def pointers(self, deployment_id: str) -> list[str]:
+        return self.held
+
+    def certificate(self, deployment_id: str):
+        return self.certificates.get(deployment_id)
+
+    def backups_due(self, now: datetime) -> list[str]:
+        return [
+            key for key, one in self.certificates.items() if key not in self.backups and one.backups_expire_at <= now
+        ]
+
+    def certify_backups(self, deployment_id: str, at: datetime) -> bool:
+        if deployment_id not in self.backups_due(at):
+            return False
+        self.backups[deployment_id] = at
+        self.certificates[deployment_id] = replace(self.certificates[deployment_id], backups_expired_at=at)
+        return True
+
+    def hold_ends(self, deployment_id: str) -> datetime | None:
+        return None
+
+    def evidence_due(self, now: datetime) -> dict[str, list[str]]:
+        self._do("evidence_due")
+        return self.old_evidence
+
+    def free_evidence(self, candidate_ids: Sequence[str]) -> list[str]:
+        self._do("free_evidence", ",".join(candidate_ids))
+        return [
+            f"evidence/{key}/{one}.jpg" for key, ids in self.old_evidence.items() for one in candidate_ids if one in ids
+        ]
+
+    def list_standing(self, watchlist_id: str) -> ListStanding | None:
+        return self.lists.get(watchlist_id)
+
+    def lists_due(self, made_by: datetime) -> list[str]:
+        found = [one for one in self.lists.values() if one.erased_at is None and not one.used]
+        return [one.id for one in found if one.delete_requested_at or one.created_at <= made_by]
+
+    def erase_list(self, watchlist_id: str, *, replay: bool = False) -> bool:
+        self._do("erase_list", watchlist_id)
+        standing = self.lists[watchlist_id]
+        if standing.used and not replay:
+            return False
+        self.lists[watchlist_id] = replace(standing, erased_at=standing.erased_at or standing.created_at)
+        return True
+
+    def list_left(self, watchlist_id: str) -> list[StoreCount]:
+        return self.left_counts
+
+    def contradicted(self, erased: set[tuple[str, str]]) -> list[tuple[str, str]]:
+        """A list that it does not know cannot contradict; every entry that is not removed does."""
+        return sorted(one for one in erased - self.erased() if one[0] == "entry" or one[1] in self.lists)
+
+    def erased(self) -> set[tuple[str, str]]:
+        lists = {("list", one.id) for one in self.lists.values() if one.erased_at is not None}
+        return lists | {("entry", one) for one in self.removed}
+
+    def stop_users(self, watchlist_id: str, by: str, now: datetime) -> list[Deployment]:
+        on_it = [key for key, row in self.rows.items() if row.watchlist_id == watchlist_id and row.state in LIVE]
+        return self._finish(on_it, DeploymentState.STOPPED, by, now)
+
+    def users(self, watchlist_id: str) -> list[str]:
+        return [key for key, row in self.rows.items() if row.watchlist_id == watchlist_id and row.state in OVER]
+
+    def remove_again(self, entry_id: str, at: datetime) -> str:
+        self._do("remove_again", entry_id)
+        self.removed.add(entry_id)
+        return "list-1"

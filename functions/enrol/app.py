@@ -48,6 +48,7 @@ def reference(watchlist_id: str, entry_id: str) -> Response[Any]:
             pipeline=room.pipeline,
             pictures=room.pictures,
             store=room.store,
+            subjects=room.subjects,
             clock=room.clock,
             new_id=room.new_id,
         ),

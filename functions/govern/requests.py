@@ -2,13 +2,14 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Self
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from proviso.domain.conditions import Attested, PriorAuthorisation
 from proviso.domain.deployment import Grounds, RealTimeGrounds
+from proviso.domain.holds import HoldKind
 from proviso.domain.people import Person, Role
 from proviso.stages.deployment import DeploymentRequest
 from proviso.stages.watchlist import EntryRequest
@@ -168,6 +169,29 @@ class AttestationBody(_Body):
     kind: Attested
     statement: Annotated[Paragraph, Field(description="what was put up or published, and where")]
     published_at: Annotated[Moment | None, Field(description="since when the public notice stands; only for it")] = None
+
+
+class SubjectAccessBody(_Body):
+    """A reference number; or place, time and slip. In a body, so that none of it stands in an address or its log."""
+
+    reference_no: Line | None = None
+    place: Line | None = None
+    time: Moment | None = None
+    slip: Line | None = None
+    purpose: Line = "subject access request"
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        by_slip = (self.place, self.time, self.slip)
+        if (self.reference_no is None) == (None in by_slip) or (self.reference_no and any(by_slip)):
+            raise ValueError("give reference_no alone; or place, time and slip, all three")
+        return self
+
+
+class HoldBody(_Body):
+    kind: HoldKind = HoldKind.REASON
+    reason: Paragraph
+    days: Annotated[int, Field(ge=1, le=30, description="how long it stands")]
 
 
 class DecisionBody(_Body):

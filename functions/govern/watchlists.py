@@ -47,7 +47,13 @@ def create(body: requests.WatchlistBody) -> Response[Any]:
         return refusal(policy)
     return _act(
         lambda p: watchlist.create(
-            principal=p, name=body.name, policy=policy, store=room.store, clock=room.clock, new_id=room.new_id
+            principal=p,
+            name=body.name,
+            policy=policy,
+            store=room.store,
+            due=room.due,
+            clock=room.clock,
+            new_id=room.new_id,
         ),
         status=201,
     )
@@ -90,6 +96,7 @@ def add_entry(watchlist_id: str, body: requests.EntryBody) -> Response[Any]:
             request=body.request(),
             policy_of=room.policy_of,
             store=room.store,
+            subjects=room.subjects,
             clock=room.clock,
             new_id=room.new_id,
         ),
@@ -110,7 +117,12 @@ def approve_entry(watchlist_id: str, entry_id: str) -> Response[Any]:
     room = wiring.govern()
     return _act(
         lambda p: watchlist.approve_entry(
-            principal=p, watchlist_id=watchlist_id, entry_id=entry_id, store=room.store, clock=room.clock
+            principal=p,
+            watchlist_id=watchlist_id,
+            entry_id=entry_id,
+            store=room.store,
+            subjects=room.subjects,
+            clock=room.clock,
         ),
         lambda entry: {"id": entry.id, "approved_by": entry.approved_by},
     )
@@ -123,7 +135,13 @@ def remove_entry(watchlist_id: str, entry_id: str) -> Response[Any]:
 
     def remove(principal: Principal) -> bool | Refused:
         return watchlist.remove_entry(
-            principal=principal, watchlist_id=watchlist_id, entry_id=entry_id, store=room.store, clock=room.clock
+            principal=principal,
+            watchlist_id=watchlist_id,
+            entry_id=entry_id,
+            store=room.store,
+            subjects=room.subjects,
+            anchors=room.anchors,
+            clock=room.clock,
         )
 
     return _act(remove, lambda removed: {"removed": removed})

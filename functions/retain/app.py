@@ -1,15 +1,27 @@
-"""retain: woken by sweep when something is due."""
+"""retain: woken by sweep when something is due; and asked over the HTTP API what is held."""
 
+from functools import cache
 from typing import Any
 
-from proviso import wiring
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+
+from functions.retain import routes
 from proviso.edge.batch import Event
-from proviso.edge.http import plain
+from proviso.edge.http import answer_request, api, plain
 from proviso.edge.telemetry import count, invocation, logger
+from proviso.wiring import retention as wiring
+
+
+@cache
+def app() -> APIGatewayHttpResolver:
+    """All routes of this function."""
+    return api(routes.router)
 
 
 def handler(event: Event, context: Any) -> Event:
-    """{"reason": ...} → what was done."""
+    """HTTP API → answer; {"reason": ...} → what was done."""
+    if "requestContext" in event:
+        return answer_request(app(), event, context)
     with invocation(context.aws_request_id):
         done: Event = plain(wiring.retain())
         logger().info("retained", extra=done)

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from proviso import wiring
 from proviso.edge.batch import Event
 from proviso.edge.telemetry import count, invocation, logger
+from proviso.wiring import retention as wiring
 
 
 def handler(event: Event, context: Any) -> Event:

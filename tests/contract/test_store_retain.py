@@ -5,17 +5,19 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import psycopg
 import pytest
 
 from proviso.domain.candidate import CandidateState, Hit
 from proviso.domain.deployment import DeploymentState
 from proviso.domain.errors import Fault
+from proviso.domain.holds import HeldCandidate, Hold, HoldKind
 from proviso.domain.notice import Kind
 from proviso.domain.ports import StopRecord
 from proviso.domain.retention import Certificate, StoreCount
 from proviso.store.connection import RuleBroken
-from tests.contract.store_samples import POLICY, House, Scene, decision, house, now
+from tests.contract.store_samples import POLICY, House, Scene, decision, house, name, now, unit
 from tests.embedded_database import Database
 
 pytest_plugins = ["tests.databases"]
@@ -257,3 +259,140 @@ def test_which_frames_were_searched_and_which_pictures_nobody_names(scene: Scene
         assert work.searched([]) == set()
         stray = f"evidence/{scene.deployment.id}/stray.jpg"
         assert work.without_row([made.evidence_key, stray]) == [stray]
+
+
+# --- S24, lists, restores, what is held -------------------------------------------------------------------------------
+
+
+def held(scene: Scene, candidate_id: str, days: int = 1) -> Hold:
+    made = Hold(
+        name("hold"), candidate_id, HoldKind.REASON, "a letter", "authoriser", now(), now() + timedelta(days=days)
+    )
+    with scene.house.govern().work() as work:
+        assert work.add_hold(made)
+    return made
+
+
+def test_evidence_is_due_by_its_age_but_where_it_is_held(scene: Scene) -> None:
+    first, second = scene.raised(), scene.raised()
+    hold = held(scene, second.id)
+    old = now() + timedelta(hours=25)
+    with scene.house.retain().work() as work:
+        assert work.evidence_due(now()) == {}
+        assert work.evidence_due(old) == {scene.deployment.id: [first.id]}
+        assert work.free_evidence([first.id, second.id]) == [first.evidence_key]
+        assert work.free_evidence([first.id]) == []
+        assert work.pointers(scene.deployment.id) == [second.evidence_key]
+        assert work.hold_ends(scene.deployment.id) == hold.until
+    with scene.house.govern().work() as govern:
+        assert govern.holds(second.id) == [hold]
+        assert govern.release_hold(second.id, hold.id, "authoriser", now())
+        assert not govern.release_hold(second.id, hold.id, "authoriser", now())
+        assert not govern.release_hold(first.id, hold.id, "authoriser", now())
+        assert not govern.add_hold(replace(hold, id="late", candidate_id=first.id))
+        found = govern.held_candidate(first.id)
+        assert found == HeldCandidate(first.id, scene.deployment.id, has_evidence=False)
+        assert govern.held_candidate("none") is None
+    with scene.house.retain().work() as work:
+        assert work.hold_ends(scene.deployment.id) is None
+        assert work.evidence_due(old) == {scene.deployment.id: [second.id]}
+
+
+def test_a_certificate_says_how_many_are_held_and_when_the_backups_were_gone(scene: Scene) -> None:
+    held(scene, scene.raised().id)
+    stop(scene)
+    retain = scene.house.retain()
+    with retain.work() as work:
+        work.erase(scene.deployment.id)
+        done = replace(certificate(scene, *work.left(scene.deployment.id)), held=1, backups_expire_at=now())
+        work.close(done, "function:retain")
+    with retain.work() as work:
+        assert work.certificate(scene.deployment.id) == done
+        assert work.backups_due(done.backups_expire_at - timedelta(seconds=1)) == []
+        assert work.backups_due(now()) == [scene.deployment.id]
+        at = now()
+        assert not work.certify_backups(scene.deployment.id, done.backups_expire_at - timedelta(seconds=1))
+        assert work.certify_backups(scene.deployment.id, at)
+        assert not work.certify_backups(scene.deployment.id, at)
+        assert work.backups_due(now()) == []
+    with scene.house.govern().work() as govern:
+        assert govern.certificate(scene.deployment.id) == replace(done, backups_expired_at=at)
+
+
+def test_a_list_by_itself(rooms: House) -> None:
+    rooms.people()
+    entry = rooms.entry(rooms.watchlist().id)
+    rooms.reference(entry, unit(np.random.default_rng(1))[0])
+    list_id, retain = entry.watchlist_id, rooms.retain()
+    with retain.work() as work:
+        standing = work.list_standing(list_id)
+        assert standing is not None
+        assert (standing.used, standing.erased_at, standing.delete_requested_at) == (False, None, None)
+        assert work.lists_due(now() - timedelta(days=30)) == []
+        assert work.lists_due(now()) == [list_id]
+    with rooms.govern().work() as govern:
+        govern.request_deletion(list_id, "officer", now())
+    with retain.work() as work:
+        assert work.lists_due(now() - timedelta(days=30)) == [list_id]
+        assert {count.store: count.left for count in work.list_left(list_id)} == {
+            "templates": 1,
+            "references": 1,
+            "references in builds": 0,
+            "entry particulars": 1,
+        }
+        assert work.erase_list(list_id)
+        assert work.erase_list(list_id)
+        assert {count.left for count in work.list_left(list_id)} == {0}
+        assert work.lists_due(now()) == []
+        assert work.erased() == {("list", list_id)}
+        assert work.list_standing("none") is None
+
+
+def test_a_list_that_is_used_is_not_erased_by_itself_and_in_a_replay_only_when_all_is_over(scene: Scene) -> None:
+    list_id, retain = scene.entry.watchlist_id, scene.house.retain()
+    with retain.work() as work:
+        assert not work.erase_list(list_id)
+        assert not work.erase_list(list_id, replay=True)
+        [stopped] = work.stop_users(list_id, "function:retain", now())
+        assert (stopped.id, stopped.state) == (scene.deployment.id, DeploymentState.STOPPED)
+        assert work.stop_users(list_id, "function:retain", now()) == []
+        assert work.users(list_id) == [scene.deployment.id]
+        assert not work.erase_list(list_id)
+        assert work.erase_list(list_id, replay=True)
+
+
+def test_what_the_database_does_not_know_to_be_erased(scene: Scene) -> None:
+    other = scene.house.entry(scene.entry.watchlist_id)
+    with scene.house.govern().work() as govern:
+        govern.remove_entry(other.watchlist_id, other.id, now())
+    told = {("list", scene.entry.watchlist_id), ("entry", scene.entry.id), ("entry", other.id), ("entry", "unknown")}
+    waiting = scene.raised()
+    with scene.house.retain().work() as work:
+        assert work.erased() == {("entry", other.id)}
+        assert work.contradicted(told) == [("list", scene.entry.watchlist_id), ("entry", scene.entry.id)]
+        assert work.contradicted(set()) == []
+        assert work.remove_again(scene.entry.id, now()) == scene.entry.watchlist_id
+        assert work.remove_again(scene.entry.id, now()) is None
+        assert work.contradicted(told) == [("list", scene.entry.watchlist_id)]
+    [(frozen, _)] = scene.house.search().candidates_of_frame(waiting.frame_key)
+    assert frozen.state is CandidateState.FROZEN
+
+
+def test_what_is_held_is_counted(scene: Scene) -> None:
+    first = scene.raised()
+    hold = held(scene, first.id)
+    scene.raised()
+    with scene.house.retain().work() as work:
+        [one] = work.deployments_held()
+        assert (one.id, one.state, one.candidates, one.evidence, one.held) == (scene.deployment.id, "active", 2, 1, 1)
+        assert (one.over_at, one.evidence_hours, one.held_until) == (scene.deployment.ends_at, 24, hold.until)
+        [its_list] = work.lists_held()
+        assert (its_list.id, its_list.entries, its_list.references) == (scene.entry.watchlist_id, 1, 1)
+        assert its_list.gone_by == scene.deployment.ends_at + timedelta(hours=24)
+        assert work.live() == {scene.deployment.id}
+        assert work.backups_waiting() == []
+        assert work.deployments_of([first.id, "unknown"]) == {first.id: scene.deployment.id}
+        assert work.kept()["audit records"] == 2
+        assert work.kept()["searched frames"] == 2
+        person = work.person("authoriser")
+        assert person is not None

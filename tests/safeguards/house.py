@@ -25,6 +25,7 @@ from proviso.domain.messages import FacesMessage
 from proviso.domain.people import Member, Person, Principal, Role
 from proviso.domain.policy import Policy
 from proviso.domain.reasons import Refused
+from proviso.domain.retention import QueuesSeen
 from proviso.domain.timing import Stopwatch
 from proviso.stages import alert, conditions, deployment, detect, enrol, match, people, retain, review, sweep, watchlist
 from proviso.store.connection import Connector
@@ -46,7 +47,11 @@ from tests.fakes.cloud import (
     FakePermits,
     FakePictures,
     FakePublisher,
+    FakeQueueGauge,
+    FakeQueueLook,
     FakeStops,
+    FakeSubjects,
+    FakeWaker,
 )
 from tests.samples import CAMERA, ENTRY, SOFTWARE, grounds, policy
 
@@ -57,6 +62,7 @@ ROLES = {
     "reviewer": Role.REVIEWER,
     "second": Role.REVIEWER,
     "auditor": Role.AUDITOR,
+    "protector": Role.DATA_PROTECTION_OFFICER,
 }
 
 
@@ -99,7 +105,9 @@ class House:
         self.ledger, self.notices, self.publisher = FakeLedger(clock=self.now), FakeNotices(), FakePublisher()
         self.due, self.spool, self.outbox = FakeDue(), FakeStops(clock=self.now), FakeOutbox()
         self.anchors = FakeAnchors()
+        self.gauge, self.look = FakeQueueGauge(), FakeQueueLook()
         self.evidence, self.enrolment = Pictures(), Pictures()
+        self.subjects: Any = FakeSubjects()
         self.pipeline: Any = FakePipeline()
         self.govern = PostgresGovernStore(self.connector("govern"))
         self.enrol_store = PostgresGovernStore(self.connector("enrol"))
@@ -167,6 +175,7 @@ class House:
             name="List",
             policy=self.permitted,
             store=self.govern,
+            due=self.due,
             clock=self.now,
             new_id=self.id,
         )
@@ -179,6 +188,7 @@ class House:
             request=watchlist.EntryRequest(**{**ENTRY, **changed}),
             policy_of=lambda name: self.permitted,
             store=self.govern,
+            subjects=self.subjects,
             clock=self.now,
             new_id=self.id,
         )
@@ -193,6 +203,7 @@ class House:
             pipeline=self.pipeline,
             pictures=self.enrolment,
             store=self.enrol_store,
+            subjects=self.subjects,
             clock=self.now,
             new_id=self.id,
         )
@@ -298,6 +309,10 @@ class House:
             found = work.deployment(deployment_id)
         assert found is not None
         return found
+
+    def certificate(self, deployment_id: str) -> Any:
+        with self.govern.work() as work:
+            return work.certificate(deployment_id)
 
     def running(self, list_id: str, **changed: Any) -> Deployment:
         asked = self.requested(list_id, **changed)
@@ -423,24 +438,28 @@ class House:
     # --- time ---
 
     def retain(self) -> Any:
-        return retain.retain(
-            room=retain.RetainRoom(
-                clock=self.now,
-                store=self.retains,
-                permits=self.permits,
-                due=self.due,
-                spool=self.spool,
-                evidence=self.evidence,
-                enrolment=self.enrolment,
-                outbox=self.outbox,
-                ledger=self.ledger,
-                anchors=self.anchors,
-            )
+        """As sweep wakes it: after a look into the queues."""
+        self.look.seen = QueuesSeen(self.now(), tuple(sorted(self.gauge.counts().items())))
+        return retain.retain(room=self.retain_room())
+
+    def retain_room(self) -> Any:
+        return retain.RetainRoom(
+            clock=self.now,
+            store=self.retains,
+            permits=self.permits,
+            due=self.due,
+            spool=self.spool,
+            evidence=self.evidence,
+            enrolment=self.enrolment,
+            outbox=self.outbox,
+            ledger=self.ledger,
+            subjects=self.subjects,
+            anchors=self.anchors,
+            notices=self.notices,
+            queues=self.look,
         )
 
     def sweep(self) -> dict[str, int]:
-        from tests.fakes.cloud import FakeWaker
-
         return sweep.sweep(
             clock=self.now,
             age_limit_s=120,
@@ -448,5 +467,7 @@ class House:
             ledger=self.ledger,
             due=self.due,
             spool=self.spool,
+            gauge=self.gauge,
+            look=self.look,
             waker=FakeWaker(),
         )

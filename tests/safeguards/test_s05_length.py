@@ -1,7 +1,7 @@
 """S05: longer than the policy's maximum is refused.
 
 APP. The ways round: a microsecond more, an end in another time zone, a local policy that says nothing of its being
-longer, and a policy that is longer than what was asked for under it.
+longer, a policy that is longer than what was asked for under it, and the function's role writing the row itself.
 """
 
 from dataclasses import replace
@@ -13,7 +13,11 @@ from proviso.domain.deployment import Deployment
 from proviso.domain.reasons import Reason
 from proviso.policies import parse_local, read_shipped, shipped
 from tests.safeguards.asking import asked_under
+from tests.safeguards.house import House
+from tests.safeguards.past_the_code import WRITERS, ask, broken
 from tests.samples import START
+
+pytest_plugins = ["tests.databases"]
 
 
 @pytest.mark.parametrize("name", shipped())
@@ -53,3 +57,30 @@ max_duration_minutes = { value = 100000, source = "Our policy document, section 
     assert made.policy.differences == ("max_duration_minutes: 100000 here, 480 in uk-police 2026.11.1 (looser)",)
     quiet = replace(made, policy=replace(policy, differences=()))
     assert quiet.digest != made.digest  # who leaves the sentence out has something that nobody authorised
+
+
+# --- by SQL -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.integration
+def test_sql_allows_no_microsecond_more(house: House):
+    house.requested(house.listed(3)[0])
+    longest = timedelta(minutes=house.permitted.max_duration_minutes)
+    exactly = f"starts_at + interval '{longest.total_seconds()} seconds'"
+    for role in WRITERS:
+        for more in (f"{exactly} + interval '1 microsecond'", "'9999-01-01'"):
+            with broken("PV005"):
+                ask(house, role, ends_at=more)
+        with broken("PV005"):
+            ask(house, role, starts_at="starts_at - interval '1 day'")
+        assert ask(house, role, ends_at=exactly)
+
+
+@pytest.mark.integration
+def test_what_was_asked_for_is_not_lengthened_afterwards(house: House):
+    asked = house.requested(house.listed(3)[0])
+    house.authorise(asked.id)
+    house.start(asked.id)
+    for role, rule in (("govern", "42501"), ("master", "PV003")):
+        with broken(rule):
+            house.sql(role, "UPDATE deployment SET ends_at = ends_at + interval '1 minute'")

@@ -330,6 +330,7 @@ class DiesBeforeTheCommit(PostgresGovernStore):
 
 def test_an_act_and_its_record_come_and_go_together(house: House) -> None:
     given = {"principal": house.person("officer"), "name": "List", "policy": house.permitted, "clock": house.now}
+    given["due"] = house.due
 
     def there() -> tuple[Any, Any]:
         recorded = "SELECT count(*) FROM audit_event WHERE body LIKE '%%watchlist_created%%'::bytea"
@@ -456,6 +457,8 @@ def test_no_call_to_aws_is_made_while_a_head_is_locked(house: House, monkeypatch
             watchlist_id=list_id,
             entry_id=entries[1],
             store=house.govern,
+            subjects=house.subjects,
+            anchors=house.anchors,
             clock=house.now,
         )
         anchor_now(store=house.govern, anchors=house.anchors, due=house.due, clock=house.now, deployment_id=active.id)

@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+from proviso.wiring.retention import CHECK_S
 from tests.template.conftest import Template, references
 
 # What anybody may call, and why.
@@ -39,11 +40,16 @@ ROUTES = {
         "POST /deployments/{deployment}/start",
         "POST /deployments/{deployment}/stop",
         "POST /deployments/{deployment}/close",
+        "POST /candidates/{candidate}/holds",
+        "GET /candidates/{candidate}/holds",
+        "DELETE /candidates/{candidate}/holds/{hold}",
         "POST /stop-all",
         "GET /deployments/{deployment}/audit",
         "GET /audit",
         "GET /audit/chains",
         "GET /deployments/{deployment}/certificate",
+        "GET /subjects/{watchlist}/{entry}/audit",
+        "POST /subject-access",
     },
     "EnrolFunction": {"POST /watchlists/{watchlist}/entries/{entry}/references"},
     "ReviewFunction": {
@@ -53,6 +59,7 @@ ROUTES = {
         "GET /candidates/{candidate}/references/{reference}",
         "POST /candidates/{candidate}/decision",
     },
+    "RetainFunction": {"GET /retention"},
     "ReportFunction": {"GET /openapi.json", "GET /records", "GET /records/{deployment}"},
     "GrantFunction": {"POST /cameras/{camera}/grants"},
 }
@@ -142,5 +149,7 @@ def test_the_access_log_names_nobody(template: Template) -> None:
 
 
 def test_requests_end_before_the_api_gives_up(template: Template) -> None:
-    for name in ROUTES:
+    """retain has longer, because it is woken too; what it is asked over the API it ends in time by itself."""
+    for name in set(ROUTES) - {"RetainFunction"}:
         assert template.resources[name]["Properties"]["Timeout"] <= 29
+    assert 0 < CHECK_S <= 20  # and one look more may still be under way

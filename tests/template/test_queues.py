@@ -2,6 +2,7 @@
 
 import pytest
 
+from proviso.domain.retention import CLOSE_WITHIN, QUEUES, QUEUES_KEEP
 from tests.template.conftest import Template, references, short
 
 CONSUMERS = {"FramesQueue": "DetectFunction", "FacesQueue": "MatchFunction", "NoticesQueue": "AlertFunction"}
@@ -40,6 +41,13 @@ def test_a_dead_letter_outlives_its_queue_but_not_the_day_of_deletion(template: 
     assert living < dead < 24 * 3600
     all_receives = queues[queue]["VisibilityTimeout"] * queues[queue]["RedrivePolicy"]["maxReceiveCount"]
     assert all_receives < living, "the message must become a dead letter before it expires"
+
+
+def test_no_queue_keeps_a_message_for_longer_than_a_certificate_takes_for_granted(template: Template) -> None:
+    """S23: after that time a queue counts as empty of a deployment without being looked at."""
+    kept = [queue["MessageRetentionPeriod"] for queue in template.of("AWS::SQS::Queue").values()]
+    assert len(kept) == len(QUEUES)
+    assert max(kept) <= QUEUES_KEEP.total_seconds() < CLOSE_WITHIN.total_seconds()
 
 
 @pytest.mark.parametrize(("queue", "function"), CONSUMERS.items())

@@ -10,6 +10,8 @@ MANAGED = {
     "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole",
 }
 
+QUEUE_KINDS = ("Queue", "DeadLetterQueue")
+
 # For each action on data: which functions may do it, and on what. Whoever is not named may not.
 MAY: dict[str, dict[str, set[str]]] = {
     "s3:GetObject": {
@@ -23,6 +25,7 @@ MAY: dict[str, dict[str, set[str]]] = {
             "PermitsBucket/permits/*",
             "PermitsBucket/stops/*",
             "PermitsBucket/due/*",
+            "PermitsBucket/state/*",
             "OutboxBucket/notices/*",
             "OutboxBucket/receipts/*",
             "AnchorsBucket/erasures/*",
@@ -54,6 +57,7 @@ MAY: dict[str, dict[str, set[str]]] = {
             "AnchorsBucket/erasures/*",
             "RecordsBucket/*",
         },
+        "SweepFunction": {"PermitsBucket/state/*"},
     },
     "s3:DeleteObject": {
         "DetectFunction": {"FramesBucket/*"},
@@ -77,7 +81,14 @@ MAY: dict[str, dict[str, set[str]]] = {
         "GovernFunction": {"PermitsBucket"},
         "GrantFunction": {"PermitsBucket"},
         "ReviewFunction": {"EvidenceBucket", "EnrolmentBucket"},
-        "RetainFunction": {"PermitsBucket", "EvidenceBucket", "EnrolmentBucket", "OutboxBucket", "AnchorsBucket"},
+        "RetainFunction": {
+            "FramesBucket",
+            "PermitsBucket",
+            "EvidenceBucket",
+            "EnrolmentBucket",
+            "OutboxBucket",
+            "AnchorsBucket",
+        },
         "SweepFunction": {"FramesBucket", "PermitsBucket"},
         "ReportFunction": {"RecordsBucket"},
     },
@@ -85,16 +96,17 @@ MAY: dict[str, dict[str, set[str]]] = {
         "DetectFunction": {"LedgerTable"},
         "MatchFunction": {"LedgerTable"},
         "AlertFunction": {"NoticesTable"},
+        "EnrolFunction": {"SubjectsTable"},
+        "GovernFunction": {"SubjectsTable"},
         "GrantFunction": {"CamerasTable"},
-        "RetainFunction": {"LedgerTable"},
+        "RetainFunction": {"LedgerTable", "NoticesTable", "SubjectsTable"},
         "SweepFunction": {"LedgerTable"},
     },
     "dynamodb:PutItem": {
         "DetectFunction": {"LedgerTable"},
         "MatchFunction": {"LedgerTable"},
-        "GovernFunction": {"CamerasTable"},
+        "GovernFunction": {"CamerasTable", "SubjectsTable"},
     },
-    "dynamodb:DeleteItem": {"GovernFunction": {"CamerasTable"}},
     "dynamodb:UpdateItem": {
         "DetectFunction": {"LedgerTable"},
         "MatchFunction": {"LedgerTable"},
@@ -102,8 +114,12 @@ MAY: dict[str, dict[str, set[str]]] = {
         "RetainFunction": {"LedgerTable"},
         "SweepFunction": {"LedgerTable"},
     },
-    "dynamodb:Query": {"RetainFunction": {"LedgerTable/index/by_fold"}},
+    "dynamodb:Query": {"RetainFunction": {"LedgerTable/index/by_fold", "SubjectsTable"}},
     "dynamodb:Scan": {"RetainFunction": {"LedgerTable/index/by_fold"}, "GovernFunction": {"CamerasTable"}},
+    "dynamodb:DeleteItem": {
+        "RetainFunction": {"NoticesTable", "SubjectsTable"},
+        "GovernFunction": {"CamerasTable"},
+    },
     "sqs:SendMessage": {"DetectFunction": {"FacesQueue"}},
     "sqs:ReceiveMessage": {
         "DetectFunction": {"FramesQueue"},
@@ -119,6 +135,7 @@ MAY: dict[str, dict[str, set[str]]] = {
         "DetectFunction": {"FramesQueue"},
         "MatchFunction": {"FacesQueue"},
         "AlertFunction": {"NoticesQueue"},
+        "SweepFunction": {f"{name}{kind}" for name in ("Frames", "Faces", "Notices") for kind in QUEUE_KINDS},
     },
     "sns:Publish": {"AlertFunction": {"ReviewersTopic", "RecipientsTopic"}},
     "lambda:InvokeFunction": {"SweepFunction": {"RetainFunction"}},

@@ -4,6 +4,7 @@ import pytest
 
 from proviso import settings
 from proviso.domain.errors import ConfigurationFault
+from proviso.domain.retention import QUEUES
 
 SECRET = "postgresql://role:topsecret@host/db"
 WHOLE = {
@@ -15,8 +16,14 @@ WHOLE = {
     "OUTBOX_BUCKET": "o",
     "LEDGER_TABLE": "l",
     "NOTICES_TABLE": "t",
+    "SUBJECTS_TABLE": "s",
     "CAMERAS_TABLE": "c",
     "FACES_QUEUE_URL": "q",
+    "FRAMES_QUEUE_URL": "q1",
+    "NOTICES_QUEUE_URL": "q2",
+    "FRAMES_DEAD_LETTER_QUEUE_URL": "d1",
+    "FACES_DEAD_LETTER_QUEUE_URL": "d2",
+    "NOTICES_DEAD_LETTER_QUEUE_URL": "d3",
     "REVIEWERS_TOPIC_ARN": "r",
     "RECIPIENTS_TOPIC_ARN": "c",
     "RETAIN_FUNCTION_NAME": "x",
@@ -104,3 +111,9 @@ def test_local_policies_lie_nowhere_unless_a_folder_is_named():
     assert settings.Govern.read(WHOLE).policy_folder is None
     named = settings.Govern.read({**WHOLE, "PROVISO_POLICY_FOLDER": "/opt/policies"}).policy_folder
     assert str(named) == "/opt/policies"
+
+
+def test_sweep_knows_every_queue_by_the_name_that_a_certificate_gives_it():
+    read = settings.Sweep.read(WHOLE)
+    assert set(read.queue_urls) == set(QUEUES)
+    assert len(set(read.queue_urls.values())) == len(QUEUES)

@@ -7,15 +7,38 @@ import pytest
 
 from proviso.domain.audit import system_act
 from proviso.domain.deployment import DeploymentState
-from proviso.domain.errors import AuditUnwritable, StorageFault
+from proviso.domain.errors import AuditUnwritable, DatabaseAway, StorageFault
 from proviso.domain.frame import LedgerEntry, Outcome
 from proviso.domain.notice import Kind
 from proviso.domain.ports import StopRecord
 from proviso.domain.reasons import Reason
-from proviso.domain.retention import CLOSE_AFTER, LOOK_EVERY, StoreCount
+from proviso.domain.retention import (
+    BACKUPS_KEPT,
+    CLOSE_AFTER,
+    LIST_UNUSED_AFTER,
+    LOOK_EVERY,
+    QUEUES,
+    QUEUES_KEEP,
+    Erasure,
+    ListStanding,
+    QueuesSeen,
+    StoreCount,
+)
+from proviso.domain.subjects import UNAVAILABLE, UNLINKED
 from proviso.stages.retain import RetainRoom, retain
 from tests.doubles import MemoryDeployments
-from tests.fakes.cloud import FakeAnchors, FakeDue, FakeLedger, FakeOutbox, FakePermits, FakePictures, FakeStops
+from tests.fakes.cloud import (
+    FakeAnchors,
+    FakeDue,
+    FakeLedger,
+    FakeNotices,
+    FakeOutbox,
+    FakePermits,
+    FakePictures,
+    FakeQueueLook,
+    FakeStops,
+    FakeSubjects,
+)
 from tests.samples import CAMERA, DEPLOYMENT, END, NOW, candidate, frame_key, notice, permit
 from tests.samples import deployment as asked
 
@@ -48,9 +71,13 @@ class Scene:
             enrolment=DatedPictures("enrolment"),
             outbox=FakeOutbox(),
             ledger=FakeLedger(),
+            subjects=FakeSubjects(),
+            notices=FakeNotices(),
+            queues=FakeQueueLook(),
             anchors=FakeAnchors(),
         )
         self.room.permits.objects[CAMERA] = permit()
+        self.room.queues.seen = QueuesSeen(NOW + timedelta(seconds=1), tuple((name, 0) for name in QUEUES))
 
     def retain(self):
         return retain(room=self.room)
@@ -182,6 +209,10 @@ def over(scene):
     scene.room.enrolment.objects = {"enrolment/list-1/e/r.jpg": b"x", "enrolment/list-2/e/r.jpg": b"x"}
     scene.room.outbox.put(notice(candidate_id="c-1"))
     scene.room.outbox.put(notice(candidate_id="c-9"))
+    scene.room.subjects.make("list-1", "e", NOW)
+    scene.room.subjects.make("list-2", "e", NOW)
+    for candidate_id in ("c-1", "c-9"):
+        scene.room.notices.claim(notice(candidate_id=candidate_id), NOW, 60)
     scene.room.due.put(DEPLOYMENT, NOW)
     return scene
 
@@ -194,13 +225,25 @@ def test_closing_deletes_in_every_store_and_certifies_zero(over):
     assert [one.candidate_id for one in over.room.outbox.notices] == ["c-9"]
     assert over.room.permits.objects == {}
     certificate = over.store.certificates[DEPLOYMENT]
-    assert {count.store: count.left for count in certificate.counts} == {
-        "evidence": 0,
-        "enrolment pictures": 0,
-        "outbox": 0,
-    }
+    stores = {"permits", "evidence", "enrolment pictures", "subject keys", "outbox", "notices"}
+    stores |= {f"queue {name}" for name in QUEUES}
+    assert {count.store: count.left for count in certificate.counts} == dict.fromkeys(stores, 0)
+    assert set(over.room.subjects.keys) == {("list-2", "e")}
     assert certificate.backups_expire_at - certificate.verified_at == timedelta(days=1)
-    assert over.room.due.objects == {}
+    assert over.room.notices.items.keys() == {"c-9"}
+    assert ("list", "list-1") in over.room.anchors.erased_names()
+    assert over.room.due.objects == {DEPLOYMENT: NOW + BACKUPS_KEPT}  # for the second certificate
+
+
+def test_a_key_that_could_not_be_destroyed_keeps_the_certificate_back(over):
+    """S30: its records could still be read."""
+    over.room.subjects.faults["destroy_list"] = StorageFault("away")
+    with pytest.raises(StorageFault):
+        over.retain()
+    assert over.store.certificates == {}
+    over.room.subjects.faults.clear()
+    over.room.subjects.destroy_list = lambda watchlist_id: 0  # one that says it did
+    assert over.retain().not_closed == (DEPLOYMENT,)
 
 
 def test_what_does_not_count_to_zero_is_not_certified_and_stays_due(over):
@@ -235,6 +278,261 @@ def test_an_active_deployment_is_looked_at_again_and_left_alone(scene):
     scene.retain()
     assert scene.state is DeploymentState.ACTIVE
     assert scene.room.due.objects[DEPLOYMENT] == NOW + LOOK_EVERY
+
+
+def test_the_second_certificate_follows_when_the_last_backup_has_expired(over):
+    over.retain()
+    over.now = NOW + BACKUPS_KEPT - timedelta(seconds=1)
+    assert over.retain().backups_expired == ()
+    over.now = NOW + BACKUPS_KEPT
+    over.room.due.objects.clear()  # even where nobody says that it is due
+    assert over.retain().backups_expired == (DEPLOYMENT,)
+    assert over.actions[-1] == "backups_expired"
+    assert over.room.due.objects == {}
+    assert over.retain().backups_expired == ()
+
+
+@pytest.mark.parametrize("store", ["outbox", "notices"])
+def test_what_stays_of_a_notice_prevents_the_certificate(over, store):
+    port = getattr(over.room, store)
+    setattr(port, "delete_candidate" if store == "outbox" else "delete", lambda candidate_id: None)
+    assert over.retain().not_closed == (DEPLOYMENT,)
+    assert over.store.certificates == {}
+
+
+def test_a_permit_that_stays_prevents_the_certificate(over):
+    over.room.permits.delete = lambda camera: None
+    assert over.retain().not_closed == (DEPLOYMENT,)
+
+
+# --- queues (S23) -----------------------------------------------------------------------------------------------------
+
+
+def looked(at, **holds):
+    return QueuesSeen(at, tuple((name, holds.get(name, 0)) for name in QUEUES))
+
+
+AFTER = NOW + timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("seen", "why"),
+    [
+        (None, "nobody has looked"),
+        (looked(NOW), "nobody has looked"),
+        (looked(AFTER, faces=2), "queue faces holds 2"),
+        (looked(AFTER, **{"dead frames": 1}), "queue dead frames holds 1"),
+        (QueuesSeen(AFTER, (("frames", 0),)), "lacks faces"),
+    ],
+)
+def test_a_queue_that_may_hold_a_message_keeps_it_from_being_certified_and_nothing_from_being_deleted(over, seen, why):
+    over.room.queues.seen = seen
+    over.now = AFTER
+    done = over.retain()
+    assert (done.closed, done.not_closed) == ((), ())
+    assert why in done.waiting[0]
+    assert over.state is DeploymentState.STOPPED
+    assert "evidence/other/c-9.jpg" in over.room.evidence.objects
+    assert len(over.room.evidence.objects) == 1
+    assert over.room.due.objects[DEPLOYMENT] < AFTER + timedelta(seconds=1)
+    over.room.queues.seen = looked(AFTER)
+    over.room.due.put(DEPLOYMENT, AFTER)
+    assert over.retain().closed == (DEPLOYMENT,)
+
+
+def test_after_the_longest_retention_no_queue_can_hold_anything_of_it(over):
+    over.room.queues.seen = looked(AFTER, frames=9)  # of another deployment, for all that is known
+    over.now = NOW + QUEUES_KEEP - timedelta(seconds=1)
+    assert over.retain().closed == ()
+    assert over.room.due.objects[DEPLOYMENT] == NOW + QUEUES_KEEP
+    over.now = NOW + QUEUES_KEEP
+    assert over.retain().closed == (DEPLOYMENT,)
+
+
+def test_a_deployment_that_waits_is_recorded_as_erased_once(over):
+    over.room.queues.seen = None
+    over.store.left_counts = [StoreCount("templates", 1)]
+    over.retain()
+    over.store.left_counts = [StoreCount("templates", 0)]
+    for _ in range(3):
+        over.room.due.put(DEPLOYMENT, NOW)
+        over.retain()
+    assert over.actions.count("erased") == 1
+
+
+# --- evidence (S24) ---------------------------------------------------------------------------------------------------
+
+
+def test_old_evidence_goes_the_row_first_with_a_record(scene):
+    scene.store.old_evidence = {DEPLOYMENT: ["c-1", "c-2"]}
+    scene.store.candidate_ids = ["c-1", "c-2", "c-3"]
+    scene.room.evidence.objects = {f"evidence/{DEPLOYMENT}/c-{n}.jpg": b"x" for n in (1, 2, 3)}
+    assert scene.retain().evidence_deleted == 2
+    assert set(scene.room.evidence.objects) == {f"evidence/{DEPLOYMENT}/c-3.jpg"}
+    (act,) = [act for act in scene.store.acts if act.action == "evidence_deleted"]
+    assert act.chain == DEPLOYMENT
+    assert len(act.details["pictures"]) == 2
+
+
+def test_a_picture_that_cannot_be_deleted_is_told_and_goes_as_a_stray_one_later(scene):
+    scene.store.old_evidence = {DEPLOYMENT: ["c-1"]}
+    scene.room.evidence.objects = {f"evidence/{DEPLOYMENT}/c-1.jpg": b"x"}
+    scene.room.evidence.stored = {f"evidence/{DEPLOYMENT}/c-1.jpg": NOW - timedelta(hours=24)}
+    scene.room.evidence.faults["delete"] = StorageFault("denied")
+    with pytest.raises(StorageFault):
+        scene.retain()
+    del scene.room.evidence.faults["delete"]
+    scene.store.old_evidence = {}  # its row has no key any more
+    assert scene.retain().stray_evidence == 1
+    assert scene.room.evidence.objects == {}
+
+
+def test_held_evidence_stays_when_a_deployment_closes_and_the_certificate_says_how_many(over):
+    key = f"evidence/{DEPLOYMENT}/c-1.jpg"
+    over.store.held = [key]
+    over.store.hold_ends = lambda deployment_id: NOW + timedelta(hours=3)
+    assert over.retain().closed == (DEPLOYMENT,)
+    assert key in over.room.evidence.objects
+    assert over.store.certificates[DEPLOYMENT].held == 1
+    assert over.store.acts[-1].details["held"] == 1
+    assert over.room.due.objects[DEPLOYMENT] == NOW + timedelta(hours=3)  # sooner than the backups
+
+
+# --- lists by themselves (S23) ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def unused(scene):
+    scene.store.rows = {}
+    scene.store.lists = {"list-1": ListStanding("list-1", NOW, None, None, used=False)}
+    scene.room.enrolment.objects = {"enrolment/list-1/e/r.jpg": b"x", "enrolment/list-2/e/r.jpg": b"x"}
+    scene.room.due.put("list-list-1", NOW + LIST_UNUSED_AFTER)
+    return scene
+
+
+def test_a_list_that_no_deployment_asked_for_goes_by_itself(unused):
+    unused.now = NOW + LIST_UNUSED_AFTER - timedelta(seconds=1)
+    assert unused.retain().lists_erased == ()
+    unused.now = NOW + LIST_UNUSED_AFTER
+    assert unused.retain().lists_erased == ("list-1",)
+    assert set(unused.room.enrolment.objects) == {"enrolment/list-2/e/r.jpg"}
+    assert unused.actions == ["watchlist_erased", "watchlist_gone"]
+    assert unused.store.acts[-1].details["left"] == {"enrolment pictures": 0, "subject keys": 0}
+    assert ("list", "list-1") in unused.room.anchors.erased_names()
+    assert unused.room.due.objects == {}
+
+
+def test_a_list_that_is_asked_to_go_goes_at_once(unused):
+    unused.store.lists["list-1"] = ListStanding("list-1", NOW, NOW, None, used=False)
+    unused.room.due.put("list-list-1", NOW)
+    assert unused.retain().lists_erased == ("list-1",)
+
+
+def test_a_list_that_a_deployment_uses_goes_with_that_one(unused):
+    unused.store.lists["list-1"] = ListStanding("list-1", NOW, None, None, used=True)
+    unused.now = NOW + LIST_UNUSED_AFTER
+    assert unused.retain().lists_erased == ()
+    assert unused.room.due.objects == {}
+    assert len(unused.room.enrolment.objects) == 2
+
+
+def test_a_list_whose_pictures_are_not_all_gone_stays_due(unused):
+    unused.now = NOW + LIST_UNUSED_AFTER
+    unused.room.enrolment.delete = lambda key: None
+    assert unused.retain().not_closed == ("list-list-1",)
+    del unused.room.enrolment.delete
+    assert unused.retain().lists_erased == ("list-1",)
+
+
+# --- after a restore (S23) --------------------------------------------------------------------------------------------
+
+
+def test_what_a_restore_brought_back_is_erased_again_first(scene):
+    scene.store.lists = {"list-1": ListStanding("list-1", NOW, None, None, used=True)}
+    for erasure in (Erasure("list", "list-1", NOW), Erasure("entry", "entry-9", NOW)):
+        scene.room.anchors.put_erasure(erasure)
+    scene.room.queues.seen = looked(AFTER)
+    done = scene.retain()
+    assert (done.replayed, done.closed) == (2, (DEPLOYMENT,))
+    assert scene.state is DeploymentState.CLOSED
+    assert scene.store.removed == {"entry-9"}
+    assert scene.room.permits.objects == {}
+    replayed = [act for act in scene.store.acts if act.action == "erasure_replayed"]
+    assert {act.subject for act in replayed} == {"list-1", UNLINKED}  # the entry's key is gone (S30)
+    assert scene.retain().replayed == 0
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_a_removal_that_is_replayed_is_recorded_under_the_pseudonym_if_the_keys_can_be_read(scene, away):
+    scene.room.subjects.make("list-1", "entry-9", NOW)
+    name = scene.room.subjects.pseudonym("list-1", "entry-9")
+    scene.room.anchors.put_erasure(Erasure("entry", "entry-9", NOW))
+    if away:
+        scene.room.subjects.faults["*"] = StorageFault("away")
+    scene.retain()
+    assert scene.store.removed == {"entry-9"}
+    (act,) = [act for act in scene.store.acts if act.action == "erasure_replayed"]
+    assert act.subject == (UNAVAILABLE if away else name)
+
+
+def test_an_erasure_that_is_not_outside_yet_is_put_there(scene):
+    scene.store.removed = {"entry-1"}
+    scene.retain()
+    assert scene.room.anchors.erased_names() == {("entry", "entry-1")}
+
+
+def test_erasures_that_cannot_be_read_keep_nothing_from_ending(scene):
+    scene.now = END
+    scene.room.anchors.faults["erased_names"] = StorageFault("denied")
+    with pytest.raises(StorageFault):
+        scene.retain()
+    assert scene.state is DeploymentState.ENDED
+
+
+# --- one that fails (S36) ---------------------------------------------------------------------------------------------
+
+
+def test_a_deployment_that_cannot_be_closed_keeps_no_other(over):
+    other = replace(over.store.rows[DEPLOYMENT], id="z-later", watchlist_id="list-2")
+    over.store.rows["z-later"] = other
+    over.room.due.put("z-later", NOW)
+    keys = over.room.enrolment.keys
+
+    def failing(prefix, stored_before=None):
+        if "list-1" in prefix:
+            raise StorageFault("denied")
+        return keys(prefix, stored_before)
+
+    over.room.enrolment.keys = failing
+    with pytest.raises(StorageFault):
+        over.retain()
+    assert over.state is DeploymentState.STOPPED
+    assert over.store.rows["z-later"].state is DeploymentState.CLOSED
+
+
+def test_what_is_due_and_cannot_be_read_keeps_what_is_forgotten_from_nothing(over):
+    over.now = NOW + CLOSE_AFTER
+    over.room.due.faults["due"] = StorageFault("denied")
+    with pytest.raises(StorageFault):
+        over.retain()
+    assert over.state is DeploymentState.CLOSED
+
+
+def test_a_database_that_is_away_ends_the_run(scene):
+    scene.store.faults["begin"] = DatabaseAway("asleep")
+    with pytest.raises(DatabaseAway):
+        scene.retain()
+
+
+def test_days_without_a_run(scene):
+    """One run ends, closes and certifies; the next one, a day later, says that the backups are gone."""
+    scene.now = NOW + timedelta(days=5)
+    scene.room.enrolment.objects = {"enrolment/list-1/e/r.jpg": b"x"}
+    done = scene.retain()
+    assert (done.ended, done.closed) == (1, (DEPLOYMENT,))
+    assert scene.room.enrolment.objects == {}
+    scene.now += BACKUPS_KEPT
+    assert scene.retain().backups_expired == (DEPLOYMENT,)
 
 
 def test_what_is_due_and_unknown_is_forgotten(scene):

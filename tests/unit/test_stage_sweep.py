@@ -9,7 +9,7 @@ from proviso.domain.frame import LedgerEntry, Outcome
 from proviso.domain.ports import StopRecord
 from proviso.domain.reasons import Reason
 from proviso.stages.sweep import sweep
-from tests.fakes.cloud import FakeDue, FakeFrames, FakeLedger, FakeStops, FakeWaker
+from tests.fakes.cloud import FakeDue, FakeFrames, FakeLedger, FakeQueueGauge, FakeQueueLook, FakeStops, FakeWaker
 from tests.samples import CAMERA, NOW, frame_key
 
 OLD = NOW - timedelta(seconds=121)
@@ -18,7 +18,9 @@ OLD = NOW - timedelta(seconds=121)
 class Room:
     def __init__(self) -> None:
         self.frames, self.ledger, self.due = FakeFrames(), FakeLedger(), FakeDue()
-        self.spool, self.waker = FakeStops(), FakeWaker()
+        self.journal = []
+        self.spool, self.waker = FakeStops(), FakeWaker(self.journal)
+        self.gauge, self.look = FakeQueueGauge(), FakeQueueLook(self.journal)
 
     def sweep(self):
         return sweep(
@@ -28,6 +30,8 @@ class Room:
             ledger=self.ledger,
             due=self.due,
             spool=self.spool,
+            gauge=self.gauge,
+            look=self.look,
             waker=self.waker,
         )
 
@@ -113,3 +117,30 @@ def test_what_is_due_or_unreadable_and_a_waiting_stop_wake_retain_once(room):
     room.spool.put(StopRecord("s", NOW, "anybody", None))
     assert room.sweep()["woken"] == 1
     assert room.waker.reasons == ["due:now, due:odd, stop:s"]
+
+
+def test_retain_is_woken_after_a_look_into_the_queues(room):
+    """S23: retain cannot reach them, and certifies nothing by a look that is older than what it closes."""
+    room.due.put("now", NOW)
+    room.gauge.holds = {"dead faces": 2}
+    room.sweep()
+    assert room.journal == ["look.put queues", "waker.wake due:now"]
+    assert room.look.seen.at == NOW
+    assert dict(room.look.seen.counts)["dead faces"] == 2
+
+
+def test_nobody_looks_into_queues_for_nothing(room):
+    room.sweep()
+    assert room.look.seen is None
+
+
+@pytest.mark.parametrize("port", ["gauge", "look"])
+def test_queues_that_cannot_be_looked_into_keep_retain_from_nothing(room, port):
+    room.due.put("now", NOW)
+    room.frames.upload(frame_key(), b"", OLD)
+    getattr(room, port).faults["*"] = StorageFault("denied")
+    with pytest.raises(StorageFault):
+        room.sweep()
+    assert room.waker.reasons == ["due:now"]
+    assert room.look.seen is None
+    assert room.frames.objects == {}

@@ -102,10 +102,12 @@ class Alert(Settings):
 
 class Enrol(Vision, Database):
     enrolment_bucket: Name
+    subjects_table: Name
 
 
 class Govern(Vision, Database, Running):
     permits_bucket: Name
+    subjects_table: Name
     cameras_table: Name
     anchors_bucket: Name
     proviso_policies: Name = "volunteers"
@@ -128,20 +130,42 @@ class Review(Database):
 
 
 class Retain(Database):
+    subjects_table: Name
+    frames_bucket: Name
     permits_bucket: Name
     anchors_bucket: Name
     evidence_bucket: Name
     enrolment_bucket: Name
     outbox_bucket: Name
     ledger_table: Name
+    notices_table: Name
+    frame_age_limit_seconds: int = Field(default=120, ge=1, le=3600)
 
 
 class Sweep(Settings):
     frames_bucket: Name
     permits_bucket: Name
     ledger_table: Name
+    frames_queue_url: Name
+    frames_dead_letter_queue_url: Name
+    faces_queue_url: Name
+    faces_dead_letter_queue_url: Name
+    notices_queue_url: Name
+    notices_dead_letter_queue_url: Name
     retain_function_name: Name
     frame_age_limit_seconds: int = Field(default=120, ge=1, le=3600)
+
+    @property
+    def queue_urls(self) -> dict[str, str]:
+        """By the names of domain.retention.QUEUES."""
+        return {
+            "frames": self.frames_queue_url,
+            "faces": self.faces_queue_url,
+            "notices": self.notices_queue_url,
+            "dead frames": self.frames_dead_letter_queue_url,
+            "dead faces": self.faces_dead_letter_queue_url,
+            "dead notices": self.notices_dead_letter_queue_url,
+        }
 
 
 class Grant(Settings):

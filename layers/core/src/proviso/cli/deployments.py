@@ -225,6 +225,11 @@ def show(deployment: str, acting: As = "") -> None:
             return
     whole = "complete" if certificate["complete"] else "NOT complete"
     say(f"\ndeletion certificate: {whole}, counted at {moment(certificate['verified_at'])}")
+    if certificate.get("held"):
+        say(f"evidence pictures that stay because a hold stands: {certificate['held']}")
+    expired = certificate.get("backups_expired_at")
+    when = f"had expired by {moment(expired)}" if expired else f"expires at {moment(certificate['backups_expire_at'])}"
+    say(f"backups: the last one that could hold any of it {when}")
     table("What is left of it", ("store", "left"), [(count["store"], count["left"]) for count in certificate["counts"]])
 
 

@@ -66,6 +66,15 @@ class S3Anchors:
                 raise StorageFault(f"{self._bucket}/{key} cannot be understood")
             yield found
 
+    def erased_names(self) -> set[tuple[str, str]]:
+        found = set()
+        for item in objects.listed(self._client, self._bucket, "erasures/", self._page):
+            kind, _, name = item.key.removeprefix("erasures/").removesuffix(".json").partition("-")
+            if kind not in _KINDS or not name or item.key != f"erasures/{kind}-{name}.json":
+                raise StorageFault(f"{self._bucket}/{item.key} cannot be understood")
+            found.add((kind, name))
+        return found
+
     def _bodies(self, prefix: str) -> Iterator[tuple[str, bytes]]:
         for item in objects.listed(self._client, self._bucket, prefix, self._page):
             body = objects.read(self._client, self._bucket, item.key, _MOST)

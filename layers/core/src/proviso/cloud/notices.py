@@ -92,6 +92,14 @@ class DynamoNotices:
         # A higher revision has the item by now: its state is not ours to change, what became of ours is still told.
         self._update(notice, "attribute_exists(candidate_id)", told, {})
 
+    def has(self, candidate_id: str) -> bool:
+        return bool(self._item(candidate_id))
+
+    def delete(self, candidate_id: str) -> None:
+        """DynamoDB answers the same when there is nothing to delete."""
+        with faults("dynamodb:DeleteItem", f"{self._table}/{candidate_id}"):
+            self._client.delete_item(TableName=self._table, Key={"candidate_id": {"S": candidate_id}})
+
     def _update(self, notice: Notice, condition: str, values: dict[str, Any], more: dict[str, Any]) -> bool:
         """One conditional update; False when the condition does not hold."""
         given = {f":set_{name}": value for name, value in values.items()} | more

@@ -1,6 +1,7 @@
 """The outbox bucket: how a function in the VPC, which cannot reach SNS, gets a notice out (design, rule 6)."""
 
 import json
+from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,13 @@ class S3Outbox:
 
     def count_candidate(self, candidate_id: str) -> int:
         return len(self._keys(candidate_id))
+
+    def count_all(self) -> dict[str, int]:
+        found: Counter[str] = Counter()
+        for folder in ("notices", "receipts"):
+            for item in objects.listed(self._client, self._bucket, f"{folder}/", self._page):
+                found[item.key.split("/")[1]] += 1
+        return dict(found)
 
     def _keys(self, candidate_id: str) -> list[str]:
         return [

@@ -1,6 +1,7 @@
-"""The permits bucket: permits for detect, due times for sweep, and stops that wait for the database.
+"""The permits bucket: permits for detect, due times for sweep, stops that wait for the database, and sweep's look into
+the queues for retain.
 
-All three let a function without a database know what it must do. None of them is the gate: that is the row.
+All of them let a function without a database know what it must do. None of them is the gate: that is the row.
 """
 
 import json
@@ -11,6 +12,7 @@ from proviso.cloud import objects
 from proviso.domain.errors import PermitUnreadable
 from proviso.domain.permit import Permit
 from proviso.domain.ports import StopRecord
+from proviso.domain.retention import QueuesSeen
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -111,6 +113,23 @@ class S3Stops:
         objects.delete(self._client, self._bucket, _key("stops", record_id))
 
 
+class S3QueueLook:
+    """QueueLook: `state/queues.json`."""
+
+    def __init__(self, client: "S3Client", bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def put(self, seen: QueuesSeen) -> None:
+        values = {"version": 1, "at": seen.at.isoformat(), "counts": dict(seen.counts)}
+        objects.write(self._client, self._bucket, _key("state", "queues"), json.dumps(values).encode(), _JSON)
+
+    def last(self) -> QueuesSeen | None:
+        """What cannot be understood is no look: then nothing counts as zero."""
+        body = objects.read(self._client, self._bucket, _key("state", "queues"), _MOST)
+        return _seen(body) if isinstance(body, bytes) else None
+
+
 def _key(folder: str, name: str) -> str:
     return f"{folder}/{name}.json"
 
@@ -151,4 +170,15 @@ def _stop(body: bytes | objects.TooLarge, name: str) -> StopRecord | None:
             return None
         return StopRecord(name, _aware(values["at"]), str(values["actor"]), deployment_id)
     except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _seen(body: bytes) -> QueuesSeen | None:
+    try:
+        values = json.loads(body)
+        counts = tuple(sorted(values["counts"].items()))
+        if values["version"] != 1 or any(type(count) is not int or count < 0 for _, count in counts):
+            return None
+        return QueuesSeen(_aware(values["at"]), counts)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None

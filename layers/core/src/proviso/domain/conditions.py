@@ -97,7 +97,8 @@ class FalseCandidates:
         """For the authoriser."""
         if self.low is None or self.high is None:
             return f"not measured: nobody knows how many of {self.passages} passages raise somebody wrongly"
-        return f"{self.low:.2g} to {self.high:.2g} of {self.passages} passages, worked out from FPIR {self.unit}"
+        interval = f"{_figure(self.low)} to {_figure(self.high)}"
+        return f"{interval} of {self.passages} passages, worked out from FPIR {self.unit}"
 
 
 def expected_false_candidates(passages: int, entries: int, calibration: Calibration | None) -> FalseCandidates:
@@ -117,6 +118,13 @@ def expected_false_candidates(passages: int, entries: int, calibration: Calibrat
 
 
 _FACES_A_PASSAGE = 30
+
+
+def _figure(count: float) -> str:
+    """Two figures, never as a power of ten; whole people from ten on."""
+    if 0 < count < 0.001:
+        return "less than 0.001"
+    return f"{count:.2g}" if count < 10 else f"{count:.0f}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,6 +124,11 @@ def raised_notice(candidate: Candidate, message_prefix: str) -> Notice:
     return _notice(candidate, Kind.RAISED, message_prefix, candidate.decide_by)
 
 
+def lost_notice(candidate: Candidate, kind: Kind, message_prefix: str, useful_until: datetime) -> Notice:
+    """A notice that was committed and never put, made again from its candidate: useful no longer than it was."""
+    return _notice(candidate, kind, message_prefix, useful_until)
+
+
 def confirmed_notice(proof: ConfirmingReview) -> Notice:
     """To recipients. Only a recorded confirmation makes one (S16)."""
     return _notice(proof.candidate, Kind.CONFIRMED, proof.message_prefix, proof.useful_until)

@@ -18,12 +18,14 @@ from proviso.domain.conditions import Attestation, Calibration, Conditions, Prio
 from proviso.domain.deployment import Deployment
 from proviso.domain.face import Box, Face, QualityGate, Template
 from proviso.domain.frame import Counts, Image, Jpeg, LedgerEntry
+from proviso.domain.holds import HoldWork
 from proviso.domain.messages import FacesMessage
 from proviso.domain.notice import Kind, Notice, NoticeTexts
 from proviso.domain.people import Member, Person, Role
 from proviso.domain.permit import CheckedPermit, Permit
 from proviso.domain.reasons import Refused
-from proviso.domain.retention import Certificate, Erasure, StoreCount
+from proviso.domain.retention import Certificate, Erasure
+from proviso.domain.subject_ports import SubjectWork
 from proviso.domain.watchlist import Build, Entry, Reference, Watchlist
 
 Clock = Callable[[], datetime]
@@ -187,6 +189,9 @@ class Outbox(Protocol):
 
     def count_candidate(self, candidate_id: str) -> int: ...
 
+    def count_all(self) -> dict[str, int]:
+        """How many notices and receipts there are of each candidate that has any."""
+
 
 class Ledger(Protocol):
     """One row a frame (rule 3)."""
@@ -226,6 +231,11 @@ class NoticeLedger(Protocol):
     def settle(self, notice: Notice, outcome: str, now: datetime) -> None:
         """Record what became of the claimed notice: sent, stale or withheld."""
 
+    def has(self, candidate_id: str) -> bool: ...
+
+    def delete(self, candidate_id: str) -> None:
+        """Delete the candidate's item; deleting what is gone is no fault. Its notices must be gone before."""
+
 
 class FacesQueue(Protocol):
     def send(self, message: FacesMessage) -> None: ...
@@ -253,6 +263,9 @@ class Anchors(Protocol):
 
     def erasures(self) -> Iterator[Erasure]:
         """Every erasure there ever was. StorageFault when one cannot be understood."""
+
+    def erased_names(self) -> set[tuple[str, str]]:
+        """(kind, id) of every erasure, from the objects' names alone. StorageFault when a name says nothing."""
 
 
 class Waker(Protocol):
@@ -332,7 +345,7 @@ class AnchorWork(Protocol):
         """Remember that these heads are anchored. An older one never takes the place of a newer one."""
 
 
-class GovernWork(AnchorWork, Protocol):
+class GovernWork(AnchorWork, HoldWork, SubjectWork, Protocol):
     """One transaction of govern or enrol."""
 
     def person(self, sub: str) -> Person | None: ...
@@ -379,10 +392,10 @@ class GovernWork(AnchorWork, Protocol):
         """requested → authorised, conditional on the state and on `by` not being the requester."""
 
     def begin_warming(self, deployment_id: str, at: datetime) -> Refused | None:
-        """authorised → warming. WRONG_STATE, OUTSIDE_WINDOW; RuleBroken where a condition of the start is missing."""
+        """authorised → warming. WRONG_STATE, OUTSIDE_WINDOW, or the condition of the start that the database misses."""
 
     def activate(self, deployment_id: str, at: datetime) -> Refused | None:
-        """warming → active. CAMERA_BUSY by constraint, WRONG_STATE when it is not warming."""
+        """warming → active. CAMERA_BUSY by constraint, WRONG_STATE when it is not warming, or the missing condition."""
 
     def stop(self, deployment_id: str | None, by: str, at: datetime) -> list[Deployment]:
         """What is live → stopped (None: all); pending candidates freeze in the same statement."""
@@ -452,47 +465,3 @@ class ReviewWork(Protocol):
 
 class ReviewStore(Protocol):
     def work(self) -> AbstractContextManager[ReviewWork]: ...
-
-
-class RetainWork(AnchorWork, Protocol):
-    """One transaction of retain."""
-
-    def carry_out_stop(self, record: StopRecord, now: datetime) -> list[Deployment]: ...
-    def end_due(self, now: datetime) -> list[Deployment]: ...
-    def expire_candidates(self, now: datetime) -> list[str]:
-        """raised → expired for those past decide_by (S18); their ids."""
-
-    def unput_notices(self, now: datetime) -> list[tuple[Candidate, str, Kind, datetime]]:
-        """Candidates of live deployments whose notice is still useful (candidate, prefix, kind, useful until): the
-        caller puts what is not in the outbox."""
-
-    def deployment(self, deployment_id: str, *, lock: bool = False) -> Deployment | None: ...
-    def to_close(self, now: datetime) -> list[str]:
-        """Stopped or ended deployments that are not closed."""
-
-    def searched(self, frame_keys: Sequence[str]) -> set[str]:
-        """Of these frames, those whose search was committed, whatever the ledger came to say of them."""
-
-    def without_row(self, evidence_keys: Sequence[str]) -> list[str]:
-        """Of these evidence keys, those that no candidate names: left by a transaction that did not commit."""
-
-    def candidates_of(self, deployment_id: str) -> list[str]: ...
-    def other_uses(self, watchlist_id: str, deployment_id: str) -> bool:
-        """Is the list still needed by another deployment that is not closed?"""
-
-    def erase(self, deployment_id: str) -> str | None:
-        """Delete references, builds' content, labels, candidates' evidence pointers of the deployment's list (S23);
-        the list's id, or None when another live deployment still uses the list. Reference numbers stay (S31)."""
-
-    def left(self, deployment_id: str) -> list[StoreCount]:
-        """What is left in the database, by table."""
-
-    def close(self, certificate: Certificate, by: str) -> None:
-        """→ closed, with its certificate, in one statement; refused by constraint when a count is not zero."""
-
-    def certificate(self, deployment_id: str) -> Certificate | None: ...
-    def audit(self, act: Act) -> None: ...
-
-
-class RetainStore(Protocol):
-    def work(self) -> AbstractContextManager[RetainWork]: ...

@@ -3,11 +3,11 @@ signage (S33), the decision of a court or an independent authority (S37).
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from proviso.domain.audit import deployment_act
 from proviso.domain.conditions import Attestation, Attested, PriorAuthorisation
-from proviso.domain.deployment import LIVE, Deployment, DeploymentState
+from proviso.domain.deployment import LIVE, OVER, Deployment, DeploymentState
 from proviso.domain.people import Principal, Role
 from proviso.domain.ports import Clock, DueStore, GovernStore, PermitStore, StopSpool
 from proviso.domain.reasons import Reason, Refused
@@ -65,8 +65,9 @@ def record_decision(
     clock: Clock,
     new_id: Callable[[], str],
 ) -> Deployment | Refused:
-    """What a court or authority decided (S37). Granted: an urgent start goes on as long as it says. Refused: stopped at
-    once, and inputs and results are deleted without waiting (AI Act 5(3))."""
+    """What a court or authority decided (S37). Granted: an urgent start goes on as long as it says, and is stopped
+    where it does not say this place, now, and everybody listed. Refused: stopped at once, and inputs and results are
+    deleted without waiting (AI Act 5(3)), also when it was over by then."""
     if refused := principal.needs(Role.AUTHORISER):
         return refused
     now = clock()
@@ -74,7 +75,7 @@ def record_decision(
         deployment = work.deployment(decision.deployment_id, lock=True)
         if deployment is None:
             return Refused(Reason.NOT_FOUND, "deployment")
-        if refused := _cannot_be_recorded(principal, decision, deployment):
+        if refused := _cannot_be_recorded(principal, decision, deployment, now):
             return refused
         if any(one.reference == decision.reference for one in work.decisions(deployment.id)):
             return Refused(Reason.WRONG_STATE, f"{decision.reference} is recorded already")
@@ -87,7 +88,8 @@ def record_decision(
         }
         work.audit(deployment_act(deployment.id, now, principal.sub, "decision_recorded", details))
         after = work.deployment(deployment.id) or deployment
-    if not decision.granted:
+    lapsed = after.state is DeploymentState.ACTIVE and after.over_at <= clock()
+    if after.state in LIVE and (lapsed or not decision.granted):
         deployments.stop(
             sub=principal.sub,
             deployment_id=deployment.id,
@@ -98,21 +100,26 @@ def record_decision(
             clock=clock,
             new_id=new_id,
         )
-        due.put(deployment.id, clock())
         with store.work() as work:
-            return work.deployment(deployment.id) or after
+            after = work.deployment(deployment.id) or after
+    if not decision.granted:
+        due.put(deployment.id, clock())
     if after.state is DeploymentState.ACTIVE:
         deployments.write_permits(after, permits)
     return after
 
 
-def _cannot_be_recorded(principal: Principal, decision: PriorAuthorisation, deployment: Deployment) -> Refused | None:
+def _cannot_be_recorded(
+    principal: Principal, decision: PriorAuthorisation, deployment: Deployment, now: datetime
+) -> Refused | None:
     blank = [name for name in ("body", "reference") if not getattr(decision, name).strip()]
     if blank:
         return Refused(Reason.INVALID, f"missing: {', '.join(blank)}")
     if decision.valid_from >= decision.valid_until:
         return Refused(Reason.INVALID, "valid_from must lie before valid_until")
-    if deployment.state not in LIVE:
+    if decision.decided_on > (now + timedelta(days=1)).date():  # it is tomorrow somewhere
+        return Refused(Reason.INVALID, "decided_on lies in the future; record the decision once it is made")
+    if deployment.state not in (LIVE if decision.granted else (*LIVE, *OVER)):
         return Refused(Reason.WRONG_STATE, deployment.state)
     if not deployment.policy.decision_required:
         return Refused(Reason.POLICY_FORBIDS, f"{deployment.policy.name} asks for no such decision")

@@ -23,7 +23,7 @@ from proviso.domain.permit import Permit
 from proviso.domain.policy import Policy
 from proviso.domain.ports import Clock, DueStore, GovernStore, PermitStore, StopRecord, StopSpool
 from proviso.domain.reasons import Reason, Refused
-from proviso.domain.retention import CLOSE_AFTER, LOOK_EVERY, Certificate
+from proviso.domain.retention import LOOK_EVERY, Certificate, close_after
 
 _STAFF = tuple(role for role in Role if role is not Role.RECIPIENT)
 """Who may see a deployment with its grounds: everybody with a role but those who only receive notices."""
@@ -255,7 +255,7 @@ def stop(
     if fault is not None:
         raise fault
     for deployment in stopped:
-        due.put(deployment.id, now + CLOSE_AFTER)
+        due.put(deployment.id, now + close_after(deployment.policy))
     return Stopped(tuple(d.id for d in stopped), tuple(sorted({*deleted, *again})), spooled)
 
 

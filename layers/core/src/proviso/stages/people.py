@@ -5,9 +5,10 @@ from proviso.domain.deployment import LIVE
 from proviso.domain.people import Member, Person, Principal, Role
 from proviso.domain.ports import Clock, GovernStore, GovernWork, ReviewWork
 from proviso.domain.reasons import Reason, Refused
+from proviso.domain.retain_ports import RetainWork
 
 
-def principal_of(work: GovernWork | ReviewWork, sub: str) -> Principal | Refused:
+def principal_of(work: GovernWork | ReviewWork | RetainWork, sub: str) -> Principal | Refused:
     """The person behind a verified token's `sub`, or a refusal when nobody registered them."""
     person = work.person(sub)
     if person is None or not person.roles:
@@ -49,7 +50,8 @@ def name_member(
 ) -> Member | Refused:
     """Name somebody as a reviewer or recipient of one deployment: without that they see nothing of it.
 
-    Who requested, authorised or listed is never its reviewer (S17), and a reviewer's training must be current (S19).
+    Who requested or authorised is never its reviewer (S17), and a reviewer's training must be current (S19). Who listed
+    somebody may be named, and is refused at each look.
     """
     if refused := principal.needs(Role.REQUESTER, Role.AUTHORISER):
         return refused

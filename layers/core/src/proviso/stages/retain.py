@@ -1,88 +1,94 @@
-"""retain: ends what is over, expires what nobody decided, puts notices that were lost, and closes to zero (S18, S23).
+"""retain: erases again what a restore brought back, ends what is over, expires what nobody decided, puts notices that
+were lost, deletes evidence by its age, and closes to zero (S18, S23, S24).
 
 Each step is its own transaction and may run again: after a crash, or after days without a run, another run does what
 is left. Deleting comes before the certificate, and the certificate only after every live store counted to zero.
 """
 
 from collections import defaultdict
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from proviso.domain.audit import ANCHOR_EVERY, deployment_act, system_act
 from proviso.domain.canonical import digest
-from proviso.domain.deployment import OVER, Deployment, DeploymentState
-from proviso.domain.errors import AuditUnwritable, PermitUnreadable, StorageFault
-from proviso.domain.notice import Kind as NoticeKind
-from proviso.domain.notice import Notice, raised_notice
-from proviso.domain.ports import (
-    Anchors,
-    Clock,
-    DueStore,
-    Ledger,
-    Outbox,
-    PermitStore,
-    PictureStore,
-    RetainStore,
-    StopRecord,
-    StopSpool,
-)
+from proviso.domain.deployment import Deployment
+from proviso.domain.errors import AuditUnwritable, StorageFault
+from proviso.domain.notice import lost_notice
+from proviso.domain.ports import StopRecord
 from proviso.domain.reasons import Reason
-from proviso.domain.retention import (
-    BACKUPS_KEPT,
-    CLOSE_AFTER,
-    LOOK_EVERY,
-    STRAY_EVIDENCE_AFTER,
-    Certificate,
-    LedgerFold,
-    StoreCount,
-)
+from proviso.domain.retention import LedgerFold
 from proviso.stages.anchor import anchor, anchor_soon
+from proviso.stages.closing import Closed, close_due, when_over
+from proviso.stages.erasing import delete_old_evidence, delete_stray_evidence, replay
+from proviso.stages.retain_room import ACTOR, Faults, RetainRoom, take_permits_back
 
-ACTOR = "function:retain"
-
-
-@dataclass(frozen=True, slots=True)
-class RetainRoom:
-    """What retain works on."""
-
-    clock: Clock
-    store: RetainStore
-    permits: PermitStore
-    due: DueStore
-    spool: StopSpool
-    evidence: PictureStore
-    enrolment: PictureStore
-    outbox: Outbox
-    ledger: Ledger
-    anchors: Anchors
+__all__ = ["RetainRoom", "Retained", "retain"]
 
 
 @dataclass(frozen=True, slots=True)
 class Retained:
-    """What one run did. `not_closed` names deployments whose counts were not zero; they stay due."""
+    """What one run did. `not_closed` names deployments and lists whose counts were not zero, `waiting` those for which
+    a queue may still hold a message, and why; both stay due."""
 
+    replayed: int
     stopped: int
     ended: int
     expired: int
     notices_put: int
     folded: int
+    evidence_deleted: int
     stray_evidence: int
     closed: tuple[str, ...]
+    lists_erased: tuple[str, ...]
+    backups_expired: tuple[str, ...]
     not_closed: tuple[str, ...]
+    waiting: tuple[str, ...]
     anchored: int
 
 
 def retain(*, room: RetainRoom) -> Retained:
-    """Do all that is due. Safe to run at any time, and as often as one likes."""
-    stopped = _carry_out_stops(room)
-    ended = _end(room)
-    expired = _expire(room)
-    put = _put_lost_notices(room)
-    folded = _fold_ledger(room)
-    stray = _delete_stray_evidence(room)
-    closed, not_closed = _close_due(room)
-    anchored = _anchor(room, at_once=bool(stopped or ended or closed))
-    return Retained(stopped, ended, expired, put, folded, stray, tuple(closed), tuple(not_closed), anchored)
+    """Do all that is due. Safe to run at any time, and as often as one likes.
+
+    A step that fails keeps no other from being done; the first fault is raised at the end.
+    """
+    faults = Faults()
+
+    def done(step: Callable[[], int]) -> int:
+        with faults.kept():
+            return step()
+        return 0
+
+    replayed = done(lambda: replay(room, faults))
+    stopped = done(lambda: _carry_out_stops(room, faults))
+    ended = done(lambda: _end(room, faults))
+    expired = done(lambda: _expire(room))
+    put = done(lambda: _put_lost_notices(room))
+    folded = done(lambda: _fold_ledger(room))
+    evidence = done(lambda: delete_old_evidence(room, faults))
+    stray = done(lambda: delete_stray_evidence(room))
+    closed = Closed()
+    with faults.kept():
+        closed = close_due(room, faults)
+    at_once = bool(replayed or stopped or ended or closed.deployments)
+    anchored = done(lambda: _anchor(room, at_once=at_once))
+    faults.raise_first()
+    return Retained(
+        replayed=replayed,
+        stopped=stopped,
+        ended=ended,
+        expired=expired,
+        notices_put=put,
+        folded=folded,
+        evidence_deleted=evidence,
+        stray_evidence=stray,
+        closed=tuple(closed.deployments),
+        lists_erased=tuple(closed.lists),
+        backups_expired=tuple(closed.backups),
+        not_closed=tuple(closed.not_closed),
+        waiting=tuple(closed.waiting),
+        anchored=anchored,
+    )
 
 
 def _anchor(room: RetainRoom, at_once: bool) -> int:
@@ -96,7 +102,7 @@ def _anchor(room: RetainRoom, at_once: bool) -> int:
         raise
 
 
-def _carry_out_stops(room: RetainRoom) -> int:
+def _carry_out_stops(room: RetainRoom, faults: Faults) -> int:
     """What a stop could not do or record itself. The spooled record stays until it stands in the audit."""
     stops = room.spool.waiting()
     for record in stops:
@@ -108,12 +114,19 @@ def _carry_out_stops(room: RetainRoom) -> int:
             recorded = False
             with room.store.work() as work:  # stopping works when the audit does not (S36)
                 stopped = work.carry_out_stop(record, now)
-        for deployment in stopped:
-            _take_permits_back(room, deployment)
-            room.due.put(deployment.id, now + CLOSE_AFTER)
+        _after_the_end(room, stopped, faults)
         if recorded:
-            room.spool.delete(record.id)
+            with faults.kept():
+                room.spool.delete(record.id)
     return len(stops)
+
+
+def _after_the_end(room: RetainRoom, over: list[Deployment], faults: Faults) -> None:
+    """What stands outside the database of deployments that are over. Closing does it too, should this fail."""
+    for deployment in over:
+        with faults.kept():
+            take_permits_back(room, deployment)
+            room.due.put(deployment.id, when_over(deployment))
 
 
 def _stop_recorded(room: RetainRoom, record: StopRecord, now: datetime) -> list[Deployment]:
@@ -127,27 +140,13 @@ def _stop_recorded(room: RetainRoom, record: StopRecord, now: datetime) -> list[
     return stopped
 
 
-def _take_permits_back(room: RetainRoom, deployment: Deployment) -> None:
-    """Its cameras' permits, and any of theirs that says nothing: doubt closes (S36)."""
-    for camera in deployment.cameras:
-        try:
-            permit = room.permits.read(camera)
-        except PermitUnreadable:
-            room.permits.delete(camera)
-            continue
-        if permit is not None and permit.deployment_id == deployment.id:
-            room.permits.delete(camera)
-
-
-def _end(room: RetainRoom) -> int:
+def _end(room: RetainRoom, faults: Faults) -> int:
     now = room.clock()
     with room.store.work() as work:
         ended = work.end_due(now)
         for deployment in ended:
             work.audit(deployment_act(deployment.id, now, ACTOR, "deployment_ended", {}))
-    for deployment in ended:
-        _take_permits_back(room, deployment)
-        room.due.put(deployment.id, now + CLOSE_AFTER)
+    _after_the_end(room, ended, faults)
     return len(ended)
 
 
@@ -169,13 +168,9 @@ def _put_lost_notices(room: RetainRoom) -> int:
     for candidate, message_prefix, kind, useful_until in wanted:
         if room.outbox.has(candidate.id, kind) or room.outbox.has_receipt(candidate.id, kind):
             continue
-        room.outbox.put(_lost(raised_notice(candidate, message_prefix), kind, useful_until))
+        room.outbox.put(lost_notice(candidate, kind, message_prefix, useful_until))
         count += 1
     return count
-
-
-def _lost(notice: Notice, kind: NoticeKind, useful_until: datetime) -> Notice:
-    return replace(notice, kind=kind, expires_at=useful_until)
 
 
 def _fold_ledger(room: RetainRoom) -> int:
@@ -203,74 +198,6 @@ def _fold_ledger(room: RetainRoom) -> int:
             work.audit(system_act(now, ACTOR, "frames_not_searched", camera, asdict(fold)))
     room.ledger.mark_folded([row.key for row in rows])
     return len(rows)
-
-
-def _delete_stray_evidence(room: RetainRoom) -> int:
-    """A picture that was put by a transaction that never committed belongs to no candidate and goes (rule 5)."""
-    old = room.evidence.keys("evidence/", stored_before=room.clock() - STRAY_EVIDENCE_AFTER)
-    if not old:
-        return 0
-    with room.store.work() as work:
-        stray = work.without_row(old)
-    for key in stray:
-        room.evidence.delete(key)
-    return len(stray)
-
-
-def _close_due(room: RetainRoom) -> tuple[list[str], list[str]]:
-    """What is due, and what is over for so long that somebody must have forgotten to say that it is due."""
-    closed, left = [], []
-    now = room.clock()
-    with room.store.work() as work:
-        forgotten = work.to_close(now - CLOSE_AFTER)
-    for deployment_id in sorted({*room.due.due(now), *forgotten}):
-        with room.store.work() as work:
-            deployment = work.deployment(deployment_id)
-        if deployment is None or deployment.state is DeploymentState.CLOSED:
-            room.due.delete(deployment_id)
-        elif deployment.state not in OVER:
-            room.due.put(deployment_id, min(deployment.ends_at, now + LOOK_EVERY))
-        elif _close(room, deployment).complete:
-            room.due.delete(deployment_id)
-            closed.append(deployment_id)
-        else:
-            left.append(deployment_id)
-    return closed, left
-
-
-def _close(room: RetainRoom, deployment: Deployment) -> Certificate:
-    """Delete in every store, count each, certify. Nothing is certified that was not counted after it was deleted."""
-    deployment_id, watchlist_id = deployment.id, deployment.watchlist_id
-    _take_permits_back(room, deployment)
-    with room.store.work() as work:
-        candidates = work.candidates_of(deployment_id)
-        # What the erasure found under its locks, and no look before them: pictures follow their rows.
-        shared = work.erase(deployment_id) is None
-        work.audit(deployment_act(deployment_id, room.clock(), ACTOR, "erased", {"list_still_used": shared}))
-    prefixes = [(room.evidence, "evidence", f"evidence/{deployment_id}/")]
-    if not shared:
-        prefixes.append((room.enrolment, "enrolment pictures", f"enrolment/{watchlist_id}/"))
-    for pictures, _, prefix in prefixes:
-        for key in pictures.keys(prefix):
-            pictures.delete(key)
-    for candidate in candidates:
-        room.outbox.delete_candidate(candidate)
-    counts = [StoreCount(name, len(pictures.keys(prefix))) for pictures, name, prefix in prefixes]
-    counts.append(StoreCount("outbox", sum(room.outbox.count_candidate(candidate) for candidate in candidates)))
-    now = room.clock()
-    with room.store.work() as work:
-        certificate = Certificate(
-            deployment_id=deployment_id,
-            watchlist_id=watchlist_id,
-            counts=(*work.left(deployment_id), *counts),
-            verified_at=now,
-            backups_expire_at=now + BACKUPS_KEPT,
-        )
-        if certificate.complete:
-            work.close(certificate, ACTOR)
-            zero = {count.store: count.left for count in certificate.counts}
-            work.audit(deployment_act(deployment_id, now, ACTOR, "deployment_closed", {"left": zero}))
-    return certificate
 
 
 def _reason(reason: Reason | None) -> str:

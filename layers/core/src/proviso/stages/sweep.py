@@ -1,6 +1,8 @@
 """sweep: each minute, without a database: delete every frame past its age, and wake retain only when something is due.
+Before it wakes retain it looks into the queues, which retain cannot reach (S23).
 
-Whatever became of a frame's message, the frame does not outlive its age limit (S14). Touching the database here would
+Whatever became of a frame's message, the frame does not outlive its age limit (S14), and nothing of it is
+kept as footage (S25). Touching the database here would
 keep it awake for ever, so what is due is read from small objects in S3.
 """
 
@@ -9,8 +11,18 @@ from datetime import datetime, timedelta
 
 from proviso.domain.errors import StorageFault
 from proviso.domain.frame import FrameKey, LedgerEntry, Outcome
-from proviso.domain.ports import Clock, DueStore, FrameStore, Ledger, StopSpool, StoredFrame, Waker
+from proviso.domain.ports import (
+    Clock,
+    DueStore,
+    FrameStore,
+    Ledger,
+    StopSpool,
+    StoredFrame,
+    Waker,
+)
 from proviso.domain.reasons import Reason, Refused
+from proviso.domain.retain_ports import QueueGauge, QueueLook
+from proviso.domain.retention import QueuesSeen
 
 
 def sweep(
@@ -21,6 +33,8 @@ def sweep(
     ledger: Ledger,
     due: DueStore,
     spool: StopSpool,
+    gauge: QueueGauge,
+    look: QueueLook,
     waker: Waker,
 ) -> dict[str, int]:
     """Delete what is too old and wake retain if needed. Returns counts: deleted, stale, unprocessed, woken.
@@ -34,6 +48,7 @@ def sweep(
     try:  # first: many frames, or a bucket that fails, must not keep a stop or a deletion waiting
         reasons = [f"due:{deployment}" for deployment in due.due(now)] + [f"stop:{stop.id}" for stop in spool.waiting()]
         if reasons:
+            fault = _look_into_queues(clock, gauge, look)
             waker.wake(", ".join(reasons[:10]))
             counts["woken"] = 1
     except StorageFault as error:
@@ -53,6 +68,16 @@ def sweep(
     if fault is not None:
         raise fault
     return counts
+
+
+def _look_into_queues(clock: Clock, gauge: QueueGauge, look: QueueLook) -> StorageFault | None:
+    """For retain: how much waits in each queue. Retain is woken without it too: then nothing counts as zero."""
+    try:
+        at = clock()  # before the counting: what is sent later is not in it
+        look.put(QueuesSeen(at, tuple(sorted(gauge.counts().items()))))
+    except StorageFault as fault:
+        return fault
+    return None
 
 
 def _final(frame: StoredFrame, ledger: Ledger, now: datetime, age_limit_s: int) -> LedgerEntry:

@@ -13,8 +13,10 @@ class CertificateTable:
         """The certificate, once there is one."""
         found = self._session.row(
             """
-            SELECT deployment_id, watchlist_id, counts, verified_at, backups_expire_at
-            FROM certificate WHERE deployment_id = %(deployment)s
+            SELECT c.deployment_id, c.watchlist_id, c.counts, c.verified_at, c.backups_expire_at, c.held,
+                   b.verified_at AS backups_expired_at
+            FROM certificate c LEFT JOIN backup_certificate b ON b.deployment_id = c.deployment_id
+            WHERE c.deployment_id = %(deployment)s
             """,
             {"deployment": deployment_id},
         )

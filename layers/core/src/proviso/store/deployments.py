@@ -38,6 +38,22 @@ WHERE id = ANY (%(deployments)s) AND state = ANY (%(from)s)
   AND (%(over_by)s::timestamptz IS NULL OR LEAST(ends_at, search_until) <= %(over_by)s)
 RETURNING id
 """
+_CONDITIONS = {
+    "PV007": Reason.BUILD_TOO_OLD,
+    "PV008": Reason.POLICY_FORBIDS,
+    "PV012": Reason.THRESHOLD_TOO_LOW,
+    "PV013": Reason.NOT_CALIBRATED,
+    "PV033": Reason.NOT_ANNOUNCED,
+    "PV037": Reason.NO_DECISION,
+    "s04_started_in_window": Reason.OUTSIDE_WINDOW,
+}
+
+
+def _missing(broken: RuleBroken) -> Refused:
+    """The condition that the database found missing, by its own clock and its own count. Any other rule is a fault."""
+    if broken.rule not in _CONDITIONS:
+        raise broken
+    return Refused(_CONDITIONS[broken.rule], "the database's own clock and count say so")
 
 
 class DeploymentTables:
@@ -114,13 +130,17 @@ class DeploymentTables:
     def begin_warming(self, deployment_id: str, at: datetime) -> Refused | None:
         """authorised → warming. The database asks for every condition of the start once more, by rule (S07 to S37)."""
         given = {"deployment": deployment_id, "at": at}
-        changed = self._session.change(
-            """
-            UPDATE deployment SET state = 'warming'
-            WHERE id = %(deployment)s AND state = 'authorised' AND starts_at <= %(at)s AND %(at)s < ends_at
-            """,
-            given,
-        )
+        try:
+            with self._session.attempt():
+                changed = self._session.change(
+                    """
+                    UPDATE deployment SET state = 'warming'
+                    WHERE id = %(deployment)s AND state = 'authorised' AND starts_at <= %(at)s AND %(at)s < ends_at
+                    """,
+                    given,
+                )
+        except RuleBroken as broken:
+            return _missing(broken)
         return None if changed else self._why_not(given, "authorised")
 
     def activate(self, deployment_id: str, at: datetime) -> Refused | None:
@@ -136,9 +156,9 @@ class DeploymentTables:
                     given,
                 )
         except RuleBroken as broken:
-            if broken.rule != "one_active_deployment_a_camera":
-                raise
-            return Refused(Reason.CAMERA_BUSY, ", ".join(self._busy_cameras(deployment_id)))
+            if broken.rule == "one_active_deployment_a_camera":
+                return Refused(Reason.CAMERA_BUSY, ", ".join(self._busy_cameras(deployment_id)))
+            return _missing(broken)
         return None if changed else self._why_not(given, "warming")
 
     def _why_not(self, given: dict[str, Any], expected: str) -> Refused:

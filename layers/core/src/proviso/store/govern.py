@@ -5,12 +5,22 @@ from proviso.store.certificates import CertificateTable
 from proviso.store.conditions import ConditionTables
 from proviso.store.connection import Connector, Session, Store
 from proviso.store.deployments import DeploymentTables
+from proviso.store.holds import HoldTable
 from proviso.store.people import PeopleTable
+from proviso.store.subjects import SubjectTables
 from proviso.store.watchlists import WatchlistTables
 
 
 class PostgresGovernWork(
-    PeopleTable, WatchlistTables, DeploymentTables, ConditionTables, CertificateTable, AuditTable, AnchorTable
+    PeopleTable,
+    WatchlistTables,
+    DeploymentTables,
+    ConditionTables,
+    HoldTable,
+    CertificateTable,
+    SubjectTables,
+    AuditTable,
+    AnchorTable,
 ):
     """GovernWork. Its login role decides what of it may be done: enrol's, for example, authorises nothing."""
 

@@ -21,7 +21,9 @@ from proviso.store import rows
 from proviso.store.audit import AnchorTable, AuditTable
 from proviso.store.certificates import CertificateTable
 from proviso.store.connection import Connector, Session, Store
-from proviso.store.deployments import DeploymentTables
+from proviso.store.erasures import ERASE_LIST, ErasureTables
+from proviso.store.holdings import HoldingTables
+from proviso.store.people import PeopleTable
 
 _EXPIRE = """
 UPDATE candidate SET state = 'expired'
@@ -53,34 +55,25 @@ _ERASE_OWN: tuple[LiteralString, ...] = (
     WHERE deployment_id = %(deployment)s AND evidence_key <> '' AND NOT is_held(id)
     """,
 )
-_ERASE_LIST: tuple[LiteralString, ...] = (
-    """
-    DELETE FROM build_reference USING build b WHERE b.id = build_id AND b.watchlist_id = %(watchlist)s
-    """,
-    "DELETE FROM reference_template WHERE watchlist_id = %(watchlist)s",
-    "DELETE FROM reference WHERE watchlist_id = %(watchlist)s",
-    """
-    UPDATE entry
-    SET label = '', reason = '', source = '', lawful_holding = '', image_date = NULL, consent_reference = NULL,
-        harm_reason = NULL, erased_at = clock_timestamp()
-    WHERE watchlist_id = %(watchlist)s AND erased_at IS NULL
-    """,
-    """
-    UPDATE watchlist SET erased_at = clock_timestamp() WHERE id = %(watchlist)s AND erased_at IS NULL
-    """,
-)
 _CLOSE = """
 WITH closing AS (
     UPDATE deployment SET state = 'closed', closed_at = %(at)s, closed_by = %(by)s
     WHERE id = %(deployment)s AND state IN ('stopped', 'ended')
     RETURNING id
 )
-INSERT INTO certificate (deployment_id, watchlist_id, counts, verified_at, backups_expire_at)
-SELECT id, %(watchlist)s, %(counts)s, %(at)s, %(backups)s FROM closing
+INSERT INTO certificate (deployment_id, watchlist_id, counts, verified_at, backups_expire_at, held)
+SELECT id, %(watchlist)s, %(counts)s, %(at)s, %(backups)s, %(held)s FROM closing
+"""
+_CERTIFY_BACKUPS = """
+INSERT INTO backup_certificate (deployment_id, verified_at)
+SELECT c.deployment_id, %(at)s FROM certificate c JOIN deployment d ON d.id = c.deployment_id
+WHERE c.deployment_id = %(deployment)s AND d.state = 'closed'
+  AND c.backups_expire_at <= LEAST(%(at)s, clock_timestamp())
+ON CONFLICT DO NOTHING
 """
 
 
-class PostgresRetainWork(DeploymentTables, AuditTable, AnchorTable, CertificateTable):
+class PostgresRetainWork(ErasureTables, PeopleTable, AuditTable, AnchorTable, CertificateTable, HoldingTables):
     """RetainWork."""
 
     def __init__(self, session: Session) -> None:
@@ -109,10 +102,11 @@ class PostgresRetainWork(DeploymentTables, AuditTable, AnchorTable, CertificateT
         ]
 
     def to_close(self, now: datetime) -> list[str]:
-        """Stopped or ended by now, and not closed; the one that was over first comes first."""
+        """Over by now and not closed, whenever that was written down; the one that was over first comes first."""
         found = self._session.tuples(
             """
-            SELECT id FROM deployment WHERE state IN ('stopped', 'ended') AND finished_at <= %(now)s
+            SELECT id FROM deployment
+            WHERE state IN ('stopped', 'ended') AND LEAST(finished_at, ends_at, search_until) <= %(now)s
             ORDER BY finished_at, id
             """,
             {"now": now},
@@ -150,7 +144,7 @@ class PostgresRetainWork(DeploymentTables, AuditTable, AnchorTable, CertificateT
         self._session.rows("SELECT id FROM watchlist WHERE id = %(watchlist)s FOR UPDATE", given)
         if self.other_uses(deployment.watchlist_id, deployment_id):
             return None
-        for statement in _ERASE_LIST:
+        for statement in ERASE_LIST:
             self._session.change(statement, given)
         return deployment.watchlist_id
 
@@ -172,10 +166,42 @@ class PostgresRetainWork(DeploymentTables, AuditTable, AnchorTable, CertificateT
                 "at": certificate.verified_at,
                 "backups": certificate.backups_expire_at,
                 "by": by,
+                "held": certificate.held,
             },
         )
         if changed != 1:
             raise Fault(f"deployment {certificate.deployment_id} is not over, or is closed already")
+
+    def pointers(self, deployment_id: str) -> list[str]:
+        """Keys of the evidence pictures that its candidates name."""
+        found = self._session.tuples(
+            """
+            SELECT evidence_key FROM candidate WHERE deployment_id = %(deployment)s AND evidence_key <> ''
+            ORDER BY evidence_key
+            """,
+            {"deployment": deployment_id},
+        )
+        return [str(key) for (key,) in found]
+
+    def backups_due(self, now: datetime) -> list[str]:
+        """Closed deployments whose last backup has expired by now and is not certified."""
+        return [deployment_id for deployment_id, expire_at in self.backups_waiting() if expire_at <= now]
+
+    def certify_backups(self, deployment_id: str, at: datetime) -> bool:
+        """The second certificate. False when it is not time yet, by the database's clock too, or when it is there."""
+        return self._session.change(_CERTIFY_BACKUPS, {"deployment": deployment_id, "at": at}) == 1
+
+    def hold_ends(self, deployment_id: str) -> datetime | None:
+        """When the first of the holds ends that stand on its evidence, by the clock that decides about them."""
+        found: datetime | None = self._session.value(
+            """
+            SELECT min(h.until) FROM evidence_hold h JOIN candidate c ON c.id = h.candidate_id
+            WHERE c.deployment_id = %(deployment)s AND c.evidence_key <> '' AND h.released_at IS NULL
+              AND clock_timestamp() < h.until
+            """,
+            {"deployment": deployment_id},
+        )
+        return found
 
     def searched(self, frame_keys: Sequence[str]) -> set[str]:
         """Those of these frames that have a searched frame's row."""

@@ -138,10 +138,13 @@ BEGIN
                WHERE a.under_18 AND NOT w.under_18_allowed) THEN
         RAISE EXCEPTION 'this watchlist takes nobody under 18' USING ERRCODE = 'PV009';
     END IF;
-    -- A day's grace: a year has no whole number of days, and the stage counts them as 365.25.
+    -- By this clock, since `added_at` is what a caller says. A day's grace: a year has no whole number of days, and the
+    -- stage counts them as 365.25; and it is tomorrow somewhere.
     IF EXISTS (SELECT FROM added a JOIN watchlist w ON w.id = a.watchlist_id
-               WHERE a.image_date < (a.added_at - make_interval(years => w.image_refuse_age_years, days => 1))::date) THEN
-        RAISE EXCEPTION 'a picture is older than its watchlist takes' USING ERRCODE = 'PV011';
+               WHERE a.image_date
+                   < (clock_timestamp() - make_interval(years => w.image_refuse_age_years, days => 1))::date
+                  OR a.image_date > (clock_timestamp() + interval '1 day')::date) THEN
+        RAISE EXCEPTION 'a picture is older than its watchlist takes, or not made yet' USING ERRCODE = 'PV011';
     END IF;
     RETURN NULL;
 END $$;
@@ -164,6 +167,16 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
+
+-- A build dated ahead would stay fresh for too long (S07).
+CREATE FUNCTION build_is_dated() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.built_at > clock_timestamp() + interval '1 minute' THEN
+        RAISE EXCEPTION 'build %: is dated ahead', NEW.id USING ERRCODE = 'PV007';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER build_is_dated BEFORE INSERT ON build FOR EACH ROW EXECUTE FUNCTION build_is_dated();
 
 CREATE OR REPLACE FUNCTION list_shrinks() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = public, pg_temp AS $$
@@ -199,6 +212,7 @@ CREATE TABLE calibration (
     site       text NOT NULL,
     made_at    timestamptz NOT NULL,
     recorded_by text NOT NULL CHECK (btrim(recorded_by) <> ''),
+    UNIQUE (id, pipeline),
     CONSTRAINT s13_trial_names_its_site CHECK (kind = 'laboratory' OR btrim(site) <> '')
 );
 
@@ -227,11 +241,20 @@ CREATE TRIGGER calibration_point_stays BEFORE UPDATE OR DELETE ON calibration_po
 ALTER TABLE deployment
     ADD COLUMN premises text NOT NULL DEFAULT 'unknown',
     ADD COLUMN passages_expected integer NOT NULL DEFAULT 1,
-    ADD COLUMN calibration_id text REFERENCES calibration,
+    ADD COLUMN calibration_id text,
     ADD COLUMN real_time_grounds jsonb,
     ADD COLUMN search_until timestamptz,
+    -- strict: a lax path looks into an array, and finds nothing to say against an empty one.
+    DROP CONSTRAINT s02_grounds,
+    ADD CONSTRAINT s02_grounds CHECK (
+        grounds ?& ARRAY['operator_kind','operator_name','legal_basis','policy_document','necessity','proportionality',
+                         'less_intrusive_means','schedule_8_condition','data_protection_assessment',
+                         'equality_assessment','community_assessment']
+        AND NOT jsonb_path_exists(grounds, 'strict $.* ? (@.type() != "string" || @ like_regex "^\\s*$")')
+    ),
     ADD CONSTRAINT s08_passages CHECK (passages_expected > 0),
     ADD CONSTRAINT s13_calibrated CHECK (calibrated = (calibration_id IS NOT NULL)),
+    ADD CONSTRAINT s13_of_this_pipeline FOREIGN KEY (calibration_id, pipeline) REFERENCES calibration (id, pipeline),
     ADD CONSTRAINT s37_grounds CHECK (
         real_time_grounds IS NULL OR (
             real_time_grounds ?& ARRAY['objective','national_law','rights_impact_assessment','registration_number',
@@ -273,6 +296,21 @@ CREATE TABLE attestation (
     CONSTRAINT s33_published CHECK ((kind = 'public_notice') = (published_at IS NOT NULL)),
     CONSTRAINT s33_not_ahead CHECK (published_at <= made_at)
 );
+CREATE FUNCTION attestation_fits() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+DECLARE
+    who CONSTANT text[] := CASE NEW.kind WHEN 'notice_waived' THEN ARRAY['authoriser']
+                                         ELSE ARRAY['requester', 'authoriser'] END;
+BEGIN
+    IF NOT EXISTS (SELECT FROM person WHERE sub = NEW.made_by AND roles && who) OR NOT EXISTS (
+        SELECT FROM deployment d WHERE d.id = NEW.deployment_id AND is_live(d.state)
+        AND (NEW.kind <> 'notice_waived' OR COALESCE((d.policy ->> 'public_notice_waivable')::boolean, false))
+    ) THEN
+        RAISE EXCEPTION 'deployment %: this cannot be attested', NEW.deployment_id USING ERRCODE = 'PV033';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER attestation_fits BEFORE INSERT ON attestation FOR EACH ROW EXECUTE FUNCTION attestation_fits();
 CREATE TRIGGER attestation_stays BEFORE UPDATE OR DELETE ON attestation
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
@@ -292,6 +330,7 @@ CREATE TABLE prior_authorisation (
     recorded_by     text NOT NULL REFERENCES person,
     recorded_at     timestamptz NOT NULL,
     CONSTRAINT s37_validity CHECK (valid_from < valid_until),
+    CONSTRAINT s37_decided_before CHECK (decided_on <= ((recorded_at + interval '1 day') AT TIME ZONE 'UTC')::date),
     CONSTRAINT s37_once UNIQUE (deployment_id, reference)
 );
 CREATE TRIGGER prior_authorisation_stays BEFORE UPDATE OR DELETE ON prior_authorisation
@@ -320,21 +359,32 @@ BEGIN
     IF found IS NOT NULL THEN
         RETURN LEAST(d.ends_at, found);
     END IF;
+    IF EXISTS (SELECT FROM prior_authorisation p WHERE p.deployment_id = d.id) THEN
+        RETURN NULL;  -- decided, but not for this place, now, and everybody listed: that is no urgency any more
+    END IF;
     IF hours > 0 AND btrim(COALESCE(d.real_time_grounds ->> 'urgency', '')) <> '' THEN
         RETURN LEAST(d.ends_at, COALESCE(d.started_at, clock_timestamp()) + make_interval(hours => hours));
     END IF;
     RETURN NULL;
 END $$;
 
+-- How many people a build holds: counted, since its own figure is what a caller wrote.
+CREATE FUNCTION listed_in(wanted text) RETURNS bigint LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+    SELECT count(DISTINCT entry_id) FROM build_reference WHERE build_id = wanted
+$$;
+
 -- What must be there at the start, whoever starts it. Asked when it begins to warm and again when it becomes active.
 CREATE FUNCTION deployment_starts(d deployment) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = public, pg_temp AS $$
 DECLARE
-    made  build;
-    floor numeric;
+    listed bigint := listed_in(d.build_id);
+    floor  numeric;
 BEGIN
-    SELECT * INTO made FROM build WHERE id = d.build_id;
-    IF made.built_at
+    IF listed > COALESCE((d.policy ->> 'max_entries')::integer, 0) THEN
+        RAISE EXCEPTION 'deployment %: its list is longer than its policy allows', d.id USING ERRCODE = 'PV008';
+    END IF;
+    IF (SELECT built_at FROM build WHERE id = d.build_id)
         < clock_timestamp() - make_interval(hours => COALESCE((d.policy ->> 'build_max_age_hours')::integer, 0)) THEN
         RAISE EXCEPTION 'deployment %: its build is too old', d.id USING ERRCODE = 'PV007';
     END IF;
@@ -343,7 +393,7 @@ BEGIN
             RAISE EXCEPTION 'deployment %: its pipeline is not calibrated', d.id USING ERRCODE = 'PV013';
         END IF;
         SELECT threshold_floor INTO floor FROM calibration_point
-        WHERE calibration_id = d.calibration_id AND list_size >= made.entries ORDER BY list_size LIMIT 1;
+        WHERE calibration_id = d.calibration_id AND list_size >= listed ORDER BY list_size LIMIT 1;
         IF floor IS NULL THEN
             RAISE EXCEPTION 'deployment %: no list of this size was calibrated', d.id USING ERRCODE = 'PV013';
         END IF;
@@ -389,10 +439,21 @@ BEGIN
             OR NEW.search_until IS NOT NULL THEN
             RAISE EXCEPTION 'deployment %: begins as requested', NEW.id USING ERRCODE = 'PV003';
         END IF;
+        -- FOR SHARE waits for who is about to have the list deleted; a key share would not.
         PERFORM 1 FROM watchlist
-        WHERE id = NEW.watchlist_id AND erased_at IS NULL AND delete_requested_at IS NULL FOR KEY SHARE;
+        WHERE id = NEW.watchlist_id AND erased_at IS NULL AND delete_requested_at IS NULL FOR SHARE;
         IF NOT FOUND THEN
             RAISE EXCEPTION 'deployment %: its watchlist is erased', NEW.id USING ERRCODE = 'PV023';
+        END IF;
+        IF NOT EXISTS (
+            SELECT FROM watchlist w WHERE w.id = NEW.watchlist_id AND w.policy = NEW.policy ->> 'name'
+            AND to_jsonb(w.categories) <@ (NEW.policy -> 'categories')
+            AND w.consent_required >= COALESCE((NEW.policy ->> 'consent_required')::boolean, true)
+            AND w.under_18_allowed <= COALESCE((NEW.policy ->> 'under_18_allowed')::boolean, false)
+            AND w.image_refuse_age_years <= COALESCE((NEW.policy ->> 'image_refuse_age_years')::integer, 0)
+        ) THEN
+            RAISE EXCEPTION 'deployment %: its watchlist was made under other or looser rules', NEW.id
+                USING ERRCODE = 'PV006';
         END IF;
         -- A value that the policy lacks allows nothing.
         IF NOT COALESCE(NEW.policy -> 'uses' ? NEW.use, false)
@@ -414,7 +475,7 @@ BEGIN
             > make_interval(mins => COALESCE((NEW.policy ->> 'max_duration_minutes')::integer, 0)) THEN
             RAISE EXCEPTION 'deployment %: is longer than its policy allows', NEW.id USING ERRCODE = 'PV005';
         END IF;
-        IF (SELECT entries FROM build WHERE id = NEW.build_id) > COALESCE((NEW.policy ->> 'max_entries')::integer, 0) THEN
+        IF listed_in(NEW.build_id) > COALESCE((NEW.policy ->> 'max_entries')::integer, 0) THEN
             RAISE EXCEPTION 'deployment %: its list is longer than its policy allows', NEW.id USING ERRCODE = 'PV008';
         END IF;
         RETURN NEW;
@@ -452,11 +513,16 @@ BEGIN
                 USING ERRCODE = 'PV003';
         END IF;
     END IF;
+    IF step = 'warming>active' THEN
+        -- A caller's clock that is ahead neither opens the window (s04_started_in_window) nor lengthens an urgent start.
+        NEW.started_at := LEAST(NEW.started_at, clock_timestamp());
+    END IF;
     IF step IN ('authorised>warming', 'warming>active') THEN
         PERFORM deployment_starts(NEW);
     END IF;
-    -- Nobody writes this: it is worked out anew at each change while it is active, and stands still afterwards.
-    NEW.search_until := CASE WHEN NEW.state = 'active' THEN COALESCE(searchable_until(NEW), '-infinity')
+    -- Nobody writes this: it is worked out anew at each change while it is active, and stands still afterwards. Its own
+    -- beginning stands for "not at all": an infinite time is none that a caller could read.
+    NEW.search_until := CASE WHEN NEW.state = 'active' THEN COALESCE(searchable_until(NEW), NEW.starts_at)
                              ELSE OLD.search_until END;
     RETURN NEW;
 END $$;
@@ -475,7 +541,8 @@ CREATE FUNCTION prior_authorisation_fits() RETURNS trigger LANGUAGE plpgsql SECU
 SET search_path = public, pg_temp AS $$
 BEGIN
     IF NOT EXISTS (
-        SELECT FROM deployment d WHERE d.id = NEW.deployment_id AND is_live(d.state)
+        SELECT FROM deployment d WHERE d.id = NEW.deployment_id
+        AND (is_live(d.state) OR NOT NEW.granted AND d.state <> 'closed')
         AND COALESCE((d.policy ->> 'decision_required')::boolean, false) AND d.requested_by <> NEW.recorded_by
     ) OR NOT EXISTS (SELECT FROM person WHERE sub = NEW.recorded_by AND 'authoriser' = ANY (roles)) THEN
         RAISE EXCEPTION 'deployment %: this decision cannot be recorded', NEW.deployment_id USING ERRCODE = 'PV037';
@@ -489,6 +556,41 @@ BEGIN
 END $$;
 CREATE TRIGGER prior_authorisation_fits BEFORE INSERT ON prior_authorisation
     FOR EACH ROW EXECUTE FUNCTION prior_authorisation_fits();
+
+-- Whoever approved an entry listed that person too (S09, S17).
+CREATE OR REPLACE FUNCTION involved_in(wanted text) RETURNS SETOF text LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+    SELECT requested_by FROM deployment WHERE id = wanted
+    UNION SELECT authorised_by FROM deployment WHERE id = wanted AND authorised_by IS NOT NULL
+    UNION SELECT e.added_by FROM entry e JOIN deployment d USING (watchlist_id) WHERE d.id = wanted
+    UNION SELECT e.approved_by FROM entry e JOIN deployment d USING (watchlist_id)
+          WHERE d.id = wanted AND e.approved_by IS NOT NULL
+    UNION SELECT r.added_by FROM reference r JOIN deployment d USING (watchlist_id) WHERE d.id = wanted
+$$;
+
+-- After an urgent start was not decided in time nothing is confirmed either, though its window is open (S37).
+CREATE FUNCTION confirmed_while_searchable() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT FROM deployment WHERE id = NEW.deployment_id AND search_until <= clock_timestamp()) THEN
+        RAISE EXCEPTION 'candidate %: its deployment may not be searched any more', NEW.id USING ERRCODE = 'PV016';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER confirmed_while_searchable BEFORE UPDATE ON candidate FOR EACH ROW
+    WHEN (OLD.state = 'raised' AND NEW.state = 'confirmed') EXECUTE FUNCTION confirmed_while_searchable();
+
+-- A candidate says "not calibrated" where its deployment is not (S13).
+CREATE FUNCTION candidate_says_calibrated() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+BEGIN
+    IF NEW.calibrated AND NOT EXISTS (SELECT FROM deployment WHERE id = NEW.deployment_id AND calibrated) THEN
+        RAISE EXCEPTION 'candidate %: its deployment is not calibrated', NEW.id USING ERRCODE = 'PV013';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER candidate_says_calibrated BEFORE INSERT ON candidate
+    FOR EACH ROW EXECUTE FUNCTION candidate_says_calibrated();
 
 -- Reviews: by somebody who is named for this deployment and whose training is current (S17, S19). --------------------
 
@@ -624,8 +726,8 @@ CREATE TRIGGER audit_head_step BEFORE UPDATE ON audit_head FOR EACH ROW
 
 -- Grants ------------------------------------------------------------------------------------------------------------
 
-REVOKE ALL ON FUNCTION searchable_until(deployment), deployment_starts(deployment), is_held(text), is_live(text)
-    FROM PUBLIC;
+REVOKE ALL ON FUNCTION searchable_until(deployment), deployment_starts(deployment), listed_in(text), is_held(text),
+    is_live(text) FROM PUBLIC;
 
 GRANT SELECT (premises, passages_expected, calibration_id, search_until) ON deployment TO proviso_match;
 

@@ -1,7 +1,8 @@
 """The one place that joins stages with the wings: once a process, and each part at its first use.
 
 A function that needs no database imports no psycopg, one that needs no pixels no onnxruntime: imports of the wings
-stand inside the functions on purpose. Here alone are the environment, the clock, sleep and chance read.
+stand inside the functions on purpose. Here alone are the environment, the clock, sleep and chance read. What runs by
+the clock, sweep and retain, is joined in `wiring.retention`.
 """
 
 import os
@@ -37,6 +38,8 @@ from proviso.domain.ports import (
     StopSpool,
 )
 from proviso.domain.reasons import Refused
+from proviso.domain.retain_ports import RetainStore
+from proviso.domain.subject_ports import SubjectKeys
 from proviso.domain.timing import Stopwatch
 
 SettingsT = TypeVar("SettingsT", bound=settings.Settings)
@@ -197,6 +200,7 @@ class GovernRoom:
     permits: PermitStore
     due: DueStore
     spool: StopSpool
+    subjects: SubjectKeys
     cameras: CameraRegistry
     anchors: Anchors
     pipeline: str
@@ -235,6 +239,7 @@ def govern() -> GovernRoom:
     from proviso.cloud.cameras import DynamoCameras
     from proviso.cloud.clients import client
     from proviso.cloud.permits import S3Due, S3Permits, S3Stops
+    from proviso.cloud.subjects import DynamoSubjects
     from proviso.store.govern import PostgresGovernStore
     from proviso.vision.pack import load_manifest, pipeline_digest
 
@@ -246,6 +251,8 @@ def govern() -> GovernRoom:
         permits=S3Permits(client("s3"), read.permits_bucket),
         due=S3Due(client("s3"), read.permits_bucket),
         spool=S3Stops(client("s3"), read.permits_bucket),
+        # A removal asks it first, and must not wait for a table that does not answer (S36).
+        subjects=DynamoSubjects(client("dynamodb", hurried=True), read.subjects_table, os.urandom),
         cameras=DynamoCameras(client("dynamodb"), read.cameras_table),
         anchors=S3Anchors(client("s3"), read.anchors_bucket),
         pipeline=pipeline_digest(load_manifest(read.proviso_pack)),
@@ -282,6 +289,7 @@ class EnrolRoom:
 
     store: GovernStore
     pictures: PictureStore
+    subjects: SubjectKeys
     pipeline: Pipeline
     clock: Clock
     new_id: Callable[[], str]
@@ -295,12 +303,14 @@ def enrol() -> EnrolRoom:
     """enrol's room."""
     from proviso.cloud.clients import client
     from proviso.cloud.pictures import S3Pictures
+    from proviso.cloud.subjects import DynamoSubjects
     from proviso.store.govern import PostgresGovernStore
 
     read = _read(settings.Enrol)
     return EnrolRoom(
         store=PostgresGovernStore(_connector(read, "enrol")),
         pictures=S3Pictures(client("s3"), read.enrolment_bucket),
+        subjects=DynamoSubjects(client("dynamodb"), read.subjects_table, os.urandom),
         pipeline=_pipeline(read.proviso_pack, read.proviso_models),
         clock=now,
         new_id=new_id,
@@ -341,7 +351,7 @@ def review() -> ReviewRoom:
     )
 
 
-def _principal(store: GovernStore | ReviewStore, sub: str) -> Principal | Refused:
+def _principal(store: GovernStore | ReviewStore | RetainStore, sub: str) -> Principal | Refused:
     from proviso.stages.people import principal_of
 
     with store.work() as work:
@@ -349,60 +359,6 @@ def _principal(store: GovernStore | ReviewStore, sub: str) -> Principal | Refuse
 
 
 # --- time ------------------------------------------------------------------------------------------------------------
-
-
-def sweep() -> dict[str, int]:
-    """One sweep."""
-    from proviso.cloud.clients import client
-    from proviso.cloud.frames import S3Frames
-    from proviso.cloud.ledger import DynamoLedger
-    from proviso.cloud.permits import S3Due, S3Stops
-    from proviso.cloud.waker import LambdaWaker
-    from proviso.stages.sweep import sweep as sweep_once
-
-    read = _read(settings.Sweep)
-    return sweep_once(
-        clock=now,
-        age_limit_s=read.frame_age_limit_seconds,
-        frames=S3Frames(client("s3"), read.frames_bucket),
-        ledger=DynamoLedger(client("dynamodb"), read.ledger_table, now),
-        due=S3Due(client("s3"), read.permits_bucket),
-        spool=S3Stops(client("s3"), read.permits_bucket),
-        waker=LambdaWaker(client("lambda"), read.retain_function_name),
-    )
-
-
-def retain() -> Any:
-    """One run of retain."""
-    from proviso.stages.retain import retain as retain_once
-
-    return retain_once(room=_retain_room())
-
-
-@cache
-def _retain_room() -> Any:
-    from proviso.cloud.anchors import S3Anchors
-    from proviso.cloud.clients import client
-    from proviso.cloud.ledger import DynamoLedger
-    from proviso.cloud.outbox import S3Outbox
-    from proviso.cloud.permits import S3Due, S3Permits, S3Stops
-    from proviso.cloud.pictures import S3Pictures
-    from proviso.stages.retain import RetainRoom
-    from proviso.store.retention import PostgresRetainStore
-
-    read = _read(settings.Retain)
-    return RetainRoom(
-        clock=now,
-        store=PostgresRetainStore(_connector(read, "retain")),
-        permits=S3Permits(client("s3"), read.permits_bucket),
-        due=S3Due(client("s3"), read.permits_bucket),
-        spool=S3Stops(client("s3"), read.permits_bucket),
-        evidence=S3Pictures(client("s3"), read.evidence_bucket),
-        enrolment=S3Pictures(client("s3"), read.enrolment_bucket),
-        outbox=S3Outbox(client("s3"), read.outbox_bucket),
-        ledger=DynamoLedger(client("dynamodb"), read.ledger_table, now),
-        anchors=S3Anchors(client("s3"), read.anchors_bucket),
-    )
 
 
 def audit_database(url: str) -> Any:

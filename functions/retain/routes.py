@@ -1,0 +1,20 @@
+"""The route on retention: what is held, why, and until when. Here because retain alone may look into every store."""
+
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from proviso.edge.http import act, plain, routes
+from proviso.stages.holdings import Checked
+from proviso.wiring import retention as wiring
+
+router = routes()
+
+
+@router.get("/retention")
+def retention(purpose: str = "") -> Response[Any]:
+    return act(router.current_event, wiring.retain_principal, lambda p: wiring.check_retention(p, purpose), _view)
+
+
+def _view(checked: Checked) -> dict[str, Any]:
+    return {**plain(checked), "overdue": checked.overdue}

@@ -1,0 +1,83 @@
+"""What retain works on, and how one run goes on when a part of it fails.
+
+A bucket that fails, or one deployment that cannot be closed, keeps no other from being closed: the first fault is kept,
+the rest is done, and the fault is raised at the end. Only when the database is away is there nothing left to do.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from proviso.domain.deployment import Deployment
+from proviso.domain.errors import DatabaseAway, Fault, PermitUnreadable
+from proviso.domain.ports import (
+    Anchors,
+    Clock,
+    DueStore,
+    Ledger,
+    NoticeLedger,
+    Outbox,
+    PermitStore,
+    PictureStore,
+    StopSpool,
+)
+from proviso.domain.retain_ports import QueueLook, RetainStore
+from proviso.domain.subject_ports import SubjectKeys
+
+ACTOR = "function:retain"
+
+
+@dataclass(frozen=True, slots=True)
+class RetainRoom:
+    """What retain works on."""
+
+    clock: Clock
+    store: RetainStore
+    permits: PermitStore
+    due: DueStore
+    spool: StopSpool
+    evidence: PictureStore
+    enrolment: PictureStore
+    outbox: Outbox
+    ledger: Ledger
+    subjects: SubjectKeys
+    anchors: Anchors
+    notices: NoticeLedger
+    queues: QueueLook
+
+
+@dataclass
+class Faults:
+    """The first fault of a run."""
+
+    first: Fault | None = field(default=None)
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """What fails inside is kept for the end of the run. DatabaseAway ends it at once."""
+        try:
+            yield
+        except DatabaseAway:
+            raise
+        except Fault as fault:
+            self.first = self.first or fault
+
+    def raise_first(self) -> None:
+        if self.first is not None:
+            raise self.first
+
+
+def take_permits_back(room: RetainRoom, deployment: Deployment) -> int:
+    """Its cameras' permits, and any of theirs that says nothing: doubt closes (S36). How many are left."""
+    for camera in deployment.cameras:
+        if _permits(room, deployment, camera):
+            room.permits.delete(camera)
+    return sum(_permits(room, deployment, camera) for camera in deployment.cameras)
+
+
+def _permits(room: RetainRoom, deployment: Deployment, camera: str) -> bool:
+    try:
+        permit = room.permits.read(camera)
+    except PermitUnreadable:
+        return True
+    return permit is not None and permit.deployment_id == deployment.id

@@ -1,0 +1,98 @@
+"""What runs by the clock, joined with its wings: sweep, retain, and the look into all that is held."""
+
+import os
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+from proviso import settings
+from proviso.domain.people import Principal
+from proviso.domain.reasons import Refused
+from proviso.wiring import _connector, _principal, _read, now
+
+CHECK_S = 15
+"""After how long a look into all stores begins no other store: the API waits for 29 s."""
+
+
+def sweep() -> dict[str, int]:
+    """One sweep."""
+    from proviso.cloud.clients import client
+    from proviso.cloud.frames import S3Frames
+    from proviso.cloud.ledger import DynamoLedger
+    from proviso.cloud.permits import S3Due, S3QueueLook, S3Stops
+    from proviso.cloud.queues import SqsGauge
+    from proviso.cloud.waker import LambdaWaker
+    from proviso.stages.sweep import sweep as sweep_once
+
+    read = _read(settings.Sweep)
+    return sweep_once(
+        clock=now,
+        age_limit_s=read.frame_age_limit_seconds,
+        frames=S3Frames(client("s3"), read.frames_bucket),
+        ledger=DynamoLedger(client("dynamodb"), read.ledger_table, now),
+        due=S3Due(client("s3"), read.permits_bucket),
+        spool=S3Stops(client("s3"), read.permits_bucket),
+        gauge=SqsGauge(client("sqs"), read.queue_urls),
+        look=S3QueueLook(client("s3"), read.permits_bucket),
+        waker=LambdaWaker(client("lambda"), read.retain_function_name),
+    )
+
+
+def retain() -> Any:
+    """One run of retain."""
+    from proviso.stages.retain import retain as retain_once
+
+    return retain_once(room=_retain_room())
+
+
+def retain_principal(sub: str) -> Principal | Refused:
+    """Who asks retain for something."""
+    return _principal(_retain_room().store, sub)
+
+
+def check_retention(principal: Principal, purpose: str) -> Any:
+    """What is held, in every store."""
+    from proviso.cloud.clients import client
+    from proviso.cloud.frames import S3Frames
+    from proviso.stages.holdings import check
+
+    read = _read(settings.Retain)
+    return check(
+        principal=principal,
+        purpose=purpose,
+        room=_retain_room(),
+        frames=S3Frames(client("s3"), read.frames_bucket),
+        age_limit_s=read.frame_age_limit_seconds,
+        give_up_at=now() + timedelta(seconds=CHECK_S),
+    )
+
+
+@cache
+def _retain_room() -> Any:
+    from proviso.cloud.anchors import S3Anchors
+    from proviso.cloud.clients import client
+    from proviso.cloud.ledger import DynamoLedger
+    from proviso.cloud.notices import DynamoNotices
+    from proviso.cloud.outbox import S3Outbox
+    from proviso.cloud.permits import S3Due, S3Permits, S3QueueLook, S3Stops
+    from proviso.cloud.pictures import S3Pictures
+    from proviso.cloud.subjects import DynamoSubjects
+    from proviso.stages.retain import RetainRoom
+    from proviso.store.retention import PostgresRetainStore
+
+    read = _read(settings.Retain)
+    return RetainRoom(
+        clock=now,
+        store=PostgresRetainStore(_connector(read, "retain")),
+        permits=S3Permits(client("s3"), read.permits_bucket),
+        due=S3Due(client("s3"), read.permits_bucket),
+        spool=S3Stops(client("s3"), read.permits_bucket),
+        evidence=S3Pictures(client("s3"), read.evidence_bucket),
+        enrolment=S3Pictures(client("s3"), read.enrolment_bucket),
+        outbox=S3Outbox(client("s3"), read.outbox_bucket),
+        ledger=DynamoLedger(client("dynamodb"), read.ledger_table, now),
+        subjects=DynamoSubjects(client("dynamodb"), read.subjects_table, os.urandom),
+        anchors=S3Anchors(client("s3"), read.anchors_bucket),
+        notices=DynamoNotices(client("dynamodb"), read.notices_table),
+        queues=S3QueueLook(client("s3"), read.permits_bucket),
+    )
