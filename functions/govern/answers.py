@@ -248,6 +248,8 @@ class Certificate(Answer):
     counts: list[StoreCount]
     verified_at: Moment
     backups_expire_at: Moment
+    held: int = Field(description="evidence pictures that a hold keeps")
+    backups_expired_at: Moment | None = Field(description="when the last backup was seen to be gone")
     complete: bool = Field(description="nothing is left in any live store")
 
 

@@ -4,16 +4,25 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
+from functions.govern import hold_answers as answers
 from functions.govern import requests
 from proviso import wiring
+from proviso.domain.reasons import Reason
+from proviso.edge.answers import gives
 from proviso.edge.http import act, routes
 from proviso.stages import holds
 
 router = routes()
 
 
-@router.post("/candidates/<candidate_id>/holds")
+@router.post(
+    "/candidates/<candidate_id>/holds", responses=gives(answers.Hold, Reason.NOT_FOUND, Reason.WRONG_STATE, status=201)
+)
 def hold(candidate_id: str, body: requests.HoldBody) -> Response[Any]:
+    """Keep a candidate's evidence beyond its hours, with a reason.
+
+    An authoriser or the data protection officer does this.
+    """
     room = wiring.govern()
     return _act(
         lambda p: holds.hold(
@@ -30,8 +39,9 @@ def hold(candidate_id: str, body: requests.HoldBody) -> Response[Any]:
     )
 
 
-@router.get("/candidates/<candidate_id>/holds")
+@router.get("/candidates/<candidate_id>/holds", responses=gives(answers.Holds, Reason.NOT_FOUND))
 def list_holds(candidate_id: str) -> Response[Any]:
+    """Show what keeps a candidate's evidence."""
     room = wiring.govern()
     return _act(
         lambda p: holds.holds(principal=p, candidate_id=candidate_id, store=room.store, clock=room.clock),
@@ -39,8 +49,12 @@ def list_holds(candidate_id: str) -> Response[Any]:
     )
 
 
-@router.delete("/candidates/<candidate_id>/holds/<hold_id>")
+@router.delete("/candidates/<candidate_id>/holds/<hold_id>", responses=gives(answers.Released, Reason.NOT_FOUND))
 def release(candidate_id: str, hold_id: str) -> Response[Any]:
+    """End a hold on a candidate's evidence.
+
+    An authoriser does this. The evidence is deleted when nothing else keeps it.
+    """
     room = wiring.govern()
     return _act(
         lambda p: holds.release(

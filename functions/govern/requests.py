@@ -9,7 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from proviso.domain.conditions import Attested, PriorAuthorisation
 from proviso.domain.deployment import Grounds, RealTimeGrounds
-from proviso.domain.holds import HoldKind
+from proviso.domain.holds import MOST_DAYS, HoldKind
 from proviso.domain.people import Person, Role
 from proviso.stages.deployment import DeploymentRequest
 from proviso.stages.watchlist import EntryRequest
@@ -189,9 +189,11 @@ class SubjectAccessBody(_Body):
 
 
 class HoldBody(_Body):
+    """Why a candidate's evidence is to be kept, and for how long."""
+
     kind: HoldKind = HoldKind.REASON
     reason: Paragraph
-    days: Annotated[int, Field(ge=1, le=30, description="how long it stands")]
+    days: Annotated[int, Field(ge=1, le=MOST_DAYS, description="how long it stands")]
 
 
 class DecisionBody(_Body):

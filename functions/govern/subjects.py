@@ -5,10 +5,12 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from functions.govern import requests
+from functions.govern.subject_answers import SubjectAccess, SubjectAudit
 from proviso import wiring
 from proviso.domain.people import Principal
-from proviso.domain.reasons import Refused
+from proviso.domain.reasons import Reason, Refused
 from proviso.domain.subjects import Answer, Listing, ListUse, Raised
+from proviso.edge.answers import gives
 from proviso.edge.http import act, plain, routes
 from proviso.stages import subject_access
 from proviso.stages.subjects import SubjectRecord, SubjectRecords, audit_of
@@ -16,8 +18,12 @@ from proviso.stages.subjects import SubjectRecord, SubjectRecords, audit_of
 router = routes()
 
 
-@router.get("/subjects/<watchlist_id>/<entry_id>/audit")
-def audit(watchlist_id: str, entry_id: str, purpose: str = "") -> Response[Any]:
+@router.get("/subjects/<watchlist_id>/<entry_id>/audit", responses=gives(SubjectAudit, Reason.NOT_FOUND))
+def audit(watchlist_id: str, entry_id: str, purpose: requests.Purpose) -> Response[Any]:
+    """Show what the audit holds of one listed person.
+
+    For auditors and the data protection officer. The look is recorded.
+    """
     room = wiring.govern()
     return _act(
         lambda p: audit_of(
@@ -33,8 +39,12 @@ def audit(watchlist_id: str, entry_id: str, purpose: str = "") -> Response[Any]:
     )
 
 
-@router.post("/subject-access")
+@router.post("/subject-access", responses=gives(SubjectAccess))
 def access(body: requests.SubjectAccessBody) -> Response[Any]:
+    """Answer somebody who asks "was I on it?": what is kept of them.
+
+    For the data protection officer, by reference number, or by place, time and slip. No picture is taken.
+    """
     room = wiring.govern()
 
     def ask(principal: Principal) -> Answer | Refused:

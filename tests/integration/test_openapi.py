@@ -374,6 +374,9 @@ def test_a_deployment_from_its_list_to_its_certificate_is_as_described(world: Wo
     told("post", f"{deployment}/attestations", noticed)
     assert told("get", deployment)["missing"] is None
     assert again("post", f"{deployment}/start")["state"] == "active"
+    told("get", "/subjects/{watchlist_id}/{entry_id}/audit", query="?purpose=test")
+    told("post", "/subject-access", {"reference_no": "R-1"})
+    told("get", "/retention", query="?purpose=test")
     told("get", "/watchlists/{watchlist_id}")
     told("get", "/audit", query=f"?chain={ids['deployment_id']}&purpose=test&limit=2")
     told("get", "/audit/chains", query="?purpose=test")

@@ -10,16 +10,19 @@ import pytest
 from openapi_spec_validator import validate
 from pydantic import TypeAdapter
 
-from functions.govern import answers, views
+from functions.govern import answers, hold_answers, subject_answers, subjects, views
 from functions.govern.requests import DecisionBody, DeploymentBody, EntryBody, PersonBody
 from functions.review import answers as review_answers
 from functions.review import routes as review
 from proviso.domain.audit import GENESIS, Act, AuditRecord, Head, chain_hash
 from proviso.domain.candidate import Decision, Review
 from proviso.domain.conditions import Attestation, Attested, FalseCandidates, PriorAuthorisation
+from proviso.domain.holds import Hold, HoldKind
 from proviso.domain.people import Member, Person, Role
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.retention import Certificate, StoreCount
+from proviso.domain.subjects import Answer as SubjectAnswer
+from proviso.domain.subjects import EvidenceState, Listed, Listing, ListUse, Raised
 from proviso.domain.watchlist import Build, Entry, Watchlist
 from proviso.edge import http
 from proviso.edge.answers import Refusal, gives
@@ -129,6 +132,10 @@ SHOWN = Shown(
     expected=FalseCandidates(0.1, 0.2, 10, "per passage"),
     missing=Refused(Reason.NOT_ANNOUNCED),
 )
+GONE = Listed("e", "w", "R-1", "volunteer", NOW, NOW, NOW)
+USED = ListUse("d-1", "w", "an operator", "a trial", "Hall", NOW, NOW, NOW, None, "active")
+SEEN = Raised(samples.candidate().id, "e", "d-1", "Hall", NOW, NOW, "confirmed", NOW, EvidenceState.DELETED)
+ASKED = SubjectAnswer((Listing(GONE, (USED,), (SEEN,)),), ((SEEN, USED),))
 ENTRY = Entry(
     "e", "w", "R-1", "Somebody", "volunteer", "why", "whence", "lawful", date(2020, 1, 1), None, "officer", NOW
 )
@@ -145,6 +152,11 @@ MADE: list[tuple[type, Any]] = [
     (answers.ShownDeployment, plain(views.shown_deployment(SHOWN))),
     (answers.Attestation, plain(Attestation("d", Attested.PUBLIC_NOTICE, "on the site", "a", NOW, NOW))),
     (answers.Certificate, plain(views.certificate(Certificate("d", "w", (StoreCount("reference", 0),), NOW, NOW)))),
+    (hold_answers.Hold, plain(Hold("h", "c", HoldKind.REASON, "a complaint is expected", "a", NOW, NOW))),
+    (
+        subject_answers.SubjectAccess,
+        subjects._answer(ASKED),
+    ),
     (answers.Audit, plain(views.audit(([RECORD], None)))),
     (answers.AuditPage, plain(views.audit_page(AuditPage("d-1", (RECORD,), 1)))),
     (answers.AuditChains, plain(views.audit_chains(ChainList(NOW, (Head("d-1", 1, RECORD.hash),))))),
