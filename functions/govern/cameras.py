@@ -4,16 +4,23 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
+from functions.govern import camera_answers as answers
 from functions.govern import requests, views
 from proviso import wiring
+from proviso.domain.reasons import Reason
+from proviso.edge.answers import gives
 from proviso.edge.http import act, routes
 from proviso.stages import cameras
 
 router = routes()
 
 
-@router.post("/cameras")
+@router.post("/cameras", responses=gives(answers.CameraKey, status=201))
 def register(body: requests.CameraBody) -> Response[Any]:
+    """Register a camera; its key is shown once, here.
+
+    A requester or an authoriser does this. Registered again, it gets a new key and the former is void.
+    """
     room = wiring.govern()
     return _act(
         lambda p: cameras.register(
@@ -29,8 +36,9 @@ def register(body: requests.CameraBody) -> Response[Any]:
     )
 
 
-@router.delete("/cameras/<camera>")
+@router.delete("/cameras/<camera>", responses=gives(answers.Revoked, Reason.NOT_FOUND))
 def revoke(camera: str) -> Response[Any]:
+    """Take a camera's key away: it gets no upload right any more."""
     room = wiring.govern()
     return _act(
         lambda p: cameras.revoke(principal=p, camera=camera, cameras=room.cameras, store=room.store, clock=room.clock),
@@ -38,8 +46,9 @@ def revoke(camera: str) -> Response[Any]:
     )
 
 
-@router.get("/cameras")
+@router.get("/cameras", responses=gives(answers.Cameras))
 def list_all() -> Response[Any]:
+    """Show the cameras that may ask for upload rights."""
     room = wiring.govern()
     return _act(lambda p: cameras.list_all(principal=p, cameras=room.cameras), views.cameras)
 

@@ -5,16 +5,25 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
+from functions.grant.answers import UploadGrant
 from proviso import wiring
-from proviso.domain.reasons import Refused
+from proviso.domain.reasons import Reason, Refused
+from proviso.edge.answers import gives
 from proviso.edge.batch import Event
 from proviso.edge.http import answer, answer_request, api, bearer, plain, refusal, routes
 
 router = routes()
 
 
-@router.post("/cameras/<camera>/grants")
+@router.post(
+    "/cameras/<camera>/grants",
+    responses=gives(UploadGrant, Reason.CAMERA_KEY, Reason.NO_PERMIT, Reason.OUTSIDE_WINDOW, public=True),
+)
 def grant(camera: str) -> Response[Any]:
+    """Get an upload right for some minutes, as a camera.
+
+    `Authorization: Bearer <the camera's key>`; the gateway asks for no token, because a camera is no person.
+    """
     granted = wiring.grant()(camera, bearer(router.current_event))
     return refusal(granted) if isinstance(granted, Refused) else answer(200, plain(granted))
 

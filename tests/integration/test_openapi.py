@@ -365,6 +365,7 @@ def test_a_deployment_from_its_list_to_its_certificate_is_as_described(world: Wo
         return told(method, path, body, who, **named)
 
     again("post", "/people", reviewer, FIRST)
+    world.tokens["camera"] = again("post", "/cameras", {"camera": "south"})["key"]
     for role in ("reviewer", "recipient"):
         told("post", f"{deployment}/members", {"sub": reviewer["sub"], "role": role})
     told("delete", f"{deployment}/members/{{role}}/{{sub}}", role="recipient", sub=quoted(str(reviewer["sub"])))
@@ -377,6 +378,8 @@ def test_a_deployment_from_its_list_to_its_certificate_is_as_described(world: Wo
     told("get", "/audit", query=f"?chain={ids['deployment_id']}&purpose=test&limit=2")
     told("get", "/audit/chains", query="?purpose=test")
     again("delete", "/watchlists/{watchlist_id}/entries/{entry_id}")
+    assert told("post", "/cameras/{camera}/grants", who="camera", camera="south")["key_prefix"] == "south/"
+    told("delete", "/cameras/{camera}", camera="south")
     assert told("post", f"{deployment}/stop")["stopped"] == [ids["deployment_id"]]
     told("post", f"{deployment}/stop")
     again("post", f"{deployment}/close")
