@@ -13,7 +13,7 @@ PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 CODE := layers functions tests scripts bench
 .DEFAULT_GOAL := help
-.PHONY: help demo install install-dev install-dlib lock test lint format bench preflight system-deps clean
+.PHONY: help demo install install-dev install-dlib lock test safeguards docs lint openapi format bench preflight system-deps clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST) | sort
@@ -72,6 +72,14 @@ $(VENV)/.dlib: requirements/dlib.txt | $(VENV)/.run
 test: install-dev ## all tests; what cannot run here is skipped with its reason
 	@$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
 
+# -p loads what prints a line an attempt; loadfile keeps the tests of a file on one database.
+safeguards: install-dev ## the attempts to get round the safeguards, a line each, with what stopped it
+	@$(BIN)/python -m pytest tests/safeguards -p tests.safeguards.attempts -q -r N --no-header -o console_output_style=classic \
+	  -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+
+docs: install-dev ## write docs/safeguards.md and docs/threat-model.md from docs/safeguards.toml, code, SQL and tests
+	@$(BIN)/python scripts/safeguards.py
+
 lint: install-dev .venv-sam/.done ## ruff, mypy, import-linter, cfn-lint, sam validate
 	@$(BIN)/ruff check $(CODE)
 	@$(BIN)/ruff format --check $(CODE)
@@ -80,6 +88,9 @@ lint: install-dev .venv-sam/.done ## ruff, mypy, import-linter, cfn-lint, sam va
 	@$(BIN)/cfn-lint template.yaml infra/*.yaml
 	@$(SAM) validate --region eu-west-2 --template template.yaml
 	@$(SAM) validate --region eu-west-2 --template template.yaml --lint
+
+openapi: install-dev ## the API's description, from the routes: layers/core/src/proviso/edge/openapi.json
+	@PYTHONPATH=.:layers/core/src $(BIN)/python scripts/openapi.py
 
 format: install-dev ## ruff's formatting and its safe fixes
 	@$(BIN)/ruff check --fix $(CODE)

@@ -345,6 +345,7 @@ class MemoryDeployments(Memory):
     def users(self, watchlist_id: str) -> list[str]:
         return [key for key, row in self.rows.items() if row.watchlist_id == watchlist_id and row.state in OVER]
 
-    def remove_again(self, entry_id: str, at: datetime) -> None:
+    def remove_again(self, entry_id: str, at: datetime) -> str:
         self._do("remove_again", entry_id)
         self.removed.add(entry_id)
+        return "list-1"

@@ -5,17 +5,28 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
-from functions.govern import requests, views
+from functions.govern import answers, requests, views
 from proviso import wiring
 from proviso.domain.people import Role
+from proviso.domain.reasons import Reason
+from proviso.edge.answers import gives
 from proviso.edge.http import act, routes
 from proviso.stages import conditions, people
 
 router = routes()
 
 
-@router.post("/deployments/<deployment_id>/members")
+@router.post(
+    "/deployments/<deployment_id>/members",
+    responses=gives(
+        answers.Member, Reason.NOT_FOUND, Reason.WRONG_STATE, Reason.SAME_PERSON, Reason.NOT_TRAINED, status=201
+    ),
+)
 def name_member(deployment_id: str, body: requests.MemberBody) -> Response[Any]:
+    """Name somebody who reviews or receives for a deployment.
+
+    A requester or an authoriser does this. Without it they see nothing of the deployment.
+    """
     room = wiring.govern()
     return _act(
         lambda p: people.name_member(
@@ -30,8 +41,9 @@ def name_member(deployment_id: str, body: requests.MemberBody) -> Response[Any]:
     )
 
 
-@router.delete("/deployments/<deployment_id>/members/<role>/<sub>")
+@router.delete("/deployments/<deployment_id>/members/<role>/<sub>", responses=gives(answers.Removed, Reason.NOT_FOUND))
 def remove_member(deployment_id: str, role: Role, sub: str) -> Response[Any]:
+    """Take somebody off a deployment, from their next request on."""
     room = wiring.govern()
     return _act(
         lambda p: people.remove_member(
@@ -41,8 +53,15 @@ def remove_member(deployment_id: str, role: Role, sub: str) -> Response[Any]:
     )
 
 
-@router.post("/deployments/<deployment_id>/attestations")
+@router.post(
+    "/deployments/<deployment_id>/attestations",
+    responses=gives(answers.Attestation, Reason.NOT_FOUND, Reason.WRONG_STATE, Reason.POLICY_FORBIDS, status=201),
+)
 def attest(deployment_id: str, body: requests.AttestationBody) -> Response[Any]:
+    """Stand in for the public notice or the signage, by name.
+
+    Each once. Waiving the notice is an authoriser's, and only where the policy knows it.
+    """
     room = wiring.govern()
     return _act(
         lambda p: conditions.attest(
@@ -58,8 +77,17 @@ def attest(deployment_id: str, body: requests.AttestationBody) -> Response[Any]:
     )
 
 
-@router.post("/deployments/<deployment_id>/decisions")
+@router.post(
+    "/deployments/<deployment_id>/decisions",
+    responses=gives(
+        answers.Deployment, Reason.NOT_FOUND, Reason.WRONG_STATE, Reason.POLICY_FORBIDS, Reason.SAME_PERSON, status=201
+    ),
+)
 def record_decision(deployment_id: str, body: requests.DecisionBody) -> Response[Any]:
+    """Record what a court or an independent authority decided.
+
+    An authoriser does this, who is not its requester. A refusal stops the deployment at once.
+    """
     room = wiring.govern()
     return _act(
         lambda p: conditions.record_decision(

@@ -4,18 +4,41 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
-from functions.govern import requests, views
+from functions.govern import answers, requests, views
 from proviso import wiring
 from proviso.domain.reasons import Reason, Refused
+from proviso.edge.answers import gives
 from proviso.edge.http import act, answer, refusal, routes, subject
 from proviso.stages import audit as audits
 from proviso.stages import deployment
 
 router = routes()
+STARTING = (
+    Reason.NOT_FOUND,
+    Reason.WRONG_STATE,
+    Reason.DIGEST_DIFFERS,
+    Reason.OUTSIDE_WINDOW,
+    Reason.BUILD_TOO_OLD,
+    Reason.BUILD_EMPTY,
+    Reason.NOT_CALIBRATED,
+    Reason.THRESHOLD_TOO_LOW,
+    Reason.NOT_ANNOUNCED,
+    Reason.NO_DECISION,
+    Reason.NOT_APPROVED,
+    Reason.CAMERA_BUSY,
+)
+"""What a start may be refused for, beside the role."""
 
 
-@router.post("/deployments")
+@router.post(
+    "/deployments",
+    responses=gives(answers.Deployment, Reason.NOT_FOUND, Reason.POLICY_FORBIDS, Reason.THRESHOLD_TOO_LOW, status=201),
+)
 def request(body: requests.DeploymentBody) -> Response[Any]:
+    """Ask for a deployment.
+
+    A requester does this. What cannot be authorised is refused already here.
+    """
     room = wiring.govern()
     policy = room.policy_of(body.policy)
     if isinstance(policy, Refused):
@@ -36,8 +59,12 @@ def request(body: requests.DeploymentBody) -> Response[Any]:
     )
 
 
-@router.get("/deployments")
+@router.get("/deployments", responses=gives(answers.Deployments))
 def list_all() -> Response[Any]:
+    """Show all deployments, newest first.
+
+    For everybody with a role but those who only receive notices.
+    """
     room = wiring.govern()
     return _act(
         lambda p: deployment.list_all(principal=p, store=room.store),
@@ -45,8 +72,9 @@ def list_all() -> Response[Any]:
     )
 
 
-@router.get("/deployments/<deployment_id>")
+@router.get("/deployments/<deployment_id>", responses=gives(answers.ShownDeployment, Reason.NOT_FOUND))
 def show(deployment_id: str) -> Response[Any]:
+    """Show one deployment with all that its authoriser must see, and what its start would be refused for."""
     room = wiring.govern()
     return _act(
         lambda p: deployment.show(
@@ -61,8 +89,22 @@ def show(deployment_id: str) -> Response[Any]:
     )
 
 
-@router.post("/deployments/<deployment_id>/authorise")
+@router.post(
+    "/deployments/<deployment_id>/authorise",
+    responses=gives(
+        answers.Deployment,
+        Reason.NOT_FOUND,
+        Reason.SAME_PERSON,
+        Reason.WRONG_STATE,
+        Reason.TERMS_CHANGED,
+        Reason.TOO_LATE,
+    ),
+)
 def authorise(deployment_id: str, body: requests.AuthoriseBody) -> Response[Any]:
+    """Authorise exactly what was shown, by its digest.
+
+    An authoriser does this, who is another person than its requester.
+    """
     room = wiring.govern()
     return _act(
         lambda p: deployment.authorise(
@@ -73,8 +115,12 @@ def authorise(deployment_id: str, body: requests.AuthoriseBody) -> Response[Any]
     )
 
 
-@router.post("/deployments/<deployment_id>/start")
+@router.post("/deployments/<deployment_id>/start", responses=gives(answers.Deployment, *STARTING))
 def start(deployment_id: str) -> Response[Any]:
+    """Start it, when every condition is met.
+
+    Done again, it goes on where it ended; while it is active it writes the permits again.
+    """
     room = wiring.govern()
     return _act(
         lambda p: deployment.start(
@@ -92,18 +138,33 @@ def start(deployment_id: str) -> Response[Any]:
     )
 
 
-@router.post("/deployments/<deployment_id>/stop")
+@router.post("/deployments/<deployment_id>/stop", responses=gives(answers.Stopped, Reason.NOT_FOUND, roles=False))
 def stop(deployment_id: str) -> Response[Any]:
+    """Stop one deployment, at once.
+
+    Any signed-in account may, and no reason is asked for. One that does not run is no error.
+    """
     return _stop(deployment_id)
 
 
-@router.post("/stop-all")
+@router.post("/stop-all", responses=gives(answers.Stopped, roles=False))
 def stop_all() -> Response[Any]:
+    """Stop everything, at once.
+
+    Any signed-in account may, and no reason is asked for.
+    """
     return _stop(None)
 
 
-@router.post("/deployments/<deployment_id>/close")
+@router.post(
+    "/deployments/<deployment_id>/close",
+    responses=gives(answers.Accepted, Reason.NOT_FOUND, Reason.WRONG_STATE, status=202),
+)
 def close(deployment_id: str) -> Response[Any]:
+    """Have one that is over closed now: deleted, counted to zero, certified.
+
+    Without this it is closed by itself within hours. Done again, it changes nothing.
+    """
     room = wiring.govern()
     return _act(
         lambda p: deployment.close(
@@ -115,8 +176,9 @@ def close(deployment_id: str) -> Response[Any]:
     )
 
 
-@router.get("/deployments/<deployment_id>/certificate")
+@router.get("/deployments/<deployment_id>/certificate", responses=gives(answers.Certificate, Reason.NOT_FOUND))
 def certificate(deployment_id: str) -> Response[Any]:
+    """Show the certificate of a closed deployment."""
     room = wiring.govern()
     return _act(
         lambda p: deployment.certificate(principal=p, deployment_id=deployment_id, store=room.store),
@@ -124,8 +186,12 @@ def certificate(deployment_id: str) -> Response[Any]:
     )
 
 
-@router.get("/deployments/<deployment_id>/audit")
-def audit(deployment_id: str, purpose: str = "") -> Response[Any]:
+@router.get("/deployments/<deployment_id>/audit", responses=gives(answers.Audit, Reason.NOT_FOUND))
+def audit(deployment_id: str, purpose: requests.Purpose) -> Response[Any]:
+    """Show a deployment's chain of records, and the first fault in it.
+
+    For auditors and authorisers. The look is recorded.
+    """
     room = wiring.govern()
     return _act(
         lambda p: audits.of_deployment(
@@ -135,8 +201,17 @@ def audit(deployment_id: str, purpose: str = "") -> Response[Any]:
     )
 
 
-@router.get("/audit")
-def audit_page(chain: str, purpose: str = "", after: int = 0, limit: int = audits.MOST_RECORDS) -> Response[Any]:
+@router.get("/audit", responses=gives(answers.AuditPage, Reason.NOT_FOUND))
+def audit_page(
+    chain: requests.Chain,
+    purpose: requests.Purpose,
+    after: requests.After = 0,
+    limit: requests.Limit = audits.MOST_RECORDS,
+) -> Response[Any]:
+    """Show records of one chain, page by page.
+
+    For auditors and authorisers. The look is recorded.
+    """
     room = wiring.govern()
     return _act(
         lambda p: audits.page(
@@ -152,8 +227,12 @@ def audit_page(chain: str, purpose: str = "", after: int = 0, limit: int = audit
     )
 
 
-@router.get("/audit/chains")
-def audit_chains(purpose: str = "") -> Response[Any]:
+@router.get("/audit/chains", responses=gives(answers.AuditChains))
+def audit_chains(purpose: requests.Purpose) -> Response[Any]:
+    """Show all chains, each with its last record.
+
+    For auditors and authorisers. The look is recorded.
+    """
     room = wiring.govern()
     return _act(
         lambda p: audits.chains(principal=p, purpose=purpose, store=room.store, clock=room.clock), views.audit_chains

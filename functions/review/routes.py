@@ -5,15 +5,21 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler import Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from functions.review import answers
 from proviso import wiring
 from proviso.domain.candidate import Candidate, Decision, short_reference
+from proviso.domain.reasons import Reason
+from proviso.edge.answers import gives
 from proviso.edge.http import act, plain, routes
 from proviso.stages import review
 
 router = routes()
+REVIEWING = (Reason.NOT_FOUND, Reason.NOT_TRAINED, Reason.NOT_A_MEMBER, Reason.SAME_PERSON)
+"""Why somebody with the role may still not review this candidate (S17, S19)."""
+LOOK = "The candidate: less of it before one's own decision than after"
 
 
-class DecisionBody(BaseModel):
+class CandidateDecisionBody(BaseModel):
     """A reviewer's decision and why."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
@@ -21,8 +27,9 @@ class DecisionBody(BaseModel):
     reason: Annotated[str, Field(min_length=1, max_length=500)]
 
 
-@router.get("/candidates")
+@router.get("/candidates", responses=gives(answers.Pending, Reason.NOT_TRAINED))
 def pending() -> Response[Any]:
+    """Show the candidates that wait for this reviewer, newest first."""
     room = wiring.review()
     return _act(
         lambda p: review.pending(principal=p, store=room.store, clock=room.clock),
@@ -30,26 +37,45 @@ def pending() -> Response[Any]:
     )
 
 
-@router.get("/candidates/<candidate_id>")
+@router.get("/candidates/<candidate_id>", responses=gives(answers.Undecided | answers.Decided, *REVIEWING, what=LOOK))
 def look(candidate_id: str) -> Response[Any]:
+    """Look at one candidate.
+
+    The look is recorded. Similarity and category are shown after one's own decision.
+    """
     room = wiring.review()
     return _act(
         lambda p: review.look(principal=p, candidate_id=candidate_id, store=room.store, clock=room.clock), _view
     )
 
 
-@router.get("/candidates/<candidate_id>/evidence")
+@router.get("/candidates/<candidate_id>/evidence", responses=gives("image/jpeg", *REVIEWING))
 def evidence(candidate_id: str) -> Response[Any]:
+    """Look at the evidence picture.
+
+    The look is recorded before the picture is given.
+    """
     return _picture(candidate_id, None)
 
 
-@router.get("/candidates/<candidate_id>/references/<reference_id>")
+@router.get("/candidates/<candidate_id>/references/<reference_id>", responses=gives("image/jpeg", *REVIEWING))
 def reference(candidate_id: str, reference_id: str) -> Response[Any]:
+    """Look at one enrolment picture of the entry.
+
+    The look is recorded before the picture is given.
+    """
     return _picture(candidate_id, reference_id)
 
 
-@router.post("/candidates/<candidate_id>/decision")
-def decide(candidate_id: str, body: DecisionBody) -> Response[Any]:
+@router.post(
+    "/candidates/<candidate_id>/decision",
+    responses=gives(answers.Decided, *REVIEWING, Reason.WRONG_STATE, Reason.NOT_ACTIVE, Reason.TOO_LATE),
+)
+def decide(candidate_id: str, body: CandidateDecisionBody) -> Response[Any]:
+    """Decide: confirm, reject, or cannot tell.
+
+    Recipients are told after a confirmation, and never without one. Each reviewer decides once.
+    """
     room = wiring.review()
     return _act(
         lambda p: review.decide(

@@ -89,6 +89,22 @@ class Cloud:
         )
         return name
 
+    def subjects_table(self) -> str:
+        name = f"subjects-{next(_numbers)}"
+        self.client("dynamodb").create_table(
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[
+                {"AttributeName": "list", "AttributeType": "S"},
+                {"AttributeName": "subject", "AttributeType": "S"},
+            ],
+            KeySchema=[
+                {"AttributeName": "list", "KeyType": "HASH"},
+                {"AttributeName": "subject", "KeyType": "RANGE"},
+            ],
+        )
+        return name
+
     def queue(self) -> str:
         return str(self.client("sqs").create_queue(QueueName=f"faces-{next(_numbers)}")["QueueUrl"])
 

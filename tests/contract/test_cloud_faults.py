@@ -1,5 +1,6 @@
 """What AWS answers and what becomes of it: one answer means gone, everything else is a fault (rule 8, S36)."""
 
+import os
 import traceback
 from collections.abc import Callable
 from datetime import timedelta
@@ -24,6 +25,7 @@ from proviso.cloud.outbox import S3Outbox
 from proviso.cloud.permits import S3Due, S3Permits, S3Stops
 from proviso.cloud.pictures import S3Pictures
 from proviso.cloud.queues import SqsFaces
+from proviso.cloud.subjects import DynamoSubjects
 from proviso.cloud.waker import LambdaWaker
 from proviso.domain.camera import RegisteredCamera
 from proviso.domain.errors import StorageFault
@@ -69,6 +71,12 @@ DYNAMO_CALLS: dict[str, Call] = {
     "entries": lambda client: DynamoLedger(client, "bin", lambda: NOW).entries(),
     "claim": lambda client: DynamoNotices(client, "bin").claim(notice(), NOW, 30),
     "claim withdrawn": lambda client: DynamoNotices(client, "bin").claim(notice(Kind.WITHDRAWN), NOW, 30),
+    "subject make": lambda client: DynamoSubjects(client, "bin", os.urandom).make("list-1", "entry-1", NOW),
+    "subject pseudonym": lambda client: DynamoSubjects(client, "bin", os.urandom).pseudonym("list-1", "entry-1"),
+    "subject seal": lambda client: DynamoSubjects(client, "bin", os.urandom).seal("list-1", "entry-1", {}),
+    "subject open": lambda client: DynamoSubjects(client, "bin", os.urandom).open("list-1", "entry-1", ["x"]),
+    "subject destroy": lambda client: DynamoSubjects(client, "bin", os.urandom).destroy_list("list-1"),
+    "subject count": lambda client: DynamoSubjects(client, "bin", os.urandom).count_list("list-1"),
     "settle": lambda client: DynamoNotices(client, "bin").settle(notice(), "sent", NOW),
     "camera put": lambda client: DynamoCameras(client, "bin").put(RegisteredCamera(CAMERA, "d" * 64, "person-1", NOW)),
     "camera remove": lambda client: DynamoCameras(client, "bin").remove(CAMERA),

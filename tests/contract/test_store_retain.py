@@ -371,7 +371,8 @@ def test_what_the_database_does_not_know_to_be_erased(scene: Scene) -> None:
         assert work.erased() == {("entry", other.id)}
         assert work.contradicted(told) == [("list", scene.entry.watchlist_id), ("entry", scene.entry.id)]
         assert work.contradicted(set()) == []
-        work.remove_again(scene.entry.id, now())
+        assert work.remove_again(scene.entry.id, now()) == scene.entry.watchlist_id
+        assert work.remove_again(scene.entry.id, now()) is None
         assert work.contradicted(told) == [("list", scene.entry.watchlist_id)]
     [(frozen, _)] = scene.house.search().candidates_of_frame(waiting.frame_key)
     assert frozen.state is CandidateState.FROZEN

@@ -164,7 +164,6 @@ COLUMNS = {
     ("proviso_report", "entry", "SELECT"): {
         "id",
         "watchlist_id",
-        "reference_no",
         "category",
         "added_at",
         "removed_at",

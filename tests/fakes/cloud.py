@@ -6,13 +6,19 @@ each change ("<port>.<method> <what>"), so that a test can hold the order of eff
 """
 
 import dataclasses
+import hashlib
+import itertools
+import json
+import secrets
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from proviso.domain.audit import Head
 from proviso.domain.camera import FRAME_TYPE, RegisteredCamera, UploadGrant
+from proviso.domain.canonical import canonical_bytes
 from proviso.domain.errors import PermitUnreadable, StorageFault
 from proviso.domain.frame import MAX_FRAME_BYTES, Jpeg, LedgerEntry, Outcome
 from proviso.domain.messages import FacesMessage
@@ -21,6 +27,7 @@ from proviso.domain.permit import Permit
 from proviso.domain.ports import Clock, NoticeClaim, StopRecord, StoredFrame
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.retention import QUEUES, Erasure, QueuesSeen
+from proviso.domain.subjects import Sealed
 
 DENIED = StorageFault("denied for the test")
 
@@ -425,6 +432,62 @@ class FakePublisher(Fake):
     def publish(self, audience: str, notice: Notice, texts: NoticeTexts) -> None:
         self._change("publish", f"{audience} {notice.kind.value}")
         self.sent.append((audience, notice, texts))
+
+
+class FakeSubjects(Fake):
+    """SubjectKeys. `keys`: (list, entry) to key. What a fake key seals can be opened by nobody without that key either:
+    the text is a name under which `sealed` holds the details, and is of no use once the key is gone."""
+
+    port = "subjects"
+
+    def __init__(self, journal: list[str] | None = None) -> None:
+        super().__init__(journal)
+        self.keys: dict[tuple[str, str], str] = {}
+        self.sealed: dict[str, tuple[str, str]] = {}
+        self._numbers = itertools.count(1)
+
+    def make(self, watchlist_id: str, entry_id: str, at: datetime) -> None:
+        self._change("make", entry_id)
+        self.keys.setdefault((watchlist_id, entry_id), f"key {next(self._numbers)} {secrets.token_hex(8)}")
+
+    def pseudonym(self, watchlist_id: str, entry_id: str) -> str | None:
+        self._read("pseudonym")
+        return self._named(watchlist_id, entry_id)
+
+    def seal(self, watchlist_id: str, entry_id: str, details: Mapping[str, Any]) -> Sealed | None:
+        self._read("seal")
+        subject = self._named(watchlist_id, entry_id)
+        if subject is None:
+            return None
+        said = canonical_bytes(dict(details)).decode()
+        text = f"sealed-{next(self._numbers)}"
+        self.sealed[text] = (self.keys[watchlist_id, entry_id], said)
+        return Sealed(subject, text, self._hash(self.keys[watchlist_id, entry_id], said))
+
+    def open(self, watchlist_id: str, entry_id: str, texts: Sequence[str]) -> list[dict[str, Any] | None]:
+        self._read("open")
+        key = self.keys.get((watchlist_id, entry_id))
+        found = [self.sealed.get(text, ("", "")) for text in texts]
+        return [json.loads(said) if key is not None and made_with == key else None for made_with, said in found]
+
+    def destroy_list(self, watchlist_id: str) -> int:
+        self._change("destroy_list", watchlist_id)
+        gone = [key for key in self.keys if key[0] == watchlist_id]
+        for key in gone:
+            del self.keys[key]
+        return len(gone)
+
+    def count_list(self, watchlist_id: str) -> int:
+        self._read("count_list")
+        return sum(1 for key in self.keys if key[0] == watchlist_id)
+
+    def _named(self, watchlist_id: str, entry_id: str) -> str | None:
+        key = self.keys.get((watchlist_id, entry_id))
+        return None if key is None else f"subject:{self._hash(key, entry_id)}"
+
+    @staticmethod
+    def _hash(key: str, what: str) -> str:
+        return hashlib.sha256(f"{key}/{what}".encode()).hexdigest()[:32]
 
 
 class FakeAnchors(Fake):

@@ -6,6 +6,7 @@ import pytest
 
 from tests.embedded_database import Database
 from tests.safeguards.house import House
+from tests.template.conftest import ROOT, Template, read
 
 
 @pytest.fixture
@@ -14,3 +15,9 @@ def house(clean_database: Database) -> Iterator[House]:
     made.register()
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def compiled() -> Template:
+    """The template as CloudFormation gets it: what each function's IAM role may do. moto holds no rights to it."""
+    return read(ROOT / "template.yaml")

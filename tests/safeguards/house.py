@@ -50,6 +50,7 @@ from tests.fakes.cloud import (
     FakeQueueGauge,
     FakeQueueLook,
     FakeStops,
+    FakeSubjects,
     FakeWaker,
 )
 from tests.samples import CAMERA, ENTRY, SOFTWARE, grounds, policy
@@ -61,6 +62,7 @@ ROLES = {
     "reviewer": Role.REVIEWER,
     "second": Role.REVIEWER,
     "auditor": Role.AUDITOR,
+    "protector": Role.DATA_PROTECTION_OFFICER,
 }
 
 
@@ -105,6 +107,7 @@ class House:
         self.anchors = FakeAnchors()
         self.gauge, self.look = FakeQueueGauge(), FakeQueueLook()
         self.evidence, self.enrolment = Pictures(), Pictures()
+        self.subjects: Any = FakeSubjects()
         self.pipeline: Any = FakePipeline()
         self.govern = PostgresGovernStore(self.connector("govern"))
         self.enrol_store = PostgresGovernStore(self.connector("enrol"))
@@ -185,6 +188,7 @@ class House:
             request=watchlist.EntryRequest(**{**ENTRY, **changed}),
             policy_of=lambda name: self.permitted,
             store=self.govern,
+            subjects=self.subjects,
             clock=self.now,
             new_id=self.id,
         )
@@ -199,6 +203,7 @@ class House:
             pipeline=self.pipeline,
             pictures=self.enrolment,
             store=self.enrol_store,
+            subjects=self.subjects,
             clock=self.now,
             new_id=self.id,
         )
@@ -448,6 +453,7 @@ class House:
             enrolment=self.enrolment,
             outbox=self.outbox,
             ledger=self.ledger,
+            subjects=self.subjects,
             anchors=self.anchors,
             notices=self.notices,
             queues=self.look,

@@ -31,7 +31,7 @@ from tests.safeguards.house import House
 from tests.samples import CAMERA, policy
 
 pytest_plugins = ["tests.databases"]
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.safeguard("S36")]
 
 VISIBILITY = timedelta(seconds=181)
 SWEPT = timedelta(seconds=125)
@@ -100,6 +100,7 @@ def comes_back(house: House, redelivery: str, work: Callable[[], Any]) -> None:
     house.retain()
 
 
+@pytest.mark.safeguard("S14", "S21", "S36")
 @pytest.mark.parametrize("redelivery", REDELIVERIES)
 @pytest.mark.parametrize("shows", FRAMES)
 def test_match_dies_after_each_act(crowd: House, shows: Callable[[House, int], FacesMessage], redelivery: str):
@@ -183,6 +184,7 @@ def has_no_good_name(house: House, number: int) -> str:
     return f"somebody-{number}.jpg"
 
 
+@pytest.mark.safeguard("S01", "S14", "S36")
 @pytest.mark.parametrize("redelivery", REDELIVERIES)
 @pytest.mark.parametrize(
     "upload", [shows_somebody, shows_nobody, shows_nobody_usable, is_no_picture, has_no_permit, has_no_good_name]
@@ -227,6 +229,7 @@ def confirmed(house: House, number: int) -> str:
     return notice_key(newest, Kind.CONFIRMED)
 
 
+@pytest.mark.safeguard("S16")
 @pytest.mark.parametrize("notice_of", [raised, confirmed])
 def test_alert_dies_after_each_act(crowd: House, notice_of: Callable[[House, int], str]):
     """Nothing is lost. It goes out twice only where the call died between SNS's answer and its own note of it: SNS
@@ -249,6 +252,7 @@ def test_alert_dies_after_each_act(crowd: House, notice_of: Callable[[House, int
         assert len(house.publisher.sent) == (2 if last == "publisher.publish" else 1), f"died after {last}"
 
 
+@pytest.mark.safeguard("S04")
 @pytest.mark.parametrize("notice_of", [raised, confirmed])
 def test_alert_dies_and_then_comes_the_stop(crowd: House, notice_of: Callable[[House, int], str]):
     house = crowd
@@ -272,6 +276,7 @@ def test_alert_dies_and_then_comes_the_stop(crowd: House, notice_of: Callable[[H
 # --- review -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.safeguard("S16")
 @pytest.mark.parametrize("decision", Decision)
 def test_review_dies_after_each_act(crowd: House, decision: Decision):
     """The reviewer tries again; where that is refused because it was recorded, retain puts the notice that was lost."""
@@ -298,6 +303,7 @@ def test_review_dies_after_each_act(crowd: House, decision: Decision):
 # --- start, stop ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.safeguard("S04")
 @pytest.mark.parametrize("then", ["again", "stop"])
 def test_start_dies_after_each_act(house: House, then: str):
     """Started again it runs; stopped, nothing of it is left, wherever the first start had got to."""
@@ -320,6 +326,7 @@ def test_start_dies_after_each_act(house: House, then: str):
             assert house.see(3).outcome is Outcome.REFUSED, f"died after {last}"
 
 
+@pytest.mark.safeguard("S04", "S36")
 @pytest.mark.parametrize("which", ["one", "all"])
 def test_stop_dies_after_each_act(house: House, which: str):
     """Nothing is announced after the permits went, even if nobody tries again; whoever does, ends it."""
@@ -360,6 +367,27 @@ def closed(house: House, deployment_id: str) -> None:
     house.retain()
 
 
+@pytest.mark.safeguard("S30")
+def test_adding_dies_after_each_act(house: House):
+    """A recorded entry with a key, or none; a key without an entry goes with the list (S30)."""
+    house.permitted = policy(max_entries=100)
+    list_id = house.watchlist()
+
+    def work_of(number: int) -> Callable[[], Any]:
+        house.number = f"N-{number}"
+        return lambda: house.add(list_id, reference_no=house.number)
+
+    for _, last in each_death(house, work_of):
+        kept = house.one("SELECT id FROM entry WHERE reference_no = %(number)s", number=house.number)
+        name = house.subjects.pseudonym(list_id, kept) if kept else None
+        added = [act for act in acts(house, "system") if act["action"] == "entry_added"]
+        assert bool(kept) == (name is not None) == (name in {act["subject"] for act in added}), f"died after {last}"
+    assert house.one("SELECT count(*) FROM entry") < len(house.subjects.keys)  # it did leave some behind
+    assert house.subjects.destroy_list(list_id) > 0
+    assert house.subjects.keys == {}
+
+
+@pytest.mark.safeguard("S23")
 def test_enrol_dies_after_each_act(house: House):
     """Either there is a reference or there is none; a picture without one goes with the list."""
     house.permitted = policy(max_entries=100)
@@ -388,6 +416,7 @@ def test_enrol_dies_after_each_act(house: House):
     assert house.one("SELECT count(*) FROM reference_template") == 0
 
 
+@pytest.mark.safeguard("S23")
 def test_retain_dies_after_each_act_of_closing(house: House):
     """Another run does what is left, and only what was counted to zero is certified."""
 
@@ -422,11 +451,13 @@ def nothing_left(house: House, last: str) -> None:
     where = f"died after {last}"
     assert (house.evidence.objects, house.enrolment.objects, house.outbox.objects) == ({}, {}, {}), where
     assert house.permits.objects == {}, where
+    assert house.subjects.keys == {}, where
     for table in ("reference", "reference_template", "build_reference", "runner_up"):
         assert house.one(f"SELECT count(*) FROM {table}") == 0, where
     assert house.one("SELECT count(*) FROM entry WHERE erased_at IS NULL OR label <> ''") == 0, where
 
 
+@pytest.mark.safeguard("S36")
 def test_the_tripwire_kills_where_it_says(crowd: House):
     """The control: each act of match is one of its deaths, in the order in which they are done."""
     seen = [last for _, last in each_death(crowd, lambda n: partial(crowd.match, crowd.message(n)))]

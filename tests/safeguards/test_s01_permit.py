@@ -17,6 +17,7 @@ from proviso.domain.permit import CheckedPermit
 from proviso.domain.reasons import Reason
 from tests.safeguards.house import House
 from tests.samples import CAMERA, axis, checked_permit, frame_key
+from tests.template.conftest import Template
 
 pytest_plugins = ["tests.databases"]
 pytestmark = pytest.mark.integration
@@ -129,6 +130,7 @@ def test_the_permit_of_another_deployment_opens_nothing_here(house: House):
     nothing_happened(house)
 
 
+@pytest.mark.safeguard(below="a forged queue message")
 def test_a_message_cannot_borrow_another_cameras_permit(running: House):
     """A forged queue message: the frame of an unlisted camera under the name of a listed one."""
     key = running.frame(3, camera=OTHER)
@@ -156,6 +158,7 @@ def test_the_gate_asks_the_row_about_the_running_pipeline(running: House):
     nothing_happened(running)
 
 
+@pytest.mark.safeguard(below="a proof that no gate gave out")
 def test_a_checked_permit_cannot_be_made_by_hand(running: House):
     """Code in the function that builds its own proof: the store takes only the one that its gate gave out."""
     from proviso.domain.errors import Fault
@@ -194,3 +197,21 @@ def test_no_role_adds_a_camera_or_time_to_a_deployment(running: House, statement
             running.sql(role, statement)
     row = running.match(replace(running.message(3), frame_key=frame_key(camera=OTHER), camera=OTHER))
     assert row.reason is Reason.CAMERA_NOT_LISTED or row.outcome is not Outcome.SEARCHED
+
+
+def test_the_functions_iam_roles_write_no_permit_but_governs_and_retains(compiled: Template):
+    """As somebody who has taken over detect, match, alert, sweep or grant: a permit cannot even be forged."""
+    for function in ("Detect", "Match", "Alert", "Sweep", "Grant", "Enrol", "Review", "Report"):
+        assert compiled.allowed(f"{function}Function", "s3:PutObject").isdisjoint(
+            {"PermitsBucket/permits/*", "PermitsBucket/*"}
+        ), function
+
+
+def test_a_clock_that_jumps_between_detect_and_match_opens_nothing(running: House):
+    """A frame that was in time is passed on; then the machine's clock jumps out of the window, and far back."""
+    for jump, reason in ((timedelta(hours=2), Reason.STALE), (timedelta(hours=-2), Reason.OUTSIDE_WINDOW)):
+        running.skew = timedelta(0)
+        message = running.message(3)
+        running.skew = jump
+        assert running.match(message).reason is reason
+    nothing_happened(running)

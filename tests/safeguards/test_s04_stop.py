@@ -7,6 +7,7 @@ away at that moment, and a deployment that is put back into activity.
 
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import psycopg
@@ -17,12 +18,16 @@ from proviso.domain.deployment import DeploymentState
 from proviso.domain.frame import Outcome
 from proviso.domain.permit import CheckedPermit
 from proviso.domain.reasons import Reason, Refused
+from proviso.domain.timing import Stopwatch
+from proviso.stages import match
 from proviso.stages.deployment import write_permits
 from proviso.store.connection import Connector
 from proviso.store.govern import PostgresGovernStore
 from proviso.store.search import PostgresSearchStore
+from tests.safeguards.attempts import used
 from tests.safeguards.house import House
 from tests.samples import CAMERA, axis
+from tests.template.conftest import Template
 
 pytest_plugins = ["tests.databases"]
 pytestmark = pytest.mark.integration
@@ -78,6 +83,7 @@ def test_a_stop_waits_for_the_search_that_runs_and_lets_no_other_begin(running: 
         with later.work() as work:
             done["later"] = gate(running, work)
 
+    used("a stop while a search runs")
     with running.search.work() as work:
         permit = gate(running, work)
         assert isinstance(permit, CheckedPermit)
@@ -97,6 +103,7 @@ def test_a_stop_waits_for_the_search_that_runs_and_lets_no_other_begin(running: 
     assert done["later"].reason is Reason.NOT_ACTIVE
 
 
+@pytest.mark.safeguard(below="messages that wait in a queue")
 def test_queued_frames_are_refused_and_deleted(running: House):
     messages = [running.message(3) for _ in range(3)]
     running.stop(running.active.id)
@@ -109,6 +116,7 @@ def test_queued_frames_are_refused_and_deleted(running: House):
     assert (row.outcome, row.reason) == (Outcome.REFUSED, Reason.NO_PERMIT)
 
 
+@pytest.mark.safeguard(below="a redriven dead letter")
 def test_a_message_redriven_from_the_dead_letters_is_refused(running: House):
     """It failed before the stop, and comes back after it: at once, or long after."""
     from proviso.domain.errors import StorageFault
@@ -206,6 +214,49 @@ def test_a_stop_with_the_database_away(running: House):
         "master", "SELECT convert_from(body, 'UTF8')::jsonb ->> 'action' AS action FROM audit_event ORDER BY at"
     )
     assert {"deployment_stopped", "stop_carried_out"} <= {row["action"] for row in actions}
+
+
+def test_a_stop_while_the_database_wakes(running: House):
+    """match waits for a database that sleeps; meanwhile somebody stops, and the stop cannot reach it either. When it is
+    awake, the row says active still: nothing is searched all the same."""
+    used("the database wakes")
+    asleep = [True]
+    waking = Connector(lambda: AWAY if asleep else running.database.url("match"), connect_timeout_s=1)
+    running.connectors.append(waking)
+    message = running.message(3)
+
+    def meanwhile(seconds: float) -> None:
+        if asleep:
+            assert running.stop(running.active.id, store=away()).spooled
+            asleep.clear()
+
+    row = match.match(
+        message=message,
+        room=replace(running.room(PostgresSearchStore(waking)), wait=meanwhile),
+        stopwatch=Stopwatch(lambda: 0.0),
+        give_up_at=running.now() + timedelta(seconds=30),
+    )
+    assert running.deployment(running.active.id).state is DeploymentState.ACTIVE
+    assert (row.outcome, row.reason) == (Outcome.REFUSED, Reason.NOT_ACTIVE)
+    assert running.one("SELECT count(*) FROM searched_frame") == 0
+    assert running.candidates == []
+
+
+def test_a_dead_letter_redriven_after_the_stop_and_with_its_permit_forged_again(running: House):
+    """Somebody puts the old permit object back, so that detect and match take it for running; the row does not."""
+    message, permit = running.message(3), running.permits.objects[CAMERA]
+    running.stop(running.active.id)
+    running.permits.objects[CAMERA] = replace(permit, ends_at=permit.ends_at + timedelta(days=1))
+    assert running.detect(running.frame(3)).outcome is Outcome.RECEIVED  # it only passes frames on
+    for late in (message, running.queue.sent.pop()):
+        assert running.match(late).reason is Reason.NOT_ACTIVE
+    assert running.candidates == []
+
+
+def test_the_iam_role_of_alert_puts_no_permit_back_and_no_notice(compiled: Template):
+    """Taken over, it cannot undo a stop, nor make a document to send."""
+    for bucket in ("PermitsBucket", "OutboxBucket/notices"):
+        assert not [one for one in compiled.allowed("AlertFunction", "s3:PutObject") if one.startswith(bucket)]
 
 
 def test_a_spooled_stop_of_all_spares_what_was_asked_for_after_it(running: House):

@@ -129,6 +129,7 @@ def remove(house: House, entry_id: str, by: str = "officer"):
         watchlist_id=house.list_id,
         entry_id=entry_id,
         store=house.govern,
+        subjects=house.subjects,
         anchors=house.anchors,
         clock=house.now,
     )
@@ -210,6 +211,7 @@ def test_who_has_no_part_in_it_does_not_remove(listed: House):
         watchlist_id=listed.list_id,
         entry_id=listed.entries[0],
         store=listed.govern,
+        subjects=listed.subjects,
         anchors=listed.anchors,
         clock=listed.now,
     )

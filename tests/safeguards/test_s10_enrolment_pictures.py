@@ -131,6 +131,7 @@ def test_two_who_enrol_the_same_picture_at_once_make_one_reference(listed: House
             pipeline=Slow(),
             pictures=listed.enrolment,
             store=PostgresGovernStore(listed.connector("enrol")),
+            subjects=listed.subjects,
             clock=listed.now,
             new_id=listed.id,
         )
@@ -153,7 +154,7 @@ def test_a_refused_picture_that_is_sent_again_can_be_told_from_another_one(liste
         " WHERE body LIKE '%%enrolment_refused%%'::bytea",
     )
     assert len(found) == 3
-    assert len({row["body"]["details"]["image"] for row in found}) == 2
+    assert len({row["body"]["details"]["picture"] for row in found}) == 2
 
 
 @pytest.mark.parametrize("role", ["match", "govern", "review", "retain", "report"])

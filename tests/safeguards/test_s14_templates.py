@@ -235,6 +235,7 @@ def test_a_search_that_is_cancelled_gives_nothing_away(running: House, capfd, ca
     assert given_away(random_template(79), places) == []
 
 
+@pytest.mark.safeguard("S25")
 def test_a_frame_past_its_age_is_deleted_whatever_became_of_its_message(running: House):
     kept = {
         "never seen": running.frame(3),

@@ -128,6 +128,7 @@ def test_no_other_functions_role_writes_a_review(raised: House, role):
         raised.sql(role, REVIEW.format(by="'reviewer'"))
 
 
+@pytest.mark.safeguard("S17")
 @pytest.mark.parametrize("by", ["requester", "authoriser", "officer", "auditor", "nobody"])
 def test_no_review_by_somebody_involved_or_without_the_role(raised: House, by):
     for role in ("review", "master"):
@@ -135,6 +136,7 @@ def test_no_review_by_somebody_involved_or_without_the_role(raised: House, by):
             raised.sql(role, REVIEW.format(by=f"'{by}'"))
 
 
+@pytest.mark.safeguard("S17")
 def test_who_requested_does_not_confirm_with_the_role_either(raised: House):
     with raised.govern.work() as work:
         work.register(Person("requester", frozenset({Role.REQUESTER, Role.REVIEWER}), raised.now() + timedelta(days=1)))
@@ -185,6 +187,7 @@ def test_a_confirmation_that_cannot_be_recorded_tells_nobody(raised: House):
     assert recipients(raised) == 0
 
 
+@pytest.mark.safeguard("S17")
 def test_where_two_must_confirm_one_does_not_do(house: House):
     """S17's part in it, where a policy asks for two."""
     house.permitted = policy(reviewers_required=2)

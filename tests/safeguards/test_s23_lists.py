@@ -10,9 +10,12 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 
 from proviso.domain.deployment import Deployment, DeploymentState
+from proviso.domain.frame import Outcome
+from proviso.domain.reasons import Reason, Refused
 from proviso.domain.retention import CLOSE_AFTER
 from proviso.stages import sweep
 from proviso.store.connection import Connector
@@ -124,3 +127,98 @@ def woken(house: House) -> bool:
         waker=waker,
     )
     return bool(waker.reasons)
+
+
+# --- below the stages -------------------------------------------------------------------------------------------------
+
+CERTIFICATE = (
+    "INSERT INTO certificate (deployment_id, watchlist_id, counts, verified_at, backups_expire_at)"
+    """ SELECT id, watchlist_id, '[{"store": "templates", "left": 0}]', now(), now() + interval '1 day'"""
+    " FROM deployment"
+)
+
+
+@pytest.fixture
+def stopped(house: House) -> House:
+    house.list_id, house.entries = house.listed(3)
+    house.active = house.running(house.list_id)
+    house.see(3)
+    house.stop(house.active.id)
+    return house
+
+
+@pytest.fixture
+def closed(stopped: House) -> House:
+    stopped.due.put(stopped.active.id, stopped.now())
+    stopped.retain()
+    assert stopped.deployment(stopped.active.id).state is DeploymentState.CLOSED
+    return stopped
+
+
+def test_no_role_certifies_what_is_not_deleted(stopped: House):
+    """As retain's role and the master's: a certificate of zeros, while the templates lie there."""
+    for role in ("retain", "master"):
+        with pytest.raises(psycopg.Error, match="not everything is deleted"):
+            stopped.sql(role, CERTIFICATE)
+    assert templates(stopped) == 1
+
+
+def test_no_role_closes_without_a_certificate(stopped: House):
+    for role in ("retain", "govern", "master"):
+        with pytest.raises(psycopg.Error):
+            stopped.sql(role, "UPDATE deployment SET state = 'closed', closed_at = now()")
+    assert stopped.deployment(stopped.active.id).state is DeploymentState.STOPPED
+
+
+@pytest.mark.safeguard(below="a redriven dead letter")
+def test_a_message_redriven_after_the_closing_brings_nothing_back(house: House):
+    """A dead letter that outlived its deployment, with the frame that it names still there."""
+    list_id, _ = house.listed(3)
+    active = house.running(list_id)
+    message = house.message(3)
+    house.stop(active.id)
+    house.due.put(active.id, house.now())
+    house.retain()
+    row = house.match(message)
+    assert (row.outcome, row.reason) == (Outcome.REFUSED, Reason.NOT_ACTIVE)
+    assert (house.candidates, house.evidence.objects, house.frames.objects) == ([], {}, {})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE entry SET label = 'again'",
+        "UPDATE entry SET erased_at = NULL",
+        "UPDATE watchlist SET erased_at = NULL",
+        "UPDATE candidate SET evidence_key = 'evidence/again.jpg'",
+        "DELETE FROM certificate",
+        "UPDATE certificate SET verified_at = now()",
+    ],
+)
+def test_what_was_erased_is_not_brought_back(closed: House, change):
+    for role in ("govern", "enrol", "match", "retain", "master"):
+        with pytest.raises(psycopg.Error):
+            closed.sql(role, change)
+
+
+def test_nothing_is_added_to_an_erased_list(closed: House):
+    assert isinstance(closed.add(closed.list_id), Refused)
+    for role in ("govern", "master"):
+        with pytest.raises(psycopg.Error):
+            closed.sql(
+                role,
+                'INSERT INTO build (id, watchlist_id, pipeline, digest, entries, "references", built_by, built_at)'
+                " SELECT 'x', watchlist_id, pipeline, digest, entries, \"references\", built_by, built_at FROM build",
+            )
+    assert templates(closed) == 0
+
+
+def test_a_clock_that_jumps_back_keeps_nothing_for_longer_than_its_jump(stopped: House):
+    """retain's clock falls a day behind: what is due waits for it; when it is right again, all of it goes."""
+    stopped.due.put(stopped.active.id, stopped.now())
+    stopped.skew = timedelta(days=-1)
+    stopped.retain()
+    stopped.skew = CLOSE_AFTER
+    stopped.retain()
+    assert stopped.deployment(stopped.active.id).state is DeploymentState.CLOSED
+    assert (templates(stopped), stopped.enrolment.objects, stopped.evidence.objects) == (0, {}, {})

@@ -75,6 +75,7 @@ def remove(house: House, list_id: str, entry_id: str) -> None:
         watchlist_id=list_id,
         entry_id=entry_id,
         store=house.govern,
+        subjects=house.subjects,
         anchors=house.anchors,
         clock=house.now,
     )

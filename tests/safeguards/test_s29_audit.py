@@ -457,6 +457,7 @@ def test_no_call_to_aws_is_made_while_a_head_is_locked(house: House, monkeypatch
             watchlist_id=list_id,
             entry_id=entries[1],
             store=house.govern,
+            subjects=house.subjects,
             anchors=house.anchors,
             clock=house.now,
         )

@@ -200,6 +200,7 @@ def test_removing_works(running: House, trouble):
                 watchlist_id=running.list_id,
                 entry_id=running.entries[0],
                 store=running.govern,
+                subjects=running.subjects,
                 anchors=running.anchors,
                 clock=running.now,
             )

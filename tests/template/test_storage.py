@@ -121,12 +121,15 @@ def test_topics_are_not_fifo(template: Template) -> None:
 
 def test_tables_are_encrypted_expire_their_rows_and_keep_no_copy(template: Template) -> None:
     tables = template.of("AWS::DynamoDB::Table")
-    assert set(tables) == {"LedgerTable", "NoticesTable", "CamerasTable"}
-    expiry = {"AttributeName": "expires_at", "Enabled": True}
+    assert set(tables) == {"LedgerTable", "NoticesTable", "CamerasTable", "SubjectsTable"}
+    # A camera is registered until it is revoked; a list's keys stay until retain deletes them.
+    lasting = {"CamerasTable", "SubjectsTable"}
     for name, table in tables.items():
         assert table["SSESpecification"] == {"SSEEnabled": True}, name
-        # A camera is registered until it is revoked; nothing about a person is in its row.
-        assert table.get("TimeToLiveSpecification") == (None if name == "CamerasTable" else expiry), name
+        expiry = None if name in lasting else {"AttributeName": "expires_at", "Enabled": True}
+        assert table.get("TimeToLiveSpecification") == expiry, name
+        resource = template.resources[name]
+        assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Delete", "Delete"), name
         assert table["BillingMode"] == "PAY_PER_REQUEST", name
         assert "PointInTimeRecoverySpecification" not in table, f"{name}: a backup keeps what was deleted"
         assert "StreamSpecification" not in table, name
@@ -139,6 +142,13 @@ def test_the_ledger_has_the_index_of_what_is_not_folded(template: Template) -> N
     assert index["IndexName"] == "by_fold"
     assert [key["AttributeName"] for key in index["KeySchema"]] == ["fold", "frame_key"]
     assert index["Projection"] == {"ProjectionType": "ALL"}
+
+
+def test_subject_keys_are_counted_by_list_in_the_table_itself(template: Template) -> None:
+    """S30: an index is read as it was a moment ago, and a certificate that says zero must not be."""
+    table = template.resources["SubjectsTable"]["Properties"]
+    assert [key["AttributeName"] for key in table["KeySchema"]] == ["list", "subject"]
+    assert "GlobalSecondaryIndexes" not in table
 
 
 def test_every_log_ends(template: Template) -> None:

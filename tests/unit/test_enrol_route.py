@@ -24,6 +24,7 @@ def answered(monkeypatch):
         principal=lambda sub: principal("officer", Role.WATCHLIST_OFFICER),
         pipeline=SimpleNamespace(digest="p" * 64),
         pictures=None,
+        subjects=None,
         store=None,
         clock=None,
         new_id=None,

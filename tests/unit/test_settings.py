@@ -16,6 +16,7 @@ WHOLE = {
     "OUTBOX_BUCKET": "o",
     "LEDGER_TABLE": "l",
     "NOTICES_TABLE": "t",
+    "SUBJECTS_TABLE": "s",
     "CAMERAS_TABLE": "c",
     "FACES_QUEUE_URL": "q",
     "FRAMES_QUEUE_URL": "q1",

@@ -18,7 +18,7 @@ from proviso.domain.watchlist import Entry
 from proviso.stages import enrol, people, review, watchlist
 from tests.doubles import FakePipeline
 from tests.doubles import people as frame_of
-from tests.fakes.cloud import FakeAnchors, FakeOutbox, FakePictures
+from tests.fakes.cloud import FakeAnchors, FakeOutbox, FakePictures, FakeSubjects
 from tests.samples import ENTRY, NOW, candidate, confirmation, policy, principal
 from tests.samples import watchlist as list_of
 
@@ -68,6 +68,14 @@ def ids():
     return lambda: "id-1"
 
 
+def keys(*entries):
+    """The subjects' keys, one of each of these entries in it."""
+    made = FakeSubjects()
+    for entry in entries:
+        made.make("list-1", entry, NOW)
+    return made
+
+
 LIST = list_of(categories=("x",))
 LISTED = Entry(id="entry-1", watchlist_id="list-1", reference_no="R-1", added_by="officer", added_at=NOW,
                consent_reference=None, **ENTRY)  # fmt: skip
@@ -76,13 +84,14 @@ LISTED = Entry(id="entry-1", watchlist_id="list-1", reference_no="R-1", added_by
 # --- S06: adding and removing -----------------------------------------------------------------------------------------
 
 
-def add(store, by=OFFICER, rules=None, **changed):
+def add(store, by=OFFICER, rules=None, subjects=None, **changed):
     return watchlist.add_entry(
         principal=by,
         watchlist_id="list-1",
         request=watchlist.EntryRequest(**{**ENTRY, **changed}),
         policy_of=lambda name: rules or policy(),
         store=store,
+        subjects=subjects or keys(),
         clock=lambda: NOW,
         new_id=ids(),
     )
@@ -145,12 +154,13 @@ def test_a_refusal_tells_no_label():
     assert "Hidden" not in repr(watchlist.EntryRequest(**ENTRY)) + repr(LISTED)
 
 
-def remove(store, by=OFFICER, entry_id="entry-1", anchors=None):
+def remove(store, by=OFFICER, entry_id="entry-1", subjects=None, anchors=None):
     return watchlist.remove_entry(
         principal=by,
         watchlist_id="list-1",
         entry_id=entry_id,
         store=store,
+        subjects=subjects or keys("entry-1"),
         anchors=anchors or FakeAnchors(),
         clock=lambda: NOW,
     )
@@ -172,10 +182,53 @@ def test_a_removal_that_cannot_be_recorded_is_done_all_the_same_and_says_so():
     assert store.removed == ["entry-1"]
 
 
+# --- S30: keys --------------------------------------------------------------------------------------------------------
+
+
+def test_without_a_key_nobody_is_added():
+    for method in ("make", "seal"):
+        store, subjects, added = Store(watchlist=LIST), keys(), []
+        store.values["add_entry"] = added.append
+        subjects.faults[method] = StorageFault("away")
+        with pytest.raises(StorageFault):
+            add(store, subjects=subjects)
+        assert store.acts == []
+        assert added == []
+
+
+def test_a_refused_addition_makes_no_key():
+    subjects = keys()
+    assert add(Store(watchlist=LIST), subjects=subjects, category="x").reason is Reason.POLICY_FORBIDS
+    assert subjects.keys == {}
+
+
+@pytest.mark.parametrize("picture", [frame_of(3), frame_of()])
+def test_without_a_key_no_picture_is_taken_or_refused(picture):
+    """Neither act could be recorded without naming the person."""
+    for subjects in (keys(), keys("entry-1")):
+        if subjects.keys:
+            subjects.faults["seal"] = StorageFault("away")
+        store, pictures = Store(entry=LISTED, watchlist=LIST), FakePictures()
+        with pytest.raises(StorageFault):
+            enrolled(store, picture, pictures, subjects=subjects)
+        assert (store.acts, store.references, pictures.objects) == ([], [], {})
+
+
+def test_a_removal_goes_on_without_the_keys_and_says_whose_it_is_to_nobody():
+    """S36."""
+    for subjects in (keys(), keys("entry-1")):
+        if subjects.keys:
+            subjects.faults["*"] = StorageFault("away")
+        store = Store()
+        assert remove(store, subjects=subjects) is True
+        assert store.removed == ["entry-1"]
+        assert store.acts == ["entry_removed"]
+
+
 # --- S10: pictures ----------------------------------------------------------------------------------------------------
 
 
-def enrolled(store, picture=frame_of(3), pictures=None, pipeline=None, by=OFFICER):  # noqa: B008
+def enrolled(store, picture=frame_of(3), pictures=None, pipeline=None, by=OFFICER, subjects=None):  # noqa: B008
     return enrol.enrol(
         principal=by,
         watchlist_id="list-1",
@@ -184,6 +237,7 @@ def enrolled(store, picture=frame_of(3), pictures=None, pipeline=None, by=OFFICE
         pipeline=pipeline or FakePipeline(),
         pictures=pictures or FakePictures(),
         store=store,
+        subjects=subjects or keys("entry-1"),
         clock=lambda: NOW,
         new_id=ids(),
     )

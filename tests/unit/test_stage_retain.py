@@ -24,6 +24,7 @@ from proviso.domain.retention import (
     QueuesSeen,
     StoreCount,
 )
+from proviso.domain.subjects import UNAVAILABLE, UNLINKED
 from proviso.stages.retain import RetainRoom, retain
 from tests.doubles import MemoryDeployments
 from tests.fakes.cloud import (
@@ -36,6 +37,7 @@ from tests.fakes.cloud import (
     FakePictures,
     FakeQueueLook,
     FakeStops,
+    FakeSubjects,
 )
 from tests.samples import CAMERA, DEPLOYMENT, END, NOW, candidate, frame_key, notice, permit
 from tests.samples import deployment as asked
@@ -69,6 +71,7 @@ class Scene:
             enrolment=DatedPictures("enrolment"),
             outbox=FakeOutbox(),
             ledger=FakeLedger(),
+            subjects=FakeSubjects(),
             notices=FakeNotices(),
             queues=FakeQueueLook(),
             anchors=FakeAnchors(),
@@ -206,6 +209,8 @@ def over(scene):
     scene.room.enrolment.objects = {"enrolment/list-1/e/r.jpg": b"x", "enrolment/list-2/e/r.jpg": b"x"}
     scene.room.outbox.put(notice(candidate_id="c-1"))
     scene.room.outbox.put(notice(candidate_id="c-9"))
+    scene.room.subjects.make("list-1", "e", NOW)
+    scene.room.subjects.make("list-2", "e", NOW)
     for candidate_id in ("c-1", "c-9"):
         scene.room.notices.claim(notice(candidate_id=candidate_id), NOW, 60)
     scene.room.due.put(DEPLOYMENT, NOW)
@@ -220,12 +225,25 @@ def test_closing_deletes_in_every_store_and_certifies_zero(over):
     assert [one.candidate_id for one in over.room.outbox.notices] == ["c-9"]
     assert over.room.permits.objects == {}
     certificate = over.store.certificates[DEPLOYMENT]
-    stores = {"permits", "evidence", "enrolment pictures", "outbox", "notices", *(f"queue {name}" for name in QUEUES)}
+    stores = {"permits", "evidence", "enrolment pictures", "subject keys", "outbox", "notices"}
+    stores |= {f"queue {name}" for name in QUEUES}
     assert {count.store: count.left for count in certificate.counts} == dict.fromkeys(stores, 0)
+    assert set(over.room.subjects.keys) == {("list-2", "e")}
     assert certificate.backups_expire_at - certificate.verified_at == timedelta(days=1)
     assert over.room.notices.items.keys() == {"c-9"}
     assert ("list", "list-1") in over.room.anchors.erased_names()
     assert over.room.due.objects == {DEPLOYMENT: NOW + BACKUPS_KEPT}  # for the second certificate
+
+
+def test_a_key_that_could_not_be_destroyed_keeps_the_certificate_back(over):
+    """S30: its records could still be read."""
+    over.room.subjects.faults["destroy_list"] = StorageFault("away")
+    with pytest.raises(StorageFault):
+        over.retain()
+    assert over.store.certificates == {}
+    over.room.subjects.faults.clear()
+    over.room.subjects.destroy_list = lambda watchlist_id: 0  # one that says it did
+    assert over.retain().not_closed == (DEPLOYMENT,)
 
 
 def test_what_does_not_count_to_zero_is_not_certified_and_stays_due(over):
@@ -399,7 +417,7 @@ def test_a_list_that_no_deployment_asked_for_goes_by_itself(unused):
     assert unused.retain().lists_erased == ("list-1",)
     assert set(unused.room.enrolment.objects) == {"enrolment/list-2/e/r.jpg"}
     assert unused.actions == ["watchlist_erased", "watchlist_gone"]
-    assert unused.store.acts[-1].details["left"] == {"enrolment pictures": 0}
+    assert unused.store.acts[-1].details["left"] == {"enrolment pictures": 0, "subject keys": 0}
     assert ("list", "list-1") in unused.room.anchors.erased_names()
     assert unused.room.due.objects == {}
 
@@ -439,8 +457,22 @@ def test_what_a_restore_brought_back_is_erased_again_first(scene):
     assert scene.state is DeploymentState.CLOSED
     assert scene.store.removed == {"entry-9"}
     assert scene.room.permits.objects == {}
-    assert scene.actions.count("erasure_replayed") == 2
+    replayed = [act for act in scene.store.acts if act.action == "erasure_replayed"]
+    assert {act.subject for act in replayed} == {"list-1", UNLINKED}  # the entry's key is gone (S30)
     assert scene.retain().replayed == 0
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_a_removal_that_is_replayed_is_recorded_under_the_pseudonym_if_the_keys_can_be_read(scene, away):
+    scene.room.subjects.make("list-1", "entry-9", NOW)
+    name = scene.room.subjects.pseudonym("list-1", "entry-9")
+    scene.room.anchors.put_erasure(Erasure("entry", "entry-9", NOW))
+    if away:
+        scene.room.subjects.faults["*"] = StorageFault("away")
+    scene.retain()
+    assert scene.store.removed == {"entry-9"}
+    (act,) = [act for act in scene.store.acts if act.action == "erasure_replayed"]
+    assert act.subject == (UNAVAILABLE if away else name)
 
 
 def test_an_erasure_that_is_not_outside_yet_is_put_there(scene):

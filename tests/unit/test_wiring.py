@@ -38,6 +38,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict]:
     for name, value in {
         "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
         "PERMITS_BUCKET": "p",
+        "SUBJECTS_TABLE": "s",
         "CAMERAS_TABLE": "c",
         "ANCHORS_BUCKET": "a",
         "SOFTWARE_BUILD": "b",

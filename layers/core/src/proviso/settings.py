@@ -102,10 +102,12 @@ class Alert(Settings):
 
 class Enrol(Vision, Database):
     enrolment_bucket: Name
+    subjects_table: Name
 
 
 class Govern(Vision, Database, Running):
     permits_bucket: Name
+    subjects_table: Name
     cameras_table: Name
     anchors_bucket: Name
     proviso_policies: Name = "volunteers"
@@ -128,6 +130,7 @@ class Review(Database):
 
 
 class Retain(Database):
+    subjects_table: Name
     frames_bucket: Name
     permits_bucket: Name
     anchors_bucket: Name

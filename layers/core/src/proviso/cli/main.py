@@ -2,7 +2,19 @@
 
 import typer
 
-from proviso.cli import audit, cameras, candidates, deployments, machine, people, policy, retention, upload, watchlists
+from proviso.cli import (
+    audit,
+    cameras,
+    candidates,
+    deployments,
+    machine,
+    people,
+    policy,
+    retention,
+    subjects,
+    upload,
+    watchlists,
+)
 
 app = typer.Typer(
     name="proviso",
@@ -28,6 +40,8 @@ app.add_typer(watchlists.group, name="watchlist")
 app.add_typer(deployments.group, name="deployment")
 app.add_typer(audit.group, name="audit")
 app.add_typer(candidates.group, name="candidates")
+app.add_typer(subjects.group, name="subject")
+app.command("subject-access")(subjects.access)
 app.add_typer(retention.group, name="retention")
 
 if __name__ == "__main__":

@@ -18,42 +18,45 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_S = 2
 READ_TIMEOUT_S = 8
 ATTEMPTS = 3
+HURRIED_READ_TIMEOUT_S = 2
+"""Where somebody's removal from a list waits for the answer (S06: effective within 5 s), which is then asked once."""
 
-_made: dict[tuple[str, str | None], Any] = {}
+_made: dict[tuple[str, str | None, bool], Any] = {}
 _lock = threading.Lock()
 
 
 @overload
-def client(service: Literal["s3"], region: str | None = None) -> "S3Client": ...
+def client(service: Literal["s3"], region: str | None = None, *, hurried: bool = False) -> "S3Client": ...
 @overload
-def client(service: Literal["dynamodb"], region: str | None = None) -> "DynamoDBClient": ...
+def client(service: Literal["dynamodb"], region: str | None = None, *, hurried: bool = False) -> "DynamoDBClient": ...
 @overload
-def client(service: Literal["sqs"], region: str | None = None) -> "SQSClient": ...
+def client(service: Literal["sqs"], region: str | None = None, *, hurried: bool = False) -> "SQSClient": ...
 @overload
-def client(service: Literal["sns"], region: str | None = None) -> "SNSClient": ...
+def client(service: Literal["sns"], region: str | None = None, *, hurried: bool = False) -> "SNSClient": ...
 @overload
-def client(service: Literal["lambda"], region: str | None = None) -> "LambdaClient": ...
-def client(service: str, region: str | None = None) -> Any:
+def client(service: Literal["lambda"], region: str | None = None, *, hurried: bool = False) -> "LambdaClient": ...
+def client(service: str, region: str | None = None, *, hurried: bool = False) -> Any:
     """The process's client of a service. Region and endpoints (AWS_ENDPOINT_URL and its kin) as botocore finds them.
+    A `hurried` one gives up after 3 s.
 
     Clients are safe to share between threads; making them is not, hence the lock.
     """
     with _lock:
-        if (service, region) not in _made:
+        if (service, region, hurried) not in _made:
             import botocore.session
             from botocore.config import Config
 
             config = Config(
-                connect_timeout=CONNECT_TIMEOUT_S,
-                read_timeout=READ_TIMEOUT_S,
-                retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+                connect_timeout=1 if hurried else CONNECT_TIMEOUT_S,
+                read_timeout=HURRIED_READ_TIMEOUT_S if hurried else READ_TIMEOUT_S,
+                retries={"mode": "standard", "total_max_attempts": 1 if hurried else ATTEMPTS},
                 tcp_keepalive=True,
                 # In the VPC, DynamoDB is reached through the gateway endpoint, by the region's plain host name.
                 account_id_endpoint_mode="disabled",
                 # Else signed forms name S3's global host, which redirects while a bucket is young; no camera follows.
                 s3={"addressing_style": "virtual"},
             )
-            _made[(service, region)] = botocore.session.get_session().create_client(
+            _made[(service, region, hurried)] = botocore.session.get_session().create_client(
                 service, region_name=region, config=config
             )
-        return _made[(service, region)]
+        return _made[(service, region, hurried)]

@@ -108,7 +108,7 @@ class RetainWork(AnchorWork, Protocol):
     def users(self, watchlist_id: str) -> list[str]:
         """The deployments on the list that are over and not closed."""
 
-    def remove_again(self, entry_id: str, at: datetime) -> None:
+    def remove_again(self, entry_id: str, at: datetime) -> str | None:
         """Set an entry's tombstone again."""
 
     def person(self, sub: str) -> Person | None: ...

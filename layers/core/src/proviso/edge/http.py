@@ -11,6 +11,7 @@ from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
+from inspect import signature
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
@@ -23,6 +24,7 @@ from proviso.domain.errors import DatabaseAway, Fault, TransientFault
 from proviso.domain.frame import Jpeg
 from proviso.domain.people import Principal
 from proviso.domain.reasons import Reason, Refused
+from proviso.edge.readable import path_of, unreadable_input, unreadable_path
 from proviso.edge.telemetry import count, invocation, logger
 
 RETRY_AFTER_S = 5
@@ -107,7 +109,21 @@ def answer_request(app: APIGatewayHttpResolver, event: dict[str, Any], context: 
     if not isinstance(event, dict) or "requestContext" not in event or "rawPath" not in event:
         raise ValueError("not an HTTP API event (payload format 2.0); see events/ for samples")
     with invocation(context.aws_request_id):
-        return app.resolve(event, context)
+        refused = unreadable_path(event)
+        event = {**event, "rawPath": path_of(event)}
+        if refused is None and (fault := unreadable_input(event)) and _reads_input(app, event):
+            refused = fault
+        return as_event(refusal(refused)) if refused else app.resolve(event, context)
+
+
+def _reads_input(app: APIGatewayHttpResolver, event: dict[str, Any]) -> bool:
+    """Does the route that serves this take more than its path gives?"""
+    method, path = event["requestContext"].get("http", {}).get("method"), event["rawPath"]
+    for route in (*app._static_routes, *app._dynamic_routes):
+        found = route.rule.match(path)
+        if route.method == method and found:
+            return bool(set(signature(route.func).parameters) - set(found.groupdict()))
+    return False
 
 
 def act(
@@ -160,12 +176,13 @@ def refusal(refused: Refused) -> Response[str]:
 
 def not_offered_yet(what: str) -> dict[str, Any]:
     """The whole answer of a function whose work does not exist yet."""
-    answer = refusal(Refused(Reason.NOT_OFFERED_YET, what))
-    return {
-        "statusCode": answer.status_code,
-        "headers": {"Content-Type": "application/json", "Cache-Control": "no-store"},
-        "body": answer.body,
-    }
+    return as_event(refusal(Refused(Reason.NOT_OFFERED_YET, what)))
+
+
+def as_event(answer: Response[str]) -> dict[str, Any]:
+    """An answer as the gateway takes it, where no route was asked."""
+    headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+    return {"statusCode": answer.status_code, "headers": headers, "body": answer.body}
 
 
 def plain(value: Any) -> Any:

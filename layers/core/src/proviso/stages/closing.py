@@ -117,6 +117,7 @@ def _close(room: RetainRoom, deployment: Deployment) -> Certificate | str | None
     if not shared:
         room.anchors.put_erasure(Erasure("list", watchlist_id, room.clock(), deployment_id))
         counts.append(_emptied(room.enrolment, "enrolment pictures", f"enrolment/{watchlist_id}/"))
+        counts.append(_keys_destroyed(room, watchlist_id))
         room.due.delete(f"{LIST_DUE}{watchlist_id}")
     for candidate in candidates:
         room.outbox.delete_candidate(candidate)
@@ -163,8 +164,9 @@ def _look_at_list(room: RetainRoom, watchlist_id: str, done: Closed) -> None:
         work.audit(system_act(now, ACTOR, "watchlist_erased", watchlist_id, {"why": why}))
     room.anchors.put_erasure(Erasure("list", watchlist_id, now))
     pictures = _emptied(room.enrolment, "enrolment pictures", f"enrolment/{watchlist_id}/")
+    keys = _keys_destroyed(room, watchlist_id)
     with room.store.work() as work:
-        counts = (*work.list_left(watchlist_id), pictures)
+        counts = (*work.list_left(watchlist_id), pictures, keys)
         if any(count.left for count in counts):
             done.not_closed.append(name)
             return
@@ -180,6 +182,12 @@ def _emptied(pictures: PictureStore, name: str, prefix: str, but: set[str] | Non
         if key not in stay:
             pictures.delete(key)
     return StoreCount(name, sum(key not in stay for key in pictures.keys(prefix)))
+
+
+def _keys_destroyed(room: RetainRoom, watchlist_id: str) -> StoreCount:
+    """S30. After the list's erasure, since when nobody is added and no key is made."""
+    room.subjects.destroy_list(watchlist_id)
+    return StoreCount("subject keys", room.subjects.count_list(watchlist_id))
 
 
 def _counted(candidates: list[str], count: Callable[[str], int]) -> int:

@@ -12,13 +12,15 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from proviso.domain.audit import system_act
 from proviso.domain.face import Quality, Template
 from proviso.domain.frame import Jpeg
 from proviso.domain.people import Principal, Role
 from proviso.domain.ports import Clock, GovernStore, PictureStore, Pipeline
 from proviso.domain.reasons import Reason, Refused
+from proviso.domain.subject_ports import SubjectKeys
+from proviso.domain.subjects import subject_act
 from proviso.domain.watchlist import Reference, enrolment_key
+from proviso.stages.subjects import sealed
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +47,14 @@ def enrol(
     pipeline: Pipeline,
     pictures: PictureStore,
     store: GovernStore,
+    subjects: SubjectKeys,
     clock: Clock,
     new_id: Callable[[], str],
 ) -> Enrolled | Refused:
     """Enrol one picture. Refusals are recorded with their reason, so that failures to enrol can be counted.
 
     Sending the same bytes again changes nothing and gives the same reference. A refused picture is judged and counted
-    each time: nothing of it is kept that could be compared, but its digest in the audit tells the repetitions apart.
+    each time: nothing of it is kept that could be compared, but a keyed hash in the audit tells the repetitions apart.
     """
     if refused := principal.needs(Role.WATCHLIST_OFFICER):
         return refused
@@ -65,12 +68,20 @@ def enrol(
         return Enrolled(known, None)
     prepared = _prepare(picture, pipeline)
     if isinstance(prepared, Refused):
+        said = sealed(subjects, watchlist_id, entry_id, {"entry": entry_id, "image": image_digest})
+        refusal = {
+            "watchlist": watchlist_id,
+            "reason": prepared.reason.value,
+            "picture": said.mark,
+            "pipeline": pipeline.digest,
+        }
         with store.work() as work:
-            refusal = {"reason": prepared.reason.value, "image": image_digest, "pipeline": pipeline.digest}
-            work.audit(system_act(clock(), principal.sub, "enrolment_refused", entry_id, refusal))
+            work.audit(subject_act(clock(), principal.sub, "enrolment_refused", said, refusal))
         return prepared
     template, quality = prepared
     reference_id = new_id()
+    details = {"entry": entry_id, "reference": reference_id, "image": image_digest}
+    said = sealed(subjects, watchlist_id, entry_id, details)
     image_key = enrolment_key(watchlist_id, entry_id, reference_id)
     with store.work() as work:
         listed = work.entry(watchlist_id, entry_id) if work.watchlist(watchlist_id, lock=True) else None
@@ -92,8 +103,8 @@ def enrol(
                 added_at=clock(),
             )
         )
-        details = {"reference": reference_id, "image": image_digest, "pipeline": template.pipeline}
-        work.audit(system_act(clock(), principal.sub, "reference_enrolled", entry_id, details))
+        enrolled = {"watchlist": watchlist_id, "pipeline": template.pipeline}
+        work.audit(subject_act(clock(), principal.sub, "reference_enrolled", said, enrolled))
     return Enrolled(reference_id, quality)
 
 

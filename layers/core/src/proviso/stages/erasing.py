@@ -9,6 +9,7 @@ from datetime import datetime
 from proviso.domain.audit import deployment_act, system_act
 from proviso.domain.errors import StorageFault
 from proviso.domain.retention import LIST_DUE, STRAY_EVIDENCE_AFTER, Erasure
+from proviso.domain.subjects import UNAVAILABLE, UNLINKED
 from proviso.stages.retain_room import ACTOR, Faults, RetainRoom, take_permits_back
 
 
@@ -49,8 +50,19 @@ def _list_again(room: RetainRoom, watchlist_id: str) -> None:
 def _entry_again(room: RetainRoom, entry_id: str) -> None:
     now = room.clock()
     with room.store.work() as work:
-        work.remove_again(entry_id, now)
-        work.audit(system_act(now, ACTOR, "erasure_replayed", entry_id, {"kind": "entry"}))
+        watchlist_id = work.remove_again(entry_id, now)
+        if watchlist_id is None:
+            return
+        subject = _pseudonym(room, watchlist_id, entry_id)
+        work.audit(system_act(now, ACTOR, "erasure_replayed", subject, {"kind": "entry", "watchlist": watchlist_id}))
+
+
+def _pseudonym(room: RetainRoom, watchlist_id: str, entry_id: str) -> str:
+    """As in a removal (S30, S36): it is done, and recorded, whether or not the keys can be read."""
+    try:
+        return room.subjects.pseudonym(watchlist_id, entry_id) or UNLINKED
+    except StorageFault:
+        return UNAVAILABLE
 
 
 def delete_old_evidence(room: RetainRoom, faults: Faults) -> int:

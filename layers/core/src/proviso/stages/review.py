@@ -70,14 +70,14 @@ def picture(
         if isinstance(candidate, Refused):
             return candidate
         if reference_id is None:
-            source, key = evidence, candidate.evidence_key
+            source, key, shown = evidence, candidate.evidence_key, "evidence"
         else:
             keys = dict(work.reference_keys(candidate_id))
             if reference_id not in keys:
                 return Refused(Reason.NOT_FOUND, "reference of this candidate")
-            source, key = enrolment, keys[reference_id]
-        shown = {"picture": "evidence" if reference_id is None else reference_id}
-        work.audit(_act(clock, principal, candidate, "picture_consulted", shown))
+            # Recorded by its place among the candidate's references: its id would name a listed person (S30).
+            source, key, shown = enrolment, keys[reference_id], f"reference {list(keys).index(reference_id) + 1}"
+        work.audit(_act(clock, principal, candidate, "picture_consulted", {"picture": shown}))
     if not key:
         return Refused(Reason.NOT_FOUND, "picture: it is deleted")
     return source.get(key) or Refused(Reason.NOT_FOUND, "picture")

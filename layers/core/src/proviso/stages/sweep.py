@@ -1,7 +1,8 @@
 """sweep: each minute, without a database: delete every frame past its age, and wake retain only when something is due.
 Before it wakes retain it looks into the queues, which retain cannot reach (S23).
 
-Whatever became of a frame's message, the frame does not outlive its age limit (S14). Touching the database here would
+Whatever became of a frame's message, the frame does not outlive its age limit (S14), and nothing of it is
+kept as footage (S25). Touching the database here would
 keep it awake for ever, so what is due is read from small objects in S3.
 """
 

@@ -5,14 +5,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 
-from proviso.domain.audit import system_act
+from proviso.domain.audit import Act, system_act
 from proviso.domain.errors import AuditUnwritable, StorageFault
 from proviso.domain.people import Principal, Role
 from proviso.domain.policy import Policy
 from proviso.domain.ports import Anchors, Clock, DueStore, GovernStore
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.retention import LIST_DUE, LIST_UNUSED_AFTER, Erasure
+from proviso.domain.subject_ports import SubjectKeys
+from proviso.domain.subjects import UNAVAILABLE, subject_act
 from proviso.domain.watchlist import Build, Entry, Watchlist
+from proviso.stages.subjects import sealed
 
 NewId = Callable[[], str]
 
@@ -102,6 +105,7 @@ def add_entry(
     request: EntryRequest,
     policy_of: Callable[[str], Policy | Refused],
     store: GovernStore,
+    subjects: SubjectKeys,
     clock: Clock,
     new_id: NewId,
 ) -> Added | Refused:
@@ -154,9 +158,12 @@ def add_entry(
             under_18=request.under_18,
             harm_reason=(request.harm_reason or "").strip() or None,
         )
+        # While the list is held: its erasure, which destroys the keys, comes after. No key, no entry.
+        subjects.make(watchlist_id, entry.id, now)
+        details = {"entry": entry.id, "category": entry.category, "reference_no": entry.reference_no}
+        said = sealed(subjects, watchlist_id, entry.id, details)
         work.add_entry(entry)
-        details = {"watchlist": watchlist_id, "category": entry.category, "reference_no": entry.reference_no}
-        work.audit(system_act(clock(), principal.sub, "entry_added", entry.id, details))
+        work.audit(subject_act(clock(), principal.sub, "entry_added", said, {"watchlist": watchlist_id}))
     warnings = []
     if age_years > policy.image_warn_age_years:
         warnings.append(
@@ -179,7 +186,13 @@ def _refused_for_age(request: EntryRequest, policy: Policy) -> Refused | None:
 
 
 def approve_entry(
-    *, principal: Principal, watchlist_id: str, entry_id: str, store: GovernStore, clock: Clock
+    *,
+    principal: Principal,
+    watchlist_id: str,
+    entry_id: str,
+    store: GovernStore,
+    subjects: SubjectKeys,
+    clock: Clock,
 ) -> Entry | Refused:
     """A second person's approval of an entry under 18 (S09)."""
     if refused := principal.needs(Role.WATCHLIST_OFFICER, Role.AUTHORISER):
@@ -193,9 +206,10 @@ def approve_entry(
             return Refused(Reason.WRONG_STATE, "it waits for no approval")
         if entry.added_by == principal.sub:
             return Refused(Reason.SAME_PERSON, "who added it does not approve it")
+        said = sealed(subjects, watchlist_id, entry_id, {"entry": entry_id})
         if not work.approve_entry(watchlist_id, entry_id, principal.sub, now):
             return Refused(Reason.WRONG_STATE)
-        work.audit(system_act(now, principal.sub, "entry_approved", entry_id, {"watchlist": watchlist_id}))
+        work.audit(subject_act(now, principal.sub, "entry_approved", said, {"watchlist": watchlist_id}))
         return work.entry(watchlist_id, entry_id) or entry
 
 
@@ -219,7 +233,14 @@ def delete(
 
 
 def remove_entry(
-    *, principal: Principal, watchlist_id: str, entry_id: str, store: GovernStore, anchors: Anchors, clock: Clock
+    *,
+    principal: Principal,
+    watchlist_id: str,
+    entry_id: str,
+    store: GovernStore,
+    subjects: SubjectKeys,
+    anchors: Anchors,
+    clock: Clock,
 ) -> bool | Refused:
     """Take a person off the list: a tombstone that every search honours from now on. Never refused for its state.
 
@@ -227,14 +248,16 @@ def remove_entry(
     Where that fails, retain does it later: it keeps no removal waiting.
 
     AuditUnwritable when it could not be recorded: the entry is removed all the same (S36), and the fault says so.
+    Where the subjects' keys are away, the removal is recorded without saying whose.
     """
     if refused := principal.needs(Role.WATCHLIST_OFFICER, Role.AUTHORISER, Role.REQUESTER):
         return refused
+    record = _removal(subjects, principal, watchlist_id, entry_id, clock)
     try:
         with store.work() as work:
             if not work.remove_entry(watchlist_id, entry_id, clock()):
                 return Refused(Reason.NOT_FOUND, "entry")
-            work.audit(system_act(clock(), principal.sub, "entry_removed", entry_id, {"watchlist": watchlist_id}))
+            work.audit(record)
     except AuditUnwritable as fault:
         with store.work() as work:
             work.remove_entry(watchlist_id, entry_id, clock())
@@ -242,6 +265,15 @@ def remove_entry(
     with suppress(StorageFault):
         anchors.put_erasure(Erasure("entry", entry_id, clock()))
     return True
+
+
+def _removal(subjects: SubjectKeys, principal: Principal, watchlist_id: str, entry_id: str, clock: Clock) -> Act:
+    details = {"watchlist": watchlist_id}
+    try:
+        said = sealed(subjects, watchlist_id, entry_id, {"entry": entry_id})
+    except StorageFault:
+        return system_act(clock(), principal.sub, "entry_removed", UNAVAILABLE, details)
+    return subject_act(clock(), principal.sub, "entry_removed", said, details)
 
 
 def build(

@@ -155,12 +155,16 @@ class ErasureTables(DeploymentTables):
         """The deployments on the list that are over and not closed."""
         return self._users(watchlist_id, ["stopped", "ended"])
 
-    def remove_again(self, entry_id: str, at: datetime) -> None:
-        """The tombstone of an entry, set again; what waits for a decision about it freezes."""
-        self._session.change(
-            "UPDATE entry SET removed_at = %(at)s WHERE id = %(entry)s AND removed_at IS NULL",
+    def remove_again(self, entry_id: str, at: datetime) -> str | None:
+        """The tombstone of an entry, set again; what waits for a decision about it freezes. Its list, or None when it
+        is there already."""
+        found = self._session.value(
+            """
+            UPDATE entry SET removed_at = %(at)s WHERE id = %(entry)s AND removed_at IS NULL RETURNING watchlist_id
+            """,
             {"entry": entry_id, "at": at},
         )
+        return None if found is None else str(found)
 
     def _used(self, watchlist_id: str) -> bool:
         query: LiteralString = "SELECT list_used_by_another(%(watchlist)s, '')"

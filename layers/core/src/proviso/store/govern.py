@@ -7,6 +7,7 @@ from proviso.store.connection import Connector, Session, Store
 from proviso.store.deployments import DeploymentTables
 from proviso.store.holds import HoldTable
 from proviso.store.people import PeopleTable
+from proviso.store.subjects import SubjectTables
 from proviso.store.watchlists import WatchlistTables
 
 
@@ -17,6 +18,7 @@ class PostgresGovernWork(
     ConditionTables,
     HoldTable,
     CertificateTable,
+    SubjectTables,
     AuditTable,
     AnchorTable,
 ):

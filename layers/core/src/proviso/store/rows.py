@@ -24,7 +24,7 @@ DEPLOYMENTS = """
 SELECT d.id, d.state, d.use, d.place, d.premises, d.starts_at, d.ends_at, d.passages_expected, d.watchlist_id,
        d.build_id, d.pipeline, d.threshold, d.policy, d.calibration_id, d.software_build, d.grounds,
        d.real_time_grounds AS real_time, d.requested_by, d.requested_at, d.authorised_by,
-       -- "Not any more" (S37) is '-infinity' there, which Python has no time for: any time before now says the same.
+       -- "Not any more" (S37) is the window's own start; over since the request at the earliest.
        CASE WHEN d.search_until < d.requested_at THEN d.requested_at ELSE d.search_until END AS search_until,
        d.authorised_at, d.authorised_digest, d.started_at, d.finished_at, d.finished_by, d.closed_at,
        b.digest AS build_digest,

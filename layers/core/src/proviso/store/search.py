@@ -29,7 +29,7 @@ from proviso.store.halfvec import HalfVector
 
 MAX_PROBES = 256
 
-# `clock_timestamp()` is read after the locks of the statement before were granted.
+# The gate (S01, S04): `clock_timestamp()` is read after the locks of the statement before were granted.
 _GATE = """
 SELECT d.id, d.state, d.use, d.place, d.premises, d.starts_at, d.ends_at, d.passages_expected, d.watchlist_id,
        d.build_id, d.pipeline, d.threshold, d.policy, d.calibration_id, d.software_build, d.requested_by,

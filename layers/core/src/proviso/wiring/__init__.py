@@ -39,6 +39,7 @@ from proviso.domain.ports import (
 )
 from proviso.domain.reasons import Refused
 from proviso.domain.retain_ports import RetainStore
+from proviso.domain.subject_ports import SubjectKeys
 from proviso.domain.timing import Stopwatch
 
 SettingsT = TypeVar("SettingsT", bound=settings.Settings)
@@ -199,6 +200,7 @@ class GovernRoom:
     permits: PermitStore
     due: DueStore
     spool: StopSpool
+    subjects: SubjectKeys
     cameras: CameraRegistry
     anchors: Anchors
     pipeline: str
@@ -237,6 +239,7 @@ def govern() -> GovernRoom:
     from proviso.cloud.cameras import DynamoCameras
     from proviso.cloud.clients import client
     from proviso.cloud.permits import S3Due, S3Permits, S3Stops
+    from proviso.cloud.subjects import DynamoSubjects
     from proviso.store.govern import PostgresGovernStore
     from proviso.vision.pack import load_manifest, pipeline_digest
 
@@ -248,6 +251,8 @@ def govern() -> GovernRoom:
         permits=S3Permits(client("s3"), read.permits_bucket),
         due=S3Due(client("s3"), read.permits_bucket),
         spool=S3Stops(client("s3"), read.permits_bucket),
+        # A removal asks it first, and must not wait for a table that does not answer (S36).
+        subjects=DynamoSubjects(client("dynamodb", hurried=True), read.subjects_table, os.urandom),
         cameras=DynamoCameras(client("dynamodb"), read.cameras_table),
         anchors=S3Anchors(client("s3"), read.anchors_bucket),
         pipeline=pipeline_digest(load_manifest(read.proviso_pack)),
@@ -284,6 +289,7 @@ class EnrolRoom:
 
     store: GovernStore
     pictures: PictureStore
+    subjects: SubjectKeys
     pipeline: Pipeline
     clock: Clock
     new_id: Callable[[], str]
@@ -297,12 +303,14 @@ def enrol() -> EnrolRoom:
     """enrol's room."""
     from proviso.cloud.clients import client
     from proviso.cloud.pictures import S3Pictures
+    from proviso.cloud.subjects import DynamoSubjects
     from proviso.store.govern import PostgresGovernStore
 
     read = _read(settings.Enrol)
     return EnrolRoom(
         store=PostgresGovernStore(_connector(read, "enrol")),
         pictures=S3Pictures(client("s3"), read.enrolment_bucket),
+        subjects=DynamoSubjects(client("dynamodb"), read.subjects_table, os.urandom),
         pipeline=_pipeline(read.proviso_pack, read.proviso_models),
         clock=now,
         new_id=new_id,

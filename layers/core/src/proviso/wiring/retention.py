@@ -1,5 +1,6 @@
 """What runs by the clock, joined with its wings: sweep, retain, and the look into all that is held."""
 
+import os
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -75,6 +76,7 @@ def _retain_room() -> Any:
     from proviso.cloud.outbox import S3Outbox
     from proviso.cloud.permits import S3Due, S3Permits, S3QueueLook, S3Stops
     from proviso.cloud.pictures import S3Pictures
+    from proviso.cloud.subjects import DynamoSubjects
     from proviso.stages.retain import RetainRoom
     from proviso.store.retention import PostgresRetainStore
 
@@ -89,6 +91,7 @@ def _retain_room() -> Any:
         enrolment=S3Pictures(client("s3"), read.enrolment_bucket),
         outbox=S3Outbox(client("s3"), read.outbox_bucket),
         ledger=DynamoLedger(client("dynamodb"), read.ledger_table, now),
+        subjects=DynamoSubjects(client("dynamodb"), read.subjects_table, os.urandom),
         anchors=S3Anchors(client("s3"), read.anchors_bucket),
         notices=DynamoNotices(client("dynamodb"), read.notices_table),
         queues=S3QueueLook(client("s3"), read.permits_bucket),

@@ -30,3 +30,6 @@ CREATE TRIGGER hold_needs_evidence BEFORE INSERT ON evidence_hold
 GRANT SELECT ON person TO proviso_retain;
 GRANT SELECT (removed_at) ON entry TO proviso_retain;
 GRANT UPDATE (removed_at) ON entry TO proviso_retain;
+
+-- A public record needs counts, no numbers by which somebody could be asked for (S31).
+REVOKE SELECT (reference_no) ON entry FROM proviso_report;
