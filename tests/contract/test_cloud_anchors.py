@@ -68,6 +68,15 @@ class TestAnchors:
         assert store.put(SECOND, NOW) != store.put(FIRST, NOW)
         assert len(list(store.heads())) == 3
 
+    def test_the_latest_are_those_of_the_last_object(self, anchors: tuple[Any, Any]) -> None:
+        store, _ = anchors
+        assert store.latest() == []
+        store.put(SECOND, LATER)
+        store.put(FIRST, NOW)
+        assert store.latest() == [replace(head, at=LATER) for head in SECOND]
+        store.put(FIRST, LATER + timedelta(days=40))
+        assert store.latest() == [replace(head, at=LATER + timedelta(days=40)) for head in FIRST]
+
     def test_what_cannot_be_understood_is_not_passed_over(self, anchors: tuple[Any, Any]) -> None:
         store, spoil = anchors
         store.put(FIRST, NOW)

@@ -514,6 +514,15 @@ class FakeAnchors(Fake):
                 raise StorageFault("an anchor cannot be understood")
             yield from heads
 
+    def latest(self) -> list[Head]:
+        self._read("latest")
+        if not self.objects:
+            return []
+        heads = self.objects[max(self.objects)]
+        if heads is None:
+            raise StorageFault("an anchor cannot be understood")
+        return list(heads)
+
     def put_erasure(self, erasure: Erasure) -> None:
         self._change("put_erasure", f"{erasure.kind} {erasure.id}")
         self.erased.setdefault(f"{erasure.kind}-{erasure.id}", erasure)

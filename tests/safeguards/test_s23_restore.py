@@ -14,6 +14,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from proviso.domain.deployment import DeploymentState
 from proviso.domain.errors import StorageFault
 from proviso.domain.frame import Outcome
+from proviso.domain.reasons import Refused
 from proviso.domain.retention import Erasure
 from proviso.stages import watchlist
 from proviso.store.migrations import migrate
@@ -149,6 +150,30 @@ def test_a_deployment_that_was_only_stopped_is_not_searched_after_a_restore(
     restore()
     house.retain()
     assert house.see(3).outcome is Outcome.REFUSED
+
+
+@pytest.mark.safeguard("S04", "S23", "S29")
+def test_a_database_whose_audit_ends_before_its_anchors_is_stopped_whole(
+    own: tuple[House, Callable[[], Restore]],
+) -> None:
+    """Somebody could start again what was stopped since the backup; so nothing of an older database goes on."""
+    house, back_up = own
+    stopped, other = house.running(house.listed(3)[0]), house.running(house.listed(4)[0], cameras=("gate-2",))
+    restore = back_up()
+    house.stop(stopped.id)
+    house.retain()  # anchors the stop
+    restore()
+    assert house.deployment(stopped.id).state is DeploymentState.ACTIVE
+    assert house.retain().stopped == 2
+    assert {house.deployment(one.id).state for one in (stopped, other)} == {DeploymentState.STOPPED}
+    assert house.permits.objects == {}
+    assert isinstance(house.start(stopped.id), Refused)
+    said = "convert_from(body, 'UTF8')::jsonb ->> 'action' = 'records_missing'"
+    assert house.one(f"SELECT count(*) FROM audit_event WHERE chain = 'system' AND {said}") == 1
+    # What is there now is anchored with that, so that a new deployment is not stopped a minute later.
+    again = house.running(house.listed(5)[0])
+    assert house.retain().stopped == 0
+    assert house.deployment(again.id).state is DeploymentState.ACTIVE
 
 
 def test_an_erasure_by_itself_is_replayed_too(own: tuple[House, Callable[[], Restore]]) -> None:

@@ -28,6 +28,7 @@ MAY: dict[str, dict[str, set[str]]] = {
             "PermitsBucket/state/*",
             "OutboxBucket/notices/*",
             "OutboxBucket/receipts/*",
+            "AnchorsBucket/heads/*",
             "AnchorsBucket/erasures/*",
         },
         "SweepFunction": {"PermitsBucket/due/*", "PermitsBucket/stops/*"},
@@ -43,6 +44,7 @@ MAY: dict[str, dict[str, set[str]]] = {
             "PermitsBucket/stops/*",
             "PermitsBucket/due/*",
             "AnchorsBucket/heads/*",
+            "AnchorsBucket/erasures/entry-*",
         },
         "ReviewFunction": {
             "OutboxBucket/notices/*/*-confirmed.json",

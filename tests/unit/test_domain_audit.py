@@ -17,6 +17,7 @@ from proviso.domain.audit import (
     AuditRecord,
     Breach,
     Head,
+    behind,
     chain_hash,
     deployment_act,
     first_fault,
@@ -291,3 +292,11 @@ def test_a_long_chain_is_read_one_record_at_a_time():
 
     assert [verdict.records for verdict in verify(stream())] == [3000]
     assert most <= 3
+
+
+def test_a_chain_is_behind_where_an_anchor_lies_beyond_its_end_or_says_another():
+    anchored = [Head("a", 3, b"3" * 32), Head("b", 2, b"2" * 32), Head("c", 1, b"1" * 32), Head("d", 5, b"5" * 32)]
+    current = [Head("a", 2, b"x" * 32), Head("b", 2, b"y" * 32), Head("d", 6, b"z" * 32)]
+    assert behind(anchored, current) == ["a", "b", "c"]
+    assert behind(anchored, anchored) == []
+    assert behind([], current) == []

@@ -48,6 +48,18 @@ class S3Anchors:
                 raise StorageFault(f"{self._bucket}/{key} cannot be understood: {error}") from None
             yield from found
 
+    def latest(self) -> list[Head]:
+        days = objects.folders(self._client, self._bucket, "heads/", self._page)
+        written = list(objects.listed(self._client, self._bucket, days[-1], self._page)) if days else []
+        if not written:
+            return []
+        last = written[-1]  # names begin with the time: the newest
+        body = objects.read(self._client, self._bucket, last.key, _MOST)
+        try:
+            return list(heads_of(body if isinstance(body, bytes) else b""))
+        except ValueError as error:
+            raise StorageFault(f"{self._bucket}/{last.key} cannot be understood: {error}") from None
+
     def put_erasure(self, erasure: Erasure) -> None:
         values = {
             "version": 1,

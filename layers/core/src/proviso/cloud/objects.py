@@ -98,3 +98,19 @@ def listed(client: "S3Client", bucket: str, prefix: str = "", page: int = PAGE) 
             return
         for item in answer.get("Contents", []):
             yield Listed(item["Key"], item["LastModified"], item["Size"])
+
+
+def folders(client: "S3Client", bucket: str, prefix: str, page: int = PAGE) -> list[str]:
+    """What lies one level below the prefix and has something below itself, each ending with a slash, in order."""
+    found: list[str] = []
+    pages = iter(
+        client.get_paginator("list_objects_v2").paginate(
+            Bucket=bucket, Prefix=prefix, Delimiter="/", PaginationConfig={"PageSize": page}
+        )
+    )
+    while True:
+        with faults("s3:ListObjectsV2", f"{bucket}/{prefix}"):
+            answer = next(pages, None)
+        if answer is None:
+            return sorted(found)
+        found += [item["Prefix"] for item in answer.get("CommonPrefixes", [])]

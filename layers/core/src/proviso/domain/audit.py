@@ -85,6 +85,20 @@ class Head:
     at: datetime | None = None
 
 
+def behind(anchored: Iterable[Head], current: Iterable[Head]) -> list[str]:
+    """The chains whose head lies before an anchored one, or is another at the same place: records are missing, because
+    an older database was restored or an end was cut off."""
+    now = {head.chain: head for head in current}
+
+    def holds(head: Head) -> bool:
+        there = now.get(head.chain)
+        if there is None or there.sequence == head.sequence:
+            return there is not None and there.hash == head.hash
+        return there.sequence > head.sequence
+
+    return sorted({head.chain for head in anchored if not holds(head)})
+
+
 class Breach(StrEnum):
     """In which way a chain is broken."""
 

@@ -258,6 +258,9 @@ class Anchors(Protocol):
     def heads(self) -> Iterator[Head]:
         """Every head that was ever anchored, oldest first. StorageFault when an object cannot be understood."""
 
+    def latest(self) -> list[Head]:
+        """The heads of the last object only; empty when nothing was anchored yet. StorageFault as above."""
+
     def put_erasure(self, erasure: Erasure) -> None:
         """Write that something was erased; putting it again changes nothing, not even its time."""
 

@@ -6,11 +6,37 @@ compares both sides first: what the database does not know of any more is erased
 
 from datetime import datetime
 
-from proviso.domain.audit import deployment_act, system_act
+from proviso.domain.audit import behind, deployment_act, system_act
 from proviso.domain.errors import StorageFault
+from proviso.domain.ports import StopRecord
 from proviso.domain.retention import LIST_DUE, STRAY_EVIDENCE_AFTER, Erasure
 from proviso.domain.subjects import UNAVAILABLE, UNLINKED
 from proviso.stages.retain_room import ACTOR, Faults, RetainRoom, take_permits_back
+
+
+def stop_after_restore(room: RetainRoom) -> int:
+    """Stop everything when the audit ends before what was anchored of it: then this is an older database, in which a
+    stop that was given since has never happened (S04, S29). How many deployments were stopped.
+
+    The run anchors what is there now, and so the next one finds nothing missing; older anchors keep the evidence.
+    """
+    latest = room.anchors.latest()
+    if not latest:
+        return 0
+    now = room.clock()
+    with room.store.work() as work:
+        lost = behind(latest, work.heads([head.chain for head in latest]))
+        if not lost:
+            return 0
+        stopped = work.carry_out_stop(StopRecord("restore", now, ACTOR, None), now)
+        for deployment in stopped:
+            why = {"why": "records of the audit are missing"}
+            work.audit(deployment_act(deployment.id, now, ACTOR, "deployment_stopped", why))
+        work.audit(system_act(now, ACTOR, "records_missing", "audit", {"chains": lost, "stopped": len(stopped)}))
+    for deployment in stopped:
+        take_permits_back(room, deployment)
+        room.due.put(deployment.id, now)
+    return len(stopped)
 
 
 def replay(room: RetainRoom, faults: Faults) -> int:

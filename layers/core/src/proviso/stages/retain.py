@@ -20,7 +20,7 @@ from proviso.domain.reasons import Reason
 from proviso.domain.retention import LedgerFold
 from proviso.stages.anchor import anchor, anchor_soon
 from proviso.stages.closing import Closed, close_due, when_over
-from proviso.stages.erasing import delete_old_evidence, delete_stray_evidence, replay
+from proviso.stages.erasing import delete_old_evidence, delete_stray_evidence, replay, stop_after_restore
 from proviso.stages.retain_room import ACTOR, Faults, RetainRoom, take_permits_back
 
 __all__ = ["RetainRoom", "Retained", "retain"]
@@ -59,8 +59,9 @@ def retain(*, room: RetainRoom) -> Retained:
             return step()
         return 0
 
+    stopped = done(lambda: stop_after_restore(room))
     replayed = done(lambda: replay(room, faults))
-    stopped = done(lambda: _carry_out_stops(room, faults))
+    stopped += done(lambda: _carry_out_stops(room, faults))
     ended = done(lambda: _end(room, faults))
     expired = done(lambda: _expire(room))
     put = done(lambda: _put_lost_notices(room))
