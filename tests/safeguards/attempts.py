@@ -152,9 +152,9 @@ def _init(say: Callable[[Any], str | None]) -> Callable[..., Callable[..., None]
 
 
 def _fault_name(fault: Any) -> str | None:
-    """Those that say what the database refused were noted there, with the rule."""
+    """What the database refused was noted there, with the rule; and that something is gone is no refusal."""
     name = type(fault).__name__
-    return None if name == "RuleBroken" else name
+    return None if name in ("RuleBroken", "Gone") else name
 
 
 def _execute(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -320,12 +320,42 @@ def _allowed(original: Callable[..., Any]) -> Callable[..., Any]:
     return allowed
 
 
+def _right(original: Callable[..., bool]) -> Callable[..., bool]:
+    """A right of a compiled role that a test asked for by itself; the S3 check says for itself what it refuses."""
+
+    def allow(self: Any, action: str, resource: str) -> bool:
+        found = original(self, action, resource)
+        if _noted and place_of(sys._getframe(1).f_code) is None:
+            used("the function's IAM role")
+            if not found:
+                stopped(f"IAM: no right to {action}")
+        return found
+
+    return allow
+
+
+def _refused_by_s3(original: Callable[..., None]) -> Callable[..., None]:
+    """A request that went straight to the bucket, and what the check of signature, policy and rights said."""
+
+    def init(self: Any, status: int, code: str, message: str) -> None:
+        original(self, status, code, message)
+        frame = sys._getframe(1)
+        while frame.f_back is not None and frame.f_code.co_name in ("denied", "_malformed"):
+            frame = frame.f_back
+        used("a request straight to the bucket")
+        stopped(f"S3 check: {code} in {place_of(frame.f_code) or 'the test'}")
+
+    return init
+
+
 def _watch() -> list[Callable[[], None]]:
     """Put the watchers in place; each of what is returned takes one away again."""
     import psycopg
 
     from proviso.domain.errors import Fault
     from proviso.domain.reasons import Refused
+    from proviso.local.rights import Rights
+    from proviso.local.signed import S3Refusal
     from tests.fakes.cloud import Fake, FakeFacesQueue, FakeOutbox, FakePermits
     from tests.safeguards.deaths import Wire
     from tests.safeguards.house import House
@@ -343,6 +373,8 @@ def _watch() -> list[Callable[[], None]]:
         (Fake, "_read", _faulty),
         (Wire, "act", _killed),
         (Template, "allowed", _allowed),
+        (Rights, "allow", _right),
+        (S3Refusal, "__init__", _refused_by_s3),
         *((House, name, _method(name)) for name in ("match", "detect", "alert", "connector")),
     ]
     undo = [_around(owner, name, wrapped) for owner, name, wrapped in places]

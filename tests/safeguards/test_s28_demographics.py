@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from pydantic import ValidationError
 
-from functions.review.routes import DecisionBody
+from functions.review.routes import CandidateDecisionBody
 from proviso.vision import pack
 from tests.safeguards.demographics import columns, fields_of_the_domain, telling
 from tests.safeguards.house import House
@@ -51,7 +51,7 @@ def test_no_functions_role_makes_room_for_it(house: House, role):
 
 def test_a_decision_takes_no_such_word():
     with pytest.raises(ValidationError, match="ethnicity"):
-        DecisionBody.model_validate({"decision": "reject", "reason": "another person", "ethnicity": "x"})
+        CandidateDecisionBody.model_validate({"decision": "reject", "reason": "another person", "ethnicity": "x"})
 
 
 def test_a_pack_holds_models_for_finding_and_comparing_alone():
