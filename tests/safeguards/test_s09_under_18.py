@@ -45,6 +45,7 @@ def approve(house: House, by: str = "officer-2"):
         principal=house.person(by),
         watchlist_id=house.list_id,
         entry_id=house.entry.id,
+        subjects=house.subjects,
         store=house.govern,
         clock=house.now,
     )
@@ -151,6 +152,8 @@ def test_who_was_removed_is_not_approved_any_more(child: House):
         principal=child.person("officer"),
         watchlist_id=child.list_id,
         entry_id=child.entry.id,
+        subjects=child.subjects,
+        anchors=child.anchors,
         store=child.govern,
         clock=child.now,
     )

@@ -38,6 +38,7 @@ def add(house: House, image_date: date):
         watchlist_id=house.list_id,
         request=watchlist.EntryRequest(**{**ENTRY, "image_date": image_date}),
         policy_of=lambda name: house.permitted,
+        subjects=house.subjects,
         store=house.govern,
         clock=house.now,
         new_id=house.id,
