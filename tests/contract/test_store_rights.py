@@ -95,8 +95,6 @@ RIGHTS = {
         "searched_frame": "S",
         "candidate": "S",
         "certificate": "S",
-        "audit_event": "S",
-        "audit_head": "S",
         "entry": "s",
         "review": "s",
     },

@@ -140,6 +140,7 @@ def test_nothing_of_a_template_reaches_the_log(database: Template) -> None:
         "log_parameter_max_length": "0",
         "log_parameter_max_length_on_error": "0",
         "log_min_error_statement": "panic",
+        "log_min_messages": "fatal",
         "log_error_verbosity": "terse",
         "rds.force_ssl": "1",
     }
