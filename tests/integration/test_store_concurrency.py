@@ -125,7 +125,7 @@ def test_two_matches_raise_one_entry_once(rooms: House, threads: ThreadPoolExecu
     both = [threads.submit(match, f"{CAMERA}/{i}") for i in range(2)]
     assert sorted(one.result(10) for one in both) == ["joined", "opened"]
     with rooms.review().work() as work:
-        [only] = work.pending(now())
+        [only] = work.pending(now(), "reviewer")
     assert only.sightings == 2
 
 
@@ -232,7 +232,7 @@ def test_two_starts_on_one_camera_at_once(rooms: House, threads: ThreadPoolExecu
     with rooms.govern().work() as work:
         work.stop(scene.deployment.id, "anybody", now())
     build = rooms.build(scene.entry.watchlist_id)
-    waiting = [rooms.authorised(build).id for _ in range(2)]
+    waiting = [rooms.warming(build).id for _ in range(2)]
     ready = threading.Barrier(2)
 
     def start(deployment_id: str) -> Any:
