@@ -46,6 +46,7 @@ def approve(house: House, by: str = "officer-2"):
         watchlist_id=house.list_id,
         entry_id=house.entry.id,
         store=house.govern,
+        subjects=house.subjects,
         clock=house.now,
     )
 
@@ -152,6 +153,8 @@ def test_who_was_removed_is_not_approved_any_more(child: House):
         watchlist_id=child.list_id,
         entry_id=child.entry.id,
         store=child.govern,
+        subjects=child.subjects,
+        anchors=child.anchors,
         clock=child.now,
     )
     assert isinstance(approve(child), Refused)

@@ -39,6 +39,7 @@ def add(house: House, image_date: date):
         request=watchlist.EntryRequest(**{**ENTRY, "image_date": image_date}),
         policy_of=lambda name: house.permitted,
         store=house.govern,
+        subjects=house.subjects,
         clock=house.now,
         new_id=house.id,
     )

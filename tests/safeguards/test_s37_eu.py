@@ -195,7 +195,13 @@ def test_who_is_not_in_the_decision_can_be_removed_and_then_it_starts(eu: House)
     with eu.govern.work() as work:
         other = next(one.id for one in work.entries(eu.list_id) if one.reference_no == eu.numbers[1])
     watchlist.remove_entry(
-        principal=eu.person("officer"), watchlist_id=eu.list_id, entry_id=other, store=eu.govern, clock=eu.now
+        principal=eu.person("officer"),
+        watchlist_id=eu.list_id,
+        entry_id=other,
+        store=eu.govern,
+        subjects=eu.subjects,
+        anchors=eu.anchors,
+        clock=eu.now,
     )
     assert eu.start(eu.asked.id).state is DeploymentState.ACTIVE
     assert eu.see(3, 4).counts.candidates == 1
