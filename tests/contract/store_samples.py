@@ -24,7 +24,6 @@ from proviso.domain.face import Template
 from proviso.domain.frame import Counts
 from proviso.domain.people import Member, Person, Role
 from proviso.domain.permit import CheckedPermit
-from proviso.domain.policy import Policy
 from proviso.domain.reasons import Refused
 from proviso.domain.watchlist import Build, Entry, Reference, Watchlist, enrolment_key
 from proviso.store.connection import Connector
@@ -33,22 +32,19 @@ from proviso.store.retention import PostgresRetainStore
 from proviso.store.review import PostgresReviewStore
 from proviso.store.search import PostgresSearchStore, PostgresSearchWork
 from tests.embedded_database import Database
+from tests.samples import policy
 
 PIPELINE = "p" * 64
 SOFTWARE = "build-1"
 CAMERA = "gate-1"
-POLICY = Policy(
+POLICY = policy(
     name="trial",
     version="1",
     uses=("trial",),
     categories=("volunteer",),
     max_entries=50,
     max_duration_minutes=600,
-    calibration_required=False,
-    site_trial_required=False,
-    reviewers_required=1,
     consent_required=True,
-    build_max_age_hours=24,
     image_warn_age_years=5,
     image_refuse_age_years=10,
     frame_age_limit_s=300,
@@ -56,18 +52,8 @@ POLICY = Policy(
     same_entry_window_s=60,
     decide_within_s=120,
     notice_useful_s=300,
-    evidence_hours=24,
     message_prefix="TRIAL",
-    extends="",
-    differences=(),
     operator_kinds=("trial",),
-    premises=("closed_premises",),
-    authoriser_ranks=(),
-    under_18_allowed=False,
-    public_notice_hours=0,
-    public_notice_waivable=False,
-    decision_required=False,
-    urgent_start_hours=0,
 )
 GROUNDS = Grounds("trial", *[f"ground {i}" for i in range(1, 11)])
 _numbers = itertools.count(1)

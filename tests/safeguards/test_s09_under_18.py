@@ -47,7 +47,6 @@ def approve(house: House, by: str = "officer-2"):
         entry_id=house.entry.id,
         subjects=house.subjects,
         store=house.govern,
-        subjects=house.subjects,
         clock=house.now,
     )
 
@@ -156,8 +155,6 @@ def test_who_was_removed_is_not_approved_any_more(child: House):
         subjects=child.subjects,
         anchors=child.anchors,
         store=child.govern,
-        subjects=child.subjects,
-        anchors=child.anchors,
         clock=child.now,
     )
     assert isinstance(approve(child), Refused)

@@ -40,7 +40,6 @@ def add(house: House, image_date: date):
         policy_of=lambda name: house.permitted,
         subjects=house.subjects,
         store=house.govern,
-        subjects=house.subjects,
         clock=house.now,
         new_id=house.id,
     )
