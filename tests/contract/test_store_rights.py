@@ -95,6 +95,8 @@ RIGHTS = {
         "searched_frame": "S",
         "candidate": "S",
         "certificate": "S",
+        "audit_event": "S",
+        "audit_head": "S",
         "entry": "s",
         "review": "s",
     },

@@ -31,7 +31,5 @@ GRANT SELECT ON person TO proviso_retain;
 GRANT SELECT (removed_at) ON entry TO proviso_retain;
 GRANT UPDATE (removed_at) ON entry TO proviso_retain;
 
--- A public record needs counts: no numbers by which somebody could be asked for (S31), and not the audit, which holds
--- accounts (S32).
+-- A public record needs counts, no numbers by which somebody could be asked for (S31).
 REVOKE SELECT (reference_no) ON entry FROM proviso_report;
-REVOKE SELECT ON audit_event, audit_head FROM proviso_report;
