@@ -1,4 +1,4 @@
-"""What routes answer, as the API's description names it: one shape for refusals, and a helper that says which.
+"""What routes answer, as the API's description names it: one shape for refusals, and how a route says which it gives.
 
 These models describe and are checked by tests; they alter nothing that goes out. A route says what it gives and why it
 may refuse, `responses=gives(Watchlist, Reason.NOT_FOUND)`, and what every route may answer is added here.
