@@ -466,5 +466,9 @@ def test_no_call_to_aws_is_made_while_a_head_is_locked(house: House, monkeypatch
         house.due.put(active.id, house.now())
         house.skew = timedelta(hours=1)
         house.retain()
+        unused, _ = house.listed(5)
+        assert watchlist.delete(
+            principal=house.person("officer"), watchlist_id=unused, store=house.govern, due=house.due, clock=house.now
+        )
     assert house.deployment(active.id).state == "closed"
     assert held == []

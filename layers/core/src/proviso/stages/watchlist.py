@@ -226,9 +226,9 @@ def delete(
             return Refused(Reason.NOT_FOUND, "watchlist")
         if needed := work.in_use(watchlist_id):
             return Refused(Reason.WRONG_STATE, f"needed by deployment {', '.join(needed)}; close that, and it goes too")
+        due.put(f"{LIST_DUE}{watchlist_id}", now)  # before the record: no head stays locked while S3 is asked
         if work.request_deletion(watchlist_id, principal.sub, now):
             work.audit(system_act(now, principal.sub, "watchlist_deletion_requested", watchlist_id, {}))
-        due.put(f"{LIST_DUE}{watchlist_id}", now)
     return True
 
 
