@@ -7,13 +7,13 @@ same, and only the second is "gone".
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from proviso.cloud.faults import Gone, Unmet, faults
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import PutObjectRequestTypeDef
+    from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef, PutObjectRequestTypeDef
 
 PAGE = 1000
 
@@ -86,31 +86,27 @@ def delete(client: "S3Client", bucket: str, key: str) -> None:
 
 def listed(client: "S3Client", bucket: str, prefix: str = "", page: int = PAGE) -> Iterator[Listed]:
     """Every object under the prefix, `page` (1..1000) to a request, in key order."""
-    pages = iter(
-        client.get_paginator("list_objects_v2").paginate(
-            Bucket=bucket, Prefix=prefix, PaginationConfig={"PageSize": page}
-        )
-    )
-    while True:
-        with faults("s3:ListObjectsV2", f"{bucket}/{prefix}"):
-            answer = next(pages, None)
-        if answer is None:
-            return
+    for answer in _pages(client, bucket, prefix, page):
         for item in answer.get("Contents", []):
             yield Listed(item["Key"], item["LastModified"], item["Size"])
 
 
 def folders(client: "S3Client", bucket: str, prefix: str, page: int = PAGE) -> list[str]:
     """What lies one level below the prefix and has something below itself, each ending with a slash, in order."""
-    found: list[str] = []
-    pages = iter(
-        client.get_paginator("list_objects_v2").paginate(
-            Bucket=bucket, Prefix=prefix, Delimiter="/", PaginationConfig={"PageSize": page}
-        )
+    answers = _pages(client, bucket, prefix, page, Delimiter="/")
+    return sorted(item["Prefix"] for answer in answers for item in answer.get("CommonPrefixes", []))
+
+
+def _pages(
+    client: "S3Client", bucket: str, prefix: str, page: int, **level: Any
+) -> "Iterator[ListObjectsV2OutputTypeDef]":
+    asked = client.get_paginator("list_objects_v2").paginate(
+        Bucket=bucket, Prefix=prefix, PaginationConfig={"PageSize": page}, **level
     )
+    pages = iter(asked)
     while True:
         with faults("s3:ListObjectsV2", f"{bucket}/{prefix}"):
             answer = next(pages, None)
         if answer is None:
-            return sorted(found)
-        found += [item["Prefix"] for item in answer.get("CommonPrefixes", [])]
+            return
+        yield answer

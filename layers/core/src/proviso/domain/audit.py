@@ -14,8 +14,11 @@ from enum import StrEnum
 from typing import Any
 
 from proviso.domain.canonical import canonical_bytes
+from proviso.domain.reasons import Reason, Refused
 
 SYSTEM_CHAIN = "system"
+MOST_PURPOSE = 200
+"""Characters of a purpose."""
 GENESIS = b"\x00" * 32
 ANCHOR_EVERY = timedelta(minutes=10)
 """How often the heads of chains in which something happens are anchored; transitions are anchored at once."""
@@ -49,9 +52,21 @@ class Act:
         )
 
 
-def system_act(at: datetime, actor: str, action: str, subject: str, details: Mapping[str, Any]) -> Act:
+def system_act(
+    at: datetime, actor: str, action: str, subject: str, details: Mapping[str, Any], *, purpose: str = ""
+) -> Act:
     """An act that belongs to no single deployment: it goes into the system chain."""
-    return Act(SYSTEM_CHAIN, at, actor, action, subject, details=dict(details))
+    return Act(SYSTEM_CHAIN, at, actor, action, subject, purpose.strip(), dict(details))
+
+
+def purpose_fault(purpose: str, *identifying: str) -> Refused | None:
+    """What is wrong with a purpose: it is recorded in the clear and for good, so it may not say who it is about."""
+    said = purpose.strip()
+    if not said or len(purpose) > MOST_PURPOSE:
+        return Refused(Reason.INVALID, f"purpose: say what the look is for, in 1 to {MOST_PURPOSE} characters")
+    if any(one and one.casefold() in said.casefold() for one in identifying):
+        return Refused(Reason.INVALID, "purpose: it is recorded in the clear, so leave the reference number out of it")
+    return None
 
 
 def deployment_act(deployment_id: str, at: datetime, actor: str, action: str, details: Mapping[str, Any]) -> Act:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from proviso.domain.audit import SYSTEM_CHAIN, Act, AuditRecord, Head, first_fault
+from proviso.domain.audit import SYSTEM_CHAIN, AuditRecord, Head, first_fault, purpose_fault, system_act
 from proviso.domain.people import Principal, Role
 from proviso.domain.ports import Clock, GovernStore
 from proviso.domain.reasons import Reason, Refused
@@ -11,7 +11,6 @@ from proviso.domain.reasons import Reason, Refused
 MOST_RECORDS = 1000
 MOST_BYTES = 1024 * 1024
 """Of bodies in one answer. Lambda answers at most 6 MB, and a body is quoted twice on its way."""
-MOST_PURPOSE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,8 @@ def of_deployment(
         if long:
             return Refused(Reason.INVALID, f"the chain has {long[0].sequence} records; read it by pages, from /audit")
         records = work.audit_records(deployment_id)
-        work.audit(_look(principal, clock, "audit_consulted", deployment_id, purpose, {"records": len(records)}))
+        details = {"records": len(records)}
+        work.audit(system_act(clock(), principal.sub, "audit_consulted", deployment_id, details, purpose=purpose))
     return records, first_fault(records)
 
 
@@ -66,8 +66,8 @@ def page(
         shown = _fitting(found)
         if not found and not work.heads([chain]):
             return Refused(Reason.NOT_FOUND, "chain")
-        details: dict[str, int] = {"after": after, "records": len(shown)}
-        work.audit(_look(principal, clock, "audit_consulted", chain, purpose, details))
+        details = {"after": after, "records": len(shown)}
+        work.audit(system_act(clock(), principal.sub, "audit_consulted", chain, details, purpose=purpose))
     more = len(shown) < len(found) or len(found) == limit
     return AuditPage(chain, tuple(shown), shown[-1].sequence if more else None)
 
@@ -79,20 +79,13 @@ def chains(*, principal: Principal, purpose: str, store: GovernStore, clock: Clo
     at = clock()  # before the reading: what was anchored by then is in what is read after it
     with store.work() as work:
         heads = work.heads()
-        work.audit(_look(principal, clock, "audit_chains_consulted", SYSTEM_CHAIN, purpose, {"chains": len(heads)}))
+        details = {"chains": len(heads)}
+        work.audit(system_act(clock(), principal.sub, "audit_chains_consulted", SYSTEM_CHAIN, details, purpose=purpose))
     return ChainList(at, tuple(heads))
 
 
 def _may_look(principal: Principal, purpose: str) -> Refused | None:
-    if refused := principal.needs(Role.AUDITOR, Role.AUTHORISER):
-        return refused
-    if not purpose.strip() or len(purpose) > MOST_PURPOSE:
-        return Refused(Reason.INVALID, f"purpose: say what the look is for, in 1 to {MOST_PURPOSE} characters")
-    return None
-
-
-def _look(principal: Principal, clock: Clock, action: str, subject: str, purpose: str, details: dict[str, int]) -> Act:
-    return Act(SYSTEM_CHAIN, clock(), principal.sub, action, subject, purpose.strip(), dict(details))
+    return principal.needs(Role.AUDITOR, Role.AUTHORISER) or purpose_fault(purpose)
 
 
 def _fitting(records: list[AuditRecord]) -> list[AuditRecord]:

@@ -14,7 +14,7 @@ from proviso.domain.subjects import UNAVAILABLE, UNLINKED
 from proviso.stages.retain_room import ACTOR, Faults, RetainRoom, take_permits_back
 
 
-def stop_after_restore(room: RetainRoom) -> int:
+def stop_after_restore(room: RetainRoom, faults: Faults) -> int:
     """Stop everything when the audit ends before what was anchored of it: then this is an older database, in which a
     stop that was given since has never happened (S04, S29). How many deployments were stopped.
 
@@ -34,8 +34,9 @@ def stop_after_restore(room: RetainRoom) -> int:
             work.audit(deployment_act(deployment.id, now, ACTOR, "deployment_stopped", why))
         work.audit(system_act(now, ACTOR, "records_missing", "audit", {"chains": lost, "stopped": len(stopped)}))
     for deployment in stopped:
-        take_permits_back(room, deployment)
-        room.due.put(deployment.id, now)
+        with faults.kept():  # one permit that cannot be deleted keeps no other from it
+            take_permits_back(room, deployment)
+            room.due.put(deployment.id, now)
     return len(stopped)
 
 

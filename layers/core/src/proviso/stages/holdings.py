@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from proviso.domain.audit import SYSTEM_CHAIN, Act
+from proviso.domain.audit import purpose_fault, system_act
 from proviso.domain.errors import PermitUnreadable
 from proviso.domain.holdings import (
     DeploymentHeld,
@@ -26,11 +26,10 @@ from proviso.domain.holdings import (
 )
 from proviso.domain.people import Principal, Role
 from proviso.domain.ports import FrameStore
-from proviso.domain.reasons import Reason, Refused
+from proviso.domain.reasons import Refused
 from proviso.domain.retention import STRAY_EVIDENCE_AFTER
 from proviso.stages.retain_room import RetainRoom
 
-MOST_PURPOSE = 200
 SWEEP_GRACE = timedelta(minutes=3)
 """sweep comes by each minute, and one that fails is not tried again."""
 
@@ -70,8 +69,8 @@ def check(
     """Look into every store. The look is recorded, with its purpose."""
     if refused := principal.needs(Role.AUDITOR, Role.AUTHORISER, Role.DATA_PROTECTION_OFFICER):
         return refused
-    if not purpose.strip() or len(purpose) > MOST_PURPOSE:
-        return Refused(Reason.INVALID, f"purpose: say what the look is for, in 1 to {MOST_PURPOSE} characters")
+    if refused := purpose_fault(purpose):
+        return refused
     now = room.clock()
     with room.store.work() as work:
         rows = _Rows(work.deployments_held(), work.lists_held(), work.backups_waiting(), work.live(), work.kept())
@@ -93,10 +92,7 @@ def check(
     checked = Checked(now, tuple(found))
     details = {"lines": len(found), "overdue": checked.overdue}
     with room.store.work() as work:
-        act = Act(
-            SYSTEM_CHAIN, room.clock(), principal.sub, "retention_checked", "all stores", purpose.strip(), details
-        )
-        work.audit(act)
+        work.audit(system_act(room.clock(), principal.sub, "retention_checked", "all stores", details, purpose=purpose))
     return checked
 
 

@@ -59,7 +59,7 @@ def retain(*, room: RetainRoom) -> Retained:
             return step()
         return 0
 
-    stopped = done(lambda: stop_after_restore(room))
+    stopped = done(lambda: stop_after_restore(room, faults))
     replayed = done(lambda: replay(room, faults))
     stopped += done(lambda: _carry_out_stops(room, faults))
     ended = done(lambda: _end(room, faults))

@@ -8,13 +8,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from proviso.domain.audit import SYSTEM_CHAIN, Act
+from proviso.domain.audit import purpose_fault, system_act
 from proviso.domain.people import Principal, Role
 from proviso.domain.ports import Clock, GovernStore, GovernWork
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.subject_ports import SubjectKeys
 from proviso.domain.subjects import SLIP_WITHIN, Answer, Listed, Listing, ListUse, Raised, slip_of
-from proviso.stages.subjects import purpose_fault
 
 BY_REFERENCE = "lookup:reference"
 BY_SLIP = "lookup:slip"
@@ -98,4 +97,4 @@ def _record(
         "candidates": len(answer.candidates) + sum(len(one.raised) for one in answer.listings),
     }
     for subject in about:
-        work.audit(Act(SYSTEM_CHAIN, clock(), principal.sub, "subject_access", subject, purpose.strip(), details))
+        work.audit(system_act(clock(), principal.sub, "subject_access", subject, details, purpose=purpose))

@@ -8,15 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from proviso.domain.audit import SYSTEM_CHAIN, Act, AuditRecord
+from proviso.domain.audit import AuditRecord, purpose_fault, system_act
 from proviso.domain.errors import StorageFault
 from proviso.domain.people import Principal, Role
 from proviso.domain.ports import Clock, GovernStore
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.subject_ports import SubjectKeys
 from proviso.domain.subjects import UNLINKED, Sealed
-
-MOST_PURPOSE = 200
 
 
 def sealed(subjects: SubjectKeys, watchlist_id: str, entry_id: str, details: Mapping[str, Any]) -> Sealed:
@@ -73,16 +71,6 @@ def audit_of(
         opened = subjects.open(watchlist_id, entry_id, texts)
         details = {"watchlist": watchlist_id, "records": len(found)}
         about = subject or UNLINKED
-        work.audit(Act(SYSTEM_CHAIN, clock(), principal.sub, "subject_consulted", about, purpose.strip(), details))
+        work.audit(system_act(clock(), principal.sub, "subject_consulted", about, details, purpose=purpose))
     records = (SubjectRecord(one, body, said) for (one, body), said in zip(found, opened, strict=True))
     return SubjectRecords(subject is not None, tuple(records))
-
-
-def purpose_fault(purpose: str, *identifying: str) -> Refused | None:
-    """What is wrong with a purpose: it is recorded in the clear and for good, so it may not say who it is about."""
-    said = purpose.strip()
-    if not said or len(said) > MOST_PURPOSE:
-        return Refused(Reason.INVALID, f"purpose: say what it is for, in 1 to {MOST_PURPOSE} characters")
-    if any(one and one.casefold() in said.casefold() for one in identifying):
-        return Refused(Reason.INVALID, "purpose: it is recorded in the clear, so leave the reference number out of it")
-    return None
