@@ -6,10 +6,11 @@ from aws_lambda_powertools.event_handler import Response
 
 from functions.govern import camera_answers as answers
 from functions.govern import requests, views
+from functions.govern.acting import acting
 from proviso import wiring
 from proviso.domain.reasons import Reason
 from proviso.edge.answers import gives
-from proviso.edge.http import act, routes
+from proviso.edge.http import routes
 from proviso.stages import cameras
 
 router = routes()
@@ -22,7 +23,8 @@ def register(body: requests.CameraBody) -> Response[Any]:
     A requester or an authoriser does this. Registered again, it gets a new key and the former is void.
     """
     room = wiring.govern()
-    return _act(
+    return acting(
+        router.current_event,
         lambda p: cameras.register(
             principal=p,
             camera=body.camera,
@@ -40,7 +42,8 @@ def register(body: requests.CameraBody) -> Response[Any]:
 def revoke(camera: str) -> Response[Any]:
     """Take a camera's key away: it gets no upload right any more."""
     room = wiring.govern()
-    return _act(
+    return acting(
+        router.current_event,
         lambda p: cameras.revoke(principal=p, camera=camera, cameras=room.cameras, store=room.store, clock=room.clock),
         lambda revoked: {"revoked": revoked},
     )
@@ -50,8 +53,4 @@ def revoke(camera: str) -> Response[Any]:
 def list_all() -> Response[Any]:
     """Show the cameras that may ask for upload rights."""
     room = wiring.govern()
-    return _act(lambda p: cameras.list_all(principal=p, cameras=room.cameras), views.cameras)
-
-
-def _act(stage: Any, view: Any = None, status: int = 200) -> Response[Any]:
-    return act(router.current_event, wiring.govern().principal, stage, view, status)
+    return acting(router.current_event, lambda p: cameras.list_all(principal=p, cameras=room.cameras), views.cameras)

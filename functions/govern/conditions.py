@@ -6,11 +6,12 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from functions.govern import answers, requests, views
+from functions.govern.acting import acting
 from proviso import wiring
 from proviso.domain.people import Role
 from proviso.domain.reasons import Reason
 from proviso.edge.answers import gives
-from proviso.edge.http import act, routes
+from proviso.edge.http import routes
 from proviso.stages import conditions, people
 
 router = routes()
@@ -28,7 +29,8 @@ def name_member(deployment_id: str, body: requests.MemberBody) -> Response[Any]:
     A requester or an authoriser does this. Without it they see nothing of the deployment.
     """
     room = wiring.govern()
-    return _act(
+    return acting(
+        router.current_event,
         lambda p: people.name_member(
             principal=p,
             deployment_id=deployment_id,
@@ -45,7 +47,8 @@ def name_member(deployment_id: str, body: requests.MemberBody) -> Response[Any]:
 def remove_member(deployment_id: str, role: Role, sub: str) -> Response[Any]:
     """Take somebody off a deployment, from their next request on."""
     room = wiring.govern()
-    return _act(
+    return acting(
+        router.current_event,
         lambda p: people.remove_member(
             principal=p, deployment_id=deployment_id, sub=sub, role=role, store=room.store, clock=room.clock
         ),
@@ -63,7 +66,8 @@ def attest(deployment_id: str, body: requests.AttestationBody) -> Response[Any]:
     Each once. Waiving the notice is an authoriser's, and only where the policy knows it.
     """
     room = wiring.govern()
-    return _act(
+    return acting(
+        router.current_event,
         lambda p: conditions.attest(
             principal=p,
             deployment_id=deployment_id,
@@ -89,7 +93,8 @@ def record_decision(deployment_id: str, body: requests.DecisionBody) -> Response
     An authoriser does this, who is not its requester. A refusal stops the deployment at once.
     """
     room = wiring.govern()
-    return _act(
+    return acting(
+        router.current_event,
         lambda p: conditions.record_decision(
             principal=p,
             decision=body.decision(deployment_id, room.new_id(), p.sub, room.clock()),
@@ -103,7 +108,3 @@ def record_decision(deployment_id: str, body: requests.DecisionBody) -> Response
         views.deployment,
         status=201,
     )
-
-
-def _act(stage: Any, view: Any = None, status: int = 200) -> Response[Any]:
-    return act(router.current_event, wiring.govern().principal, stage, view, status)

@@ -5,10 +5,11 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from functions.govern import answers, requests, views
+from functions.govern.acting import acting
 from proviso import wiring
 from proviso.domain.reasons import Reason, Refused
 from proviso.edge.answers import gives
-from proviso.edge.http import act, answer, refusal, routes, subject
+from proviso.edge.http import answer, refusal, routes, subject
 from proviso.stages import audit as audits
 from proviso.stages import deployment
 
@@ -43,7 +44,8 @@ def request(body: requests.DeploymentBody) -> Response[Any]:
     policy = room.policy_of(body.policy)
     if isinstance(policy, Refused):
         return refusal(policy)
-    return _act(
+    return acting(
+        router.current_event,
         lambda p: deployment.request(
             principal=p,
             wanted=body.request(),
@@ -66,7 +68,8 @@ def list_all() -> Response[Any]:
     For everybody with a role but those who only receive notices.
     """
     room = wiring.govern()
-    return _act(
+    return acting(
+        router.current_event,
         lambda p: deployment.list_all(principal=p, store=room.store),
         lambda found: {"deployments": [views.deployment(one) for one in found]},
     )
@@ -76,7 +79,8 @@ def list_all() -> Response[Any]:
 def show(deployment_id: str) -> Response[Any]:
     """Show one deployment with all that its authoriser must see, and what its start would be refused for."""
     room = wiring.govern()
-    return _act(
+    return acting(
+        router.current_event,
         lambda p: deployment.show(
             principal=p,
             deployment_id=deployment_id,
@@ -106,7 +110,8 @@ def authorise(deployment_id: str, body: requests.AuthoriseBody) -> Response[Any]
     An authoriser does this, who is another person than its requester.
     """
     room = wiring.govern()
-    return _act(
+    return acting(
+        router.current_event,
         lambda p: deployment.authorise(
             principal=p, deployment_id=deployment_id, shown_digest=body.digest, store=room.store, clock=room.clock
         ),
@@ -122,7 +127,8 @@ def start(deployment_id: str) -> Response[Any]:
     Done again, it goes on where it ended; while it is active it writes the permits again.
     """
     room = wiring.govern()
-    return _act(
+    return acting(
+        router.current_event,
         lambda p: deployment.start(
             principal=p,
             deployment_id=deployment_id,
@@ -166,7 +172,8 @@ def close(deployment_id: str) -> Response[Any]:
     Without this it is closed by itself within hours. Done again, it changes nothing.
     """
     room = wiring.govern()
-    return _act(
+    return acting(
+        router.current_event,
         lambda p: deployment.close(
             principal=p, deployment_id=deployment_id, store=room.store, due=room.due, clock=room.clock
         ),
@@ -180,7 +187,8 @@ def close(deployment_id: str) -> Response[Any]:
 def certificate(deployment_id: str) -> Response[Any]:
     """Show the certificate of a closed deployment."""
     room = wiring.govern()
-    return _act(
+    return acting(
+        router.current_event,
         lambda p: deployment.certificate(principal=p, deployment_id=deployment_id, store=room.store),
         views.certificate,
     )
@@ -193,7 +201,8 @@ def audit(deployment_id: str, purpose: requests.Purpose) -> Response[Any]:
     For auditors and authorisers. The look is recorded.
     """
     room = wiring.govern()
-    return _act(
+    return acting(
+        router.current_event,
         lambda p: audits.of_deployment(
             principal=p, deployment_id=deployment_id, purpose=purpose, store=room.store, clock=room.clock
         ),
@@ -213,7 +222,8 @@ def audit_page(
     For auditors and authorisers. The look is recorded.
     """
     room = wiring.govern()
-    return _act(
+    return acting(
+        router.current_event,
         lambda p: audits.page(
             principal=p,
             chain=chain,
@@ -234,8 +244,10 @@ def audit_chains(purpose: requests.Purpose) -> Response[Any]:
     For auditors and authorisers. The look is recorded.
     """
     room = wiring.govern()
-    return _act(
-        lambda p: audits.chains(principal=p, purpose=purpose, store=room.store, clock=room.clock), views.audit_chains
+    return acting(
+        router.current_event,
+        lambda p: audits.chains(principal=p, purpose=purpose, store=room.store, clock=room.clock),
+        views.audit_chains,
     )
 
 
@@ -265,13 +277,3 @@ def _stop(deployment_id: str | None) -> Response[Any]:
             "database": "away: spooled" if stopped.spooled else "done",
         },
     )
-
-
-def _act(stage: Any, view: Any = None, status: int = 200, transition: str | None = None) -> Response[Any]:
-    room = wiring.govern()
-    answered = act(router.current_event, room.principal, stage, view, status)
-    if transition and answered.status_code == status:
-        room.anchor_now(transition)
-    elif router.current_event.http_method != "GET":
-        room.anchor_soon()
-    return answered

@@ -6,10 +6,11 @@ from aws_lambda_powertools.event_handler import Response
 
 from functions.govern import hold_answers as answers
 from functions.govern import requests
+from functions.govern.acting import acting
 from proviso import wiring
 from proviso.domain.reasons import Reason
 from proviso.edge.answers import gives
-from proviso.edge.http import act, routes
+from proviso.edge.http import routes
 from proviso.stages import holds
 
 router = routes()
@@ -24,7 +25,8 @@ def hold(candidate_id: str, body: requests.HoldBody) -> Response[Any]:
     An authoriser or the data protection officer does this.
     """
     room = wiring.govern()
-    return _act(
+    return acting(
+        router.current_event,
         lambda p: holds.hold(
             principal=p,
             candidate_id=candidate_id,
@@ -43,7 +45,8 @@ def hold(candidate_id: str, body: requests.HoldBody) -> Response[Any]:
 def list_holds(candidate_id: str) -> Response[Any]:
     """Show what keeps a candidate's evidence."""
     room = wiring.govern()
-    return _act(
+    return acting(
+        router.current_event,
         lambda p: holds.holds(principal=p, candidate_id=candidate_id, store=room.store, clock=room.clock),
         lambda found: {"holds": found},
     )
@@ -56,7 +59,8 @@ def release(candidate_id: str, hold_id: str) -> Response[Any]:
     An authoriser does this. The evidence is deleted when nothing else keeps it.
     """
     room = wiring.govern()
-    return _act(
+    return acting(
+        router.current_event,
         lambda p: holds.release(
             principal=p,
             candidate_id=candidate_id,
@@ -67,11 +71,3 @@ def release(candidate_id: str, hold_id: str) -> Response[Any]:
         ),
         lambda released: {"released": released},
     )
-
-
-def _act(stage: Any, view: Any = None, status: int = 200) -> Response[Any]:
-    room = wiring.govern()
-    answered = act(router.current_event, room.principal, stage, view, status)
-    if router.current_event.http_method != "GET":
-        room.anchor_soon()
-    return answered

@@ -5,13 +5,14 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from functions.govern import requests
+from functions.govern.acting import acting
 from functions.govern.subject_answers import SubjectAccess, SubjectAudit
 from proviso import wiring
 from proviso.domain.people import Principal
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.subjects import Answer, Listing, ListUse, Raised
 from proviso.edge.answers import gives
-from proviso.edge.http import act, plain, routes
+from proviso.edge.http import plain, routes
 from proviso.stages import subject_access
 from proviso.stages.subjects import SubjectRecord, SubjectRecords, audit_of
 
@@ -25,7 +26,8 @@ def audit(watchlist_id: str, entry_id: str, purpose: requests.Purpose) -> Respon
     For auditors and the data protection officer. The look is recorded.
     """
     room = wiring.govern()
-    return _act(
+    return acting(
+        router.current_event,
         lambda p: audit_of(
             principal=p,
             watchlist_id=watchlist_id,
@@ -55,11 +57,7 @@ def access(body: requests.SubjectAccessBody) -> Response[Any]:
             reference_no=body.reference_no or "", subjects=room.subjects, clock=room.clock, **given
         )
 
-    return _act(ask, _answer)
-
-
-def _act(stage: Any, view: Any) -> Response[Any]:
-    return act(router.current_event, wiring.govern().principal, stage, view)
+    return acting(router.current_event, ask, _answer)
 
 
 def _records(found: SubjectRecords) -> dict[str, Any]:

@@ -5,11 +5,12 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from functions.govern import answers, requests, views
+from functions.govern.acting import acting
 from proviso import wiring
 from proviso.domain.people import Principal
 from proviso.domain.reasons import Reason, Refused
 from proviso.edge.answers import gives
-from proviso.edge.http import act, refusal, routes
+from proviso.edge.http import refusal, routes
 from proviso.stages import people, watchlist
 
 router = routes()
@@ -22,7 +23,10 @@ def register(body: requests.PersonBody) -> Response[Any]:
     An authoriser does this, and never for themselves.
     """
     room = wiring.govern()
-    return _act(lambda p: people.register(principal=p, person=body.person(), store=room.store, clock=room.clock))
+    return acting(
+        router.current_event,
+        lambda p: people.register(principal=p, person=body.person(), store=room.store, clock=room.clock),
+    )
 
 
 @router.get("/people", responses=gives(answers.People))
@@ -32,7 +36,9 @@ def list_people() -> Response[Any]:
     For authorisers and auditors.
     """
     room = wiring.govern()
-    return _act(lambda p: people.people(principal=p, store=room.store), lambda found: {"people": found})
+    return acting(
+        router.current_event, lambda p: people.people(principal=p, store=room.store), lambda found: {"people": found}
+    )
 
 
 @router.post("/watchlists", responses=gives(answers.Watchlist, Reason.POLICY_FORBIDS, Reason.NOT_FOUND, status=201))
@@ -45,7 +51,8 @@ def create(body: requests.WatchlistBody) -> Response[Any]:
     policy = room.policy_of(body.policy)
     if isinstance(policy, Refused):
         return refusal(policy)
-    return _act(
+    return acting(
+        router.current_event,
         lambda p: watchlist.create(
             principal=p,
             name=body.name,
@@ -63,7 +70,11 @@ def create(body: requests.WatchlistBody) -> Response[Any]:
 def list_all() -> Response[Any]:
     """Show all lists, without their entries."""
     room = wiring.govern()
-    return _act(lambda p: watchlist.list_all(principal=p, store=room.store), lambda found: {"watchlists": found})
+    return acting(
+        router.current_event,
+        lambda p: watchlist.list_all(principal=p, store=room.store),
+        lambda found: {"watchlists": found},
+    )
 
 
 @router.get("/watchlists/<watchlist_id>", responses=gives(answers.WatchlistWithEntries, Reason.NOT_FOUND))
@@ -73,7 +84,8 @@ def show(watchlist_id: str) -> Response[Any]:
     For watchlist officers and auditors. The look is recorded.
     """
     room = wiring.govern()
-    return _act(
+    return acting(
+        router.current_event,
         lambda p: watchlist.show(principal=p, watchlist_id=watchlist_id, store=room.store, clock=room.clock),
         lambda shown: {**views.watchlist(shown), "pipeline": room.pipeline},
     )
@@ -89,7 +101,8 @@ def add_entry(watchlist_id: str, body: requests.EntryBody) -> Response[Any]:
     A watchlist officer does this. Somebody under 18 is in no build before a second person has approved it.
     """
     room = wiring.govern()
-    return _act(
+    return acting(
+        router.current_event,
         lambda p: watchlist.add_entry(
             principal=p,
             watchlist_id=watchlist_id,
@@ -115,7 +128,8 @@ def approve_entry(watchlist_id: str, entry_id: str) -> Response[Any]:
     A watchlist officer or an authoriser, and not who added it.
     """
     room = wiring.govern()
-    return _act(
+    return acting(
+        router.current_event,
         lambda p: watchlist.approve_entry(
             principal=p,
             watchlist_id=watchlist_id,
@@ -144,7 +158,7 @@ def remove_entry(watchlist_id: str, entry_id: str) -> Response[Any]:
             clock=room.clock,
         )
 
-    return _act(remove, lambda removed: {"removed": removed})
+    return acting(router.current_event, remove, lambda removed: {"removed": removed})
 
 
 @router.post(
@@ -157,7 +171,8 @@ def build(watchlist_id: str) -> Response[Any]:
     A watchlist officer does this.
     """
     room = wiring.govern()
-    return _act(
+    return acting(
+        router.current_event,
         lambda p: watchlist.build(
             principal=p,
             watchlist_id=watchlist_id,
@@ -179,18 +194,11 @@ def delete(watchlist_id: str) -> Response[Any]:
     A watchlist officer or an authoriser. Done again, it changes nothing.
     """
     room = wiring.govern()
-    return _act(
+    return acting(
+        router.current_event,
         lambda p: watchlist.delete(
             principal=p, watchlist_id=watchlist_id, store=room.store, due=room.due, clock=room.clock
         ),
         lambda _: {"state": "deleting"},
         status=202,
     )
-
-
-def _act(stage: Any, view: Any = None, status: int = 200) -> Response[Any]:
-    room = wiring.govern()
-    answered = act(router.current_event, room.principal, stage, view, status)
-    if router.current_event.http_method != "GET":
-        room.anchor_soon()
-    return answered
