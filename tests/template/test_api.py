@@ -51,7 +51,12 @@ ROUTES = {
         "GET /subjects/{watchlist}/{entry}/audit",
         "POST /subject-access",
     },
-    "EnrolFunction": {"POST /watchlists/{watchlist}/entries/{entry}/references"},
+    "EnrolFunction": {
+        "POST /watchlists/{watchlist}/entries/{entry}/references",
+        "POST /tests/pairs",
+        "GET /tests/pairs",
+        "DELETE /tests/pairs/{pair}",
+    },
     "ReviewFunction": {
         "GET /candidates",
         "GET /candidates/{candidate}",
@@ -60,6 +65,7 @@ ROUTES = {
         "POST /candidates/{candidate}/decision",
         "POST /candidates/{candidate}/withdrawal",
         "POST /candidates/{candidate}/demographics",
+        "GET /reviewers",
         "GET /changes",
     },
     "RetainFunction": {"GET /retention"},

@@ -48,7 +48,7 @@ MAY: dict[str, dict[str, set[str]]] = {
             "PermitsBucket/state/candidates.json",
         },
         "AlertFunction": {"OutboxBucket/receipts/*"},
-        "EnrolFunction": {"EnrolmentBucket/enrolment/*"},
+        "EnrolFunction": {"EnrolmentBucket/enrolment/*", "EnrolmentBucket/tests/*"},
         "GovernFunction": {
             "PermitsBucket/permits/*",
             "PermitsBucket/stops/*",
@@ -79,10 +79,12 @@ MAY: dict[str, dict[str, set[str]]] = {
         "DetectFunction": {"FramesBucket/*"},
         "MatchFunction": {"FramesBucket/*"},
         "SweepFunction": {"FramesBucket/*"},
+        "EnrolFunction": {"EnrolmentBucket/tests/*"},
         "GovernFunction": {"PermitsBucket/permits/*"},
         "RetainFunction": {
             "EvidenceBucket/evidence/*",
             "EnrolmentBucket/enrolment/*",
+            "EnrolmentBucket/tests/*",
             "PermitsBucket/permits/*",
             "PermitsBucket/stops/*",
             "PermitsBucket/due/*",

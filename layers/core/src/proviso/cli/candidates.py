@@ -38,7 +38,8 @@ def show(
     with plain_faults():
         api = session.api(acting, say)
         one = api.get(f"/candidates/{quoted(candidate)}")
-        places = [(one["evidence"], "evidence"), *((r, f"reference-{i}") for i, r in enumerate(one["references"], 1))]
+        references = [reference["path"] for reference in one["references"]]
+        places = [(one["evidence"], "evidence"), *((r, f"reference-{i}") for i, r in enumerate(references, 1))]
         if pictures is None:
             say(f"{len(places)} pictures to look at before you decide: --pictures FOLDER writes them")
         else:

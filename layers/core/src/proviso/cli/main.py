@@ -8,6 +8,7 @@ from proviso.cli import (
     candidates,
     deployments,
     machine,
+    pairs,
     people,
     policy,
     retention,
@@ -43,6 +44,8 @@ app.add_typer(candidates.group, name="candidates")
 app.add_typer(subjects.group, name="subject")
 app.command("subject-access")(subjects.access)
 app.add_typer(retention.group, name="retention")
+app.add_typer(pairs.group, name="tests")
+app.command("reviewers")(pairs.reviewers)
 
 if __name__ == "__main__":
     app()
