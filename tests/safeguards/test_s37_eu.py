@@ -49,8 +49,9 @@ DECISION_COLUMNS = ("id", "deployment_id", "body", "reference", "decided_on", "d
 
 @pytest.fixture
 def eu(house: House) -> House:
-    """Everything but the decision: two people listed, calibrated, tried at the place, announced."""
+    """Everything but the decision: two people listed, calibrated, tried at the place, announced, pictures for tests."""
     house.permitted = read_shipped("eu").policy
+    house.pool()
     calibrate(house, (50, "0.4", 0.001, 0.002), kind="site_trial", site=PLACE)
     with house.govern.work() as work:
         work.register(Person("registrar", frozenset({Role.AUTHORISER})))

@@ -93,8 +93,8 @@ def reviewers(acting: As = "") -> None:
     table("Reviewers", columns, rows)
     if found:
         say(
-            f"denied: the interval begins above {found[0]['limit']:.0%}, the strictest limit of the deployments that are"
-            " not over; a new training begins the count anew"
+            f"denied: the interval begins above {found[0]['limit']:.0%}, the strictest limit of the deployments that"
+            " are not over; a new training begins the count anew"
         )
 
 
