@@ -169,7 +169,8 @@ def _foot(mark: str, one: Message, waiting: Collection[str], box: str) -> str:
     )
     return (
         f'<form method="post" action="{CONFIRM}">{fields}'
-        '<button type="submit" id="confirm">Confirm subscription</button></form><p class="foot">SNS sends a link here. Until it is followed, nothing goes to this address.</p>'
+        '<button type="submit" id="confirm">Confirm subscription</button></form>'
+        '<p class="foot">SNS sends a link here. Until it is followed, nothing goes to this address.</p>'
     )
 
 

@@ -134,13 +134,14 @@ class LocalPages:
     def _answered(self, kind: str, body: bytes, act: Callable[[str, str], int], state: str) -> Answer:
         """From the inbox's button a form, and back to the inbox; from programs JSON, and how many changed."""
         form = _form(kind, body)
+        pressed = "address" in form
         try:
-            wanted = form or json.loads(body)
+            wanted = form if pressed else json.loads(body)  # curl -d says form, whatever it sends
             address, topic = str(wanted["address"]), str(wanted.get("topic", ""))
         except (ValueError, KeyError, TypeError, AttributeError):
             return _json(400, {"message": 'send {"address": "..."}'})
         changed = act(address, topic)
-        if form:
+        if pressed:
             return _to(inbox.link(box=form.get("box", ""), mail=form.get("mail", "")) + "#reading")
         if not changed:
             return _json(404, {"message": f"no e-mail subscription of {address} {state}"})

@@ -50,7 +50,8 @@ def choose(action: str, accounts: Sequence[Account], typed: str = "", fault: str
         f'<form method="post" action="{target}" novalidate><label for="account">Account</label>'
         '<p class="hint" id="hint">Any name will do. What an account may do, its roles decide, and whoever has none may'
         f' do nothing.</p>{said}<div class="row"><input type="text" id="account" name="account"'
-        f' value="{html.escape(typed)}" autocomplete="username" autocapitalize="none" spellcheck="false" aria-describedby="{described}"{invalid}>'
+        f' value="{html.escape(typed)}" autocomplete="username" autocapitalize="none" spellcheck="false"'
+        f' aria-describedby="{described}"{invalid}>'
         '<button type="submit">Sign in</button></div></form></section></main>'
     )
     return page(("Fault: " if fault else "") + "Sign in · Proviso on this machine", body, styles=STYLES)
