@@ -251,6 +251,18 @@ def test_a_refresh_token_gives_new_tokens_for_a_working_day_to_its_client_only(c
     assert refused_as(refresh(grants, token)) == "invalid_grant"
 
 
+def test_a_refresh_token_can_be_taken_back_by_its_client(grants):
+    token = exchange(grants, code_from(grants))["refresh_token"]
+    assert (
+        refused_as(grants.revoke(FORM, urlencode({"token": token, "client_id": "other"}).encode())) == "invalid_client"
+    )
+    assert refused_as(grants.revoke(FORM, urlencode({"client_id": CLIENT}).encode())) == "invalid_request"
+    assert "access_token" in refresh(grants, token)
+    for _ in range(2):  # what is worth nothing already is no fault
+        assert grants.revoke(FORM, urlencode({"token": token, "client_id": CLIENT}).encode()) is None
+    assert refused_as(refresh(grants, token)) == "invalid_grant"
+
+
 def test_signing_out_leads_to_the_console_and_nowhere_else():
     query = urlencode({"client_id": CLIENT, "logout_uri": CONSOLE})
     assert after_logout(query, [CLIENT], [CONSOLE]) == CONSOLE

@@ -141,6 +141,12 @@ def test_signing_out_goes_back_to_the_console(pages):
     assert get(pages, "/local/logout?client_id=client&logout_uri=https://elsewhere.example")[0] == 400
 
 
+def test_signing_out_takes_the_refresh_token_back(pages):
+    assert post(pages, "/local/oauth2/revoke", {"client_id": "client", "token": "x"})[0] == 200
+    status, _, body = post(pages, "/local/oauth2/revoke", {"client_id": "other", "token": "x"})
+    assert (status, json.loads(body)["error"]) == (400, "invalid_client")
+
+
 def test_the_command_line_signs_in_as_before(pages, sign_in):
     status, _, body = post(pages, "/local/sign-in", b'{"subject": "a"}', "application/json")
     claims = sign_in.claims(json.loads(body)["token"], ["client"])

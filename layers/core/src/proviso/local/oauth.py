@@ -157,6 +157,33 @@ class Grants:
 
     def token(self, content_type: str, body: bytes) -> dict[str, Any] | Refusal:
         """The answer of the token endpoint (RFC 6749, 5): tokens, or why not."""
+        fields = self._asked(content_type, body)
+        if isinstance(fields, Refusal):
+            return fields
+        match fields.get("grant_type"):
+            case "authorization_code":
+                return self._exchanged(fields)
+            case "refresh_token":
+                return self._refreshed(fields)
+            case None:
+                return Refusal("invalid_request", "grant_type is missing.")
+        return Refusal("unsupported_grant_type", "grant_type is authorization_code or refresh_token.")
+
+    def revoke(self, content_type: str, body: bytes) -> Refusal | None:
+        """Take a refresh token back (RFC 7009). One that is not known is no fault: it is worth nothing already."""
+        fields = self._asked(content_type, body)
+        if isinstance(fields, Refusal):
+            return fields
+        if "token" not in fields:
+            return Refusal("invalid_request", "token is missing.")
+        with self._lock:
+            found = self._refreshes.get(fields["token"])
+            if found is not None and found.client_id == fields["client_id"]:
+                del self._refreshes[fields["token"]]
+        return None
+
+    def _asked(self, content_type: str, body: bytes) -> dict[str, str] | Refusal:
+        """The parameters of a request by a client that is known."""
         if content_type.split(";")[0].strip().lower() != FORM:
             return Refusal("invalid_request", f"Send the parameters as {FORM}.")
         try:
@@ -165,17 +192,11 @@ class Grants:
             return Refusal("invalid_request", f"The body is not {FORM}.")
         if repeated:
             return Refusal("invalid_request", f"{min(repeated)} may be given once only.")
-        if "grant_type" not in fields:
-            return Refusal("invalid_request", "grant_type is missing.")
-        if fields["grant_type"] not in ("authorization_code", "refresh_token"):
-            return Refusal("unsupported_grant_type", "grant_type is authorization_code or refresh_token.")
         if "client_id" not in fields:
             return Refusal("invalid_request", "client_id is missing.")
         if fields["client_id"] not in self._clients:
             return Refusal("invalid_client", "No client goes by this client_id here.")
-        if fields["grant_type"] == "refresh_token":
-            return self._refreshed(fields)
-        return self._exchanged(fields)
+        return fields
 
     def _exchanged(self, fields: Mapping[str, str]) -> dict[str, Any] | Refusal:
         missing = [name for name in ("code", "redirect_uri", "code_verifier") if name not in fields]

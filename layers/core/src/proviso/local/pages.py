@@ -20,6 +20,10 @@ def _json(status: int, value: Any) -> Answer:
     return status, list(_JSON), json.dumps(value).encode()
 
 
+def _fault(refusal: oauth.Refusal) -> Answer:
+    return _json(400, {"error": refusal.error, "error_description": refusal.description})
+
+
 def _to(address: str) -> Answer:
     return 303, [("Location", address), ("Cache-Control", "no-store")], b""
 
@@ -46,6 +50,7 @@ class LocalPages:
             ("GET", "/local/oauth2/authorize"): self._choose,
             ("POST", "/local/oauth2/authorize"): self._chosen,
             ("POST", "/local/oauth2/token"): self._token,
+            ("POST", "/local/oauth2/revoke"): self._revoke,
             ("GET", "/local/logout"): self._logout,
             ("POST", "/local/sign-in"): self._named,
             ("GET", "/local/inbox"): self._inbox,
@@ -96,9 +101,11 @@ class LocalPages:
 
     def _token(self, _query: str, kind: str, body: bytes) -> Answer:
         given = self._grants.token(kind, body)
-        if isinstance(given, oauth.Refusal):
-            return _json(400, {"error": given.error, "error_description": given.description})
-        return _json(200, given)
+        return _fault(given) if isinstance(given, oauth.Refusal) else _json(200, given)
+
+    def _revoke(self, _query: str, kind: str, body: bytes) -> Answer:
+        refusal = self._grants.revoke(kind, body)
+        return (200, list(_JSON), b"") if refusal is None else _fault(refusal)
 
     def _logout(self, query: str, _kind: str, _body: bytes) -> Answer:
         where = oauth.after_logout(query, self._sign_in.audiences, [self._console])
