@@ -332,7 +332,7 @@ def test_a_pair_is_an_evidence_picture_and_a_reference_with_their_similarity_alo
     assert house.add_pair(False).similarity == 0.0
     added = [body for body in acts_of(house) if body["action"] == "test_pair_added"]
     assert [body["purpose"] for body in added] == ["tests of reviewers"] * 2
-    assert "77" not in json.dumps(acts_of(house))
+    assert "consent form" not in json.dumps(acts_of(house))
     assert house.one("SELECT count(*) FROM reference_template") == 0
 
 
