@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from proviso import settings
 from proviso.domain.camera import UploadGrant
+from proviso.domain.contact_ports import ContactBoard
 from proviso.domain.errors import TransientFault
 from proviso.domain.frame import LedgerEntry
 from proviso.domain.messages import FacesMessage
@@ -158,35 +159,56 @@ def _match_room() -> Any:
 
 
 def alert_invocation() -> Callable[[str], str]:
-    """alert: one notice by its key in the outbox."""
+    """alert: what a key in the outbox stands for, a notice or somebody's contact. Gives what became of it."""
+    from proviso.cloud.contacts import CONTACTS, sub_of
     from proviso.stages.alert import alert
+    from proviso.stages.subscriptions import follow
 
-    outbox, permits, notices, publisher = _alert_parts()
-    zone = _read(settings.Alert).time_zone
+    room, subscriptions = _alert_rooms()
 
     def one(key: str) -> str:
-        return alert(
-            key=key, clock=now, outbox=outbox, permits=permits, notices=notices, publisher=publisher, zone=zone
-        )
+        if not key.startswith(CONTACTS):
+            return alert(key=key, room=room)
+        sub = sub_of(key)
+        return "not_a_contact" if sub is None else follow(sub=sub, room=subscriptions)
 
     return one
 
 
+def alert_check() -> dict[str, int]:
+    """alert by the clock: look at every subscription."""
+    from proviso.stages.subscriptions import check
+
+    return check(room=_alert_rooms()[1])
+
+
 @cache
-def _alert_parts() -> Any:
+def _alert_rooms() -> Any:
     from proviso.cloud.clients import client
+    from proviso.cloud.contacts import S3Contacts, SnsSubscriptions
     from proviso.cloud.notices import DynamoNotices, SnsPublisher
     from proviso.cloud.outbox import S3Outbox
     from proviso.cloud.permits import S3Permits
+    from proviso.notices import all_wordings
+    from proviso.stages.alert import AlertRoom
+    from proviso.stages.subscriptions import SubscriptionRoom
 
     read = _read(settings.Alert)
     topics = {"reviewers": read.reviewers_topic_arn, "recipients": read.recipients_topic_arn}
-    return (
-        S3Outbox(client("s3"), read.outbox_bucket),
-        S3Permits(client("s3"), read.permits_bucket),
-        DynamoNotices(client("dynamodb"), read.notices_table),
-        SnsPublisher(client("sns"), topics),
+    desk = S3Contacts(client("s3"), read.outbox_bucket)
+    alerting = AlertRoom(
+        clock=now,
+        outbox=S3Outbox(client("s3"), read.outbox_bucket),
+        permits=S3Permits(client("s3"), read.permits_bucket),
+        notices=DynamoNotices(client("dynamodb"), read.notices_table),
+        publisher=SnsPublisher(client("sns"), topics),
+        desk=desk,
+        words=all_wordings(),
+        zone=read.time_zone,
+        console_url=read.console_url,
     )
+    settles = timedelta(minutes=read.subscription_settles_minutes)
+    return alerting, SubscriptionRoom(now, desk, SnsSubscriptions(client("sns"), topics), settles)
 
 
 # --- people ----------------------------------------------------------------------------------------------------------
@@ -203,6 +225,7 @@ class GovernRoom:
     subjects: SubjectKeys
     cameras: CameraRegistry
     anchors: Anchors
+    board: ContactBoard
     pipeline: str
     software_build: str
     permitted_policies: frozenset[str]
@@ -215,6 +238,11 @@ class GovernRoom:
         from proviso.policies import load
 
         return load(name, self.permitted_policies, self.policy_folder)
+
+    def categories(self) -> frozenset[str]:
+        """Of all policies that this installation has."""
+        policies = (self.policy_of(name) for name in self.permitted_policies)
+        return frozenset(one for policy in policies if isinstance(policy, Policy) for one in policy.categories)
 
     def anchor_now(self, deployment_id: str | None) -> None:
         """After a transition: the heads of its chain and of the system's, at once."""
@@ -238,6 +266,7 @@ def govern() -> GovernRoom:
     from proviso.cloud.anchors import S3Anchors
     from proviso.cloud.cameras import DynamoCameras
     from proviso.cloud.clients import client
+    from proviso.cloud.contacts import S3Contacts
     from proviso.cloud.permits import S3Due, S3Permits, S3Stops
     from proviso.cloud.subjects import DynamoSubjects
     from proviso.store.govern import PostgresGovernStore
@@ -255,6 +284,7 @@ def govern() -> GovernRoom:
         subjects=DynamoSubjects(client("dynamodb", hurried=True), read.subjects_table, os.urandom),
         cameras=DynamoCameras(client("dynamodb"), read.cameras_table),
         anchors=S3Anchors(client("s3"), read.anchors_bucket),
+        board=S3Contacts(client("s3"), read.outbox_bucket),
         pipeline=pipeline_digest(load_manifest(read.proviso_pack)),
         software_build=read.software_build,
         permitted_policies=read.permitted_policies,
