@@ -239,7 +239,7 @@ def contact(sub: str = "recipient-1", *roles: Role, **changed) -> Contact:
         places=(),
         categories=(),
         roles=frozenset(roles or (Role.RECIPIENT,)),
-        set_at=START,
+        set_at=NOW - timedelta(hours=1),
     )
     return replace(made, **changed)
 

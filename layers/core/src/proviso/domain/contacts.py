@@ -106,7 +106,7 @@ class Contact:
                 phone=_address(values["phone"]),
                 places=_texts(values["places"]),
                 categories=_texts(values["categories"]),
-                roles=frozenset(Role(role) for role in values["roles"]) & AUDIENCES.keys(),
+                roles=frozenset(Role(role) for role in _texts(values["roles"])) & AUDIENCES.keys(),
                 set_at=_moment(values["set_at"]),
             )
             if values["version"] != 1 or made.sub != sub or made.language not in LANGUAGES:
