@@ -5,9 +5,9 @@ The same queue brings word of contacts that were written or removed; by the cloc
 
 from typing import Any
 
-from proviso import wiring
 from proviso.edge.batch import Event, each_message, s3_keys
 from proviso.edge.telemetry import correlated, count, invocation, logger
+from proviso.wiring import alerting as wiring
 
 
 def handler(event: Event, context: Any) -> Event:

@@ -7,6 +7,7 @@ from botocore.stub import ANY, Stubber
 
 from proviso.cloud.contacts import S3Contacts, SnsSubscriptions, contact_key, sub_of
 from proviso.cloud.notices import DynamoNotices, SnsPublisher
+from proviso.cloud.outbox import S3Outbox
 from proviso.domain.contacts import Address, Channel, Contact, Members, Reach, Standing, State
 from proviso.domain.errors import StorageFault
 from proviso.domain.notice import Kind
@@ -84,9 +85,6 @@ class TestContacts:
         spoil("members", "bad")
         with pytest.raises(ValueError, match="members"):
             desk.members("bad")
-        for _ in range(2):
-            desk.remove_members(DEPLOYMENT)
-        assert desk.members(DEPLOYMENT) is None
 
     @pytest.mark.parametrize("sub", ["one", ODD])
     def test_how_subscriptions_stand(self, desk: Any, spoil: Any, sub: str) -> None:
@@ -112,6 +110,16 @@ def test_a_contacts_key_names_its_account_and_nothing_else_does(sub: str) -> Non
 )
 def test_a_key_that_only_looks_like_it(key: str) -> None:
     assert sub_of(key) is None
+
+
+def test_what_closes_a_deployment_deletes_its_members_from_the_same_place(cloud: Cloud) -> None:
+    desk = S3Contacts(cloud.client("s3"), cloud.bucket())
+    desk.put_members(DEPLOYMENT, Members(("one",), ()))
+    desk.put_members("other", Members((), ()))
+    for _ in range(2):
+        S3Outbox(cloud.client("s3"), desk._bucket).delete_members(DEPLOYMENT)
+    assert desk.members(DEPLOYMENT) is None
+    assert desk.members("other") is not None
 
 
 def test_a_document_too_large_is_not_read(cloud: Cloud) -> None:

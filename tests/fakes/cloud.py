@@ -121,6 +121,29 @@ class FakePermits(Fake):
         return sorted(self.objects)
 
 
+class FakeChanges(Fake):
+    """Changes. `marks` counts what was told; `moments` are when the token changes by itself."""
+
+    port = "changes"
+
+    def __init__(self, journal: list[str] | None = None) -> None:
+        super().__init__(journal)
+        self.marks = 0
+        self.moments: list[datetime] = []
+
+    def mark(self) -> None:
+        self._change("mark", "candidates")
+        self.marks += 1
+
+    def again_at(self, moments: Sequence[datetime], now: datetime) -> None:
+        self._change("again_at", "tests")
+        self.moments = sorted({*self.moments, *moments})
+
+    def token(self, now: datetime) -> str:
+        self._read("token")
+        return f"{self.marks}/{sum(moment <= now for moment in self.moments)}"
+
+
 class FakeCameras(Fake):
     """CameraRegistry. `items`: camera to what is registered."""
 
@@ -246,13 +269,14 @@ class FakePictures(Fake):
 
 
 class FakeOutbox(Fake):
-    """Outbox. `objects`: key to body (notices) or to outcome (receipts)."""
+    """Outbox. `objects`: key to body (notices) or to outcome (receipts); the members are another fake's."""
 
     port = "outbox"
 
     def __init__(self, journal: list[str] | None = None) -> None:
         super().__init__(journal)
         self.objects: dict[str, str] = {}
+        self.members_deleted: list[str] = []
 
     @property
     def notices(self) -> list[Notice]:
@@ -288,6 +312,10 @@ class FakeOutbox(Fake):
     def count_candidate(self, candidate_id: str) -> int:
         self._read("count_candidate")
         return len(self._keys(candidate_id))
+
+    def delete_members(self, deployment_id: str) -> None:
+        self._change("delete_members", deployment_id)
+        self.members_deleted.append(deployment_id)
 
     def count_all(self) -> dict[str, int]:
         self._read("count_all")
@@ -492,10 +520,6 @@ class FakeContacts(Fake):
         if deployment_id in self.named and self.named[deployment_id] is None:
             raise ValueError("not a list of members")
         return self.named.get(deployment_id)
-
-    def remove_members(self, deployment_id: str) -> None:
-        self._change("remove_members", deployment_id)
-        self.named.pop(deployment_id, None)
 
     def reach(self, sub: str) -> Reach | None:
         self._read("reach")

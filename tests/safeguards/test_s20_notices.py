@@ -144,4 +144,5 @@ def test_the_claims_of_the_documents_are_all_that_the_texts_need(confirmed: Hous
             "message_prefix",
             "calibrated",
             "correlation_id",
+            "category",
         }

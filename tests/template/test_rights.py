@@ -17,10 +17,22 @@ MAY: dict[str, dict[str, set[str]]] = {
     "s3:GetObject": {
         "DetectFunction": {"FramesBucket/*", "PermitsBucket/permits/*"},
         "MatchFunction": {"FramesBucket/*", "PermitsBucket/permits/*"},
-        "AlertFunction": {"OutboxBucket/notices/*", "PermitsBucket/permits/*"},
-        "GovernFunction": {"PermitsBucket/permits/*"},
+        "AlertFunction": {
+            "OutboxBucket/notices/*",
+            "OutboxBucket/contacts/*",
+            "OutboxBucket/members/*",
+            "OutboxBucket/subscriptions/*",
+            "PermitsBucket/permits/*",
+        },
+        "GovernFunction": {"PermitsBucket/permits/*", "OutboxBucket/subscriptions/*"},
         "GrantFunction": {"PermitsBucket/permits/*"},
-        "ReviewFunction": {"EvidenceBucket/evidence/*", "EnrolmentBucket/enrolment/*"},
+        "ReviewFunction": {
+            "EvidenceBucket/evidence/*",
+            "EnrolmentBucket/enrolment/*",
+            "EnrolmentBucket/tests/*",
+            "PermitsBucket/state/candidates.json",
+            "PermitsBucket/state/tests.json",
+        },
         "RetainFunction": {
             "PermitsBucket/permits/*",
             "PermitsBucket/stops/*",
@@ -36,22 +48,32 @@ MAY: dict[str, dict[str, set[str]]] = {
     },
     "s3:PutObject": {
         "GrantFunction": {"FramesBucket/*"},
-        "MatchFunction": {"EvidenceBucket/evidence/*", "OutboxBucket/notices/*/*-raised.json"},
-        "AlertFunction": {"OutboxBucket/receipts/*"},
+        "MatchFunction": {
+            "EvidenceBucket/evidence/*",
+            "OutboxBucket/notices/*/*-raised.json",
+            "PermitsBucket/state/candidates.json",
+        },
+        "AlertFunction": {"OutboxBucket/receipts/*", "OutboxBucket/subscriptions/*"},
         "EnrolFunction": {"EnrolmentBucket/enrolment/*"},
         "GovernFunction": {
             "PermitsBucket/permits/*",
             "PermitsBucket/stops/*",
             "PermitsBucket/due/*",
+            "PermitsBucket/state/candidates.json",
             "AnchorsBucket/heads/*",
             "AnchorsBucket/erasures/entry-*",
+            "OutboxBucket/contacts/*",
+            "OutboxBucket/members/*",
         },
         "ReviewFunction": {
             "OutboxBucket/notices/*/*-confirmed.json",
             "OutboxBucket/notices/*/*-withdrawn.json",
+            "PermitsBucket/state/candidates.json",
+            "PermitsBucket/state/tests.json",
         },
         "RetainFunction": {
             "PermitsBucket/due/*",
+            "PermitsBucket/state/candidates.json",
             "OutboxBucket/notices/*/*-raised.json",
             "OutboxBucket/notices/*/*-confirmed.json",
             "OutboxBucket/notices/*/*-withdrawn.json",
@@ -59,13 +81,14 @@ MAY: dict[str, dict[str, set[str]]] = {
             "AnchorsBucket/erasures/*",
             "RecordsBucket/*",
         },
-        "SweepFunction": {"PermitsBucket/state/*"},
+        "SweepFunction": {"PermitsBucket/state/queues.json"},
     },
     "s3:DeleteObject": {
         "DetectFunction": {"FramesBucket/*"},
         "MatchFunction": {"FramesBucket/*"},
         "SweepFunction": {"FramesBucket/*"},
-        "GovernFunction": {"PermitsBucket/permits/*"},
+        "AlertFunction": {"OutboxBucket/subscriptions/*"},
+        "GovernFunction": {"PermitsBucket/permits/*", "OutboxBucket/contacts/*"},
         "RetainFunction": {
             "EvidenceBucket/evidence/*",
             "EnrolmentBucket/enrolment/*",
@@ -74,15 +97,16 @@ MAY: dict[str, dict[str, set[str]]] = {
             "PermitsBucket/due/*",
             "OutboxBucket/notices/*",
             "OutboxBucket/receipts/*",
+            "OutboxBucket/members/*",
         },
     },
     "s3:ListBucket": {
         "DetectFunction": {"FramesBucket", "PermitsBucket"},
         "MatchFunction": {"FramesBucket", "PermitsBucket"},
         "AlertFunction": {"OutboxBucket", "PermitsBucket"},
-        "GovernFunction": {"PermitsBucket"},
+        "GovernFunction": {"PermitsBucket", "OutboxBucket"},
         "GrantFunction": {"PermitsBucket"},
-        "ReviewFunction": {"EvidenceBucket", "EnrolmentBucket"},
+        "ReviewFunction": {"EvidenceBucket", "EnrolmentBucket", "PermitsBucket"},
         "RetainFunction": {
             "FramesBucket",
             "PermitsBucket",
@@ -139,7 +163,10 @@ MAY: dict[str, dict[str, set[str]]] = {
         "AlertFunction": {"NoticesQueue"},
         "SweepFunction": {f"{name}{kind}" for name in ("Frames", "Faces", "Notices") for kind in QUEUE_KINDS},
     },
-    "sns:Publish": {"AlertFunction": {"ReviewersTopic", "RecipientsTopic"}},
+    **{
+        f"sns:{action}": {"AlertFunction": {"ReviewersTopic", "RecipientsTopic"}}
+        for action in ("Publish", "Subscribe", "Unsubscribe", "ListSubscriptionsByTopic")
+    },
     "lambda:InvokeFunction": {"SweepFunction": {"RetainFunction"}},
 }
 LOGINS = {

@@ -141,7 +141,7 @@ def test_local_policies_go_into_the_layer_and_can_be_loaded_from_it(layer: Path)
     assert sorted(path.name for path in (built / "policies").iterdir()) == ["short.toml"]
     found = load("short", {"short"}, built / "policies")
     assert isinstance(found, Policy)
-    assert found.title == "short 2026.12.1 (uk-police 2026.11.1, tightened)"
+    assert found.title == "short 2026.12.1 (uk-police 2026.11.2, tightened)"
 
 
 def test_a_local_policy_that_was_taken_away_does_not_stay_in_the_layer(layer: Path) -> None:
@@ -160,7 +160,7 @@ def test_a_local_policy_that_was_taken_away_does_not_stay_in_the_layer(layer: Pa
         ("my-Demo.toml", local_policy()),
         ("short.toml", local_policy(name="demo")),
         ("short.toml", local_policy(extends="demo")),
-        ("short.toml", local_policy(extends="demo 2026.11.1")),
+        ("short.toml", local_policy(extends="demo 2026.11.2")),
         ("short.toml", local_policy().replace('extends = "uk-police"', "'extends' = 'demo'")),
         ("short.toml", local_policy().replace('extends = "uk-police"', 'EXTENDS="Demo"')),
     ],
@@ -188,11 +188,16 @@ def test_what_the_build_cannot_read_the_loader_refuses(layer: Path) -> None:
 
 @pytest.mark.parametrize(
     ("value", "good"),
-    [("+447700900123", True), ("", True), ("07700900123", False), ("+0123", False), ("+44 7700 900123", False)],
+    [("https://example.com/console", True), ("", True), ("http://example.com", False), ("example.com", False)],
 )
-def test_telephone_numbers_are_international(template: Template, value: str, good: bool) -> None:
-    for parameter in ("ReviewerPhone", "RecipientPhone"):
-        assert taken(template, parameter, value) is good
+def test_the_consoles_address_is_a_safe_one(template: Template, value: str, good: bool) -> None:
+    assert taken(template, "ConsoleUrl", value) is good
+
+
+def test_nobody_is_told_by_a_parameter(template: Template) -> None:
+    """Contacts are records, with their deployments, places and categories."""
+    addresses = [name for name in template.raw["Parameters"] if name.endswith(("Email", "Phone"))]
+    assert addresses == ["AlarmEmail"]
 
 
 def test_alarms_watch_every_queue_and_reach_somebody(observability: Template) -> None:
@@ -207,6 +212,7 @@ def test_alarms_watch_every_queue_and_reach_somebody(observability: Template) ->
     expected |= {("ApproximateAgeOfOldestMessage", f"{q}Queue") for q in ("Frames", "Faces", "Notices")}
     assert watched == expected
     assert alarms["SweepSilent"]["TreatMissingData"] == "breaching"
+    assert alarms["ContactsUnreachable"]["TreatMissingData"] == "breaching"
 
 
 def proviso_metrics(observability: Template) -> set[tuple[str, str]]:
@@ -224,6 +230,7 @@ def test_alarms_on_own_metrics_name_what_the_functions_write(observability: Temp
         ("match", orphaned),
         ("retain", "NotClosed"),
         ("match", "MessageEnded"),
+        ("alert", "ContactsUnreachable"),
     }
     written = {
         text
@@ -231,7 +238,7 @@ def test_alarms_on_own_metrics_name_what_the_functions_write(observability: Temp
         for path in (root / folder).rglob("*.py")
         for text in re.findall(r'count\(f?"([^"]+)"', path.read_text(encoding="utf-8"))
     }
-    assert {"Frame.{row.outcome.value}", "NotClosed"} <= written
+    assert {"Frame.{row.outcome.value}", "NotClosed", "ContactsUnreachable"} <= written
 
 
 def test_alarms_watch_the_errors_of_every_function(observability: Template) -> None:

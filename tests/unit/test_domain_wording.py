@@ -5,7 +5,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proviso.domain.errors import ConfigurationFault
@@ -82,6 +82,7 @@ def test_a_sign_that_counts_twice_is_in_no_place(sign):
     assert sign not in GSM7
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from(sorted(GSM7 - {"\n", "\r"})), min_size=1, max_size=PLACE_LENGTH))
 def test_every_place_that_is_accepted_can_be_sent_in_every_language(place):
     if place_fault(place) is None:

@@ -22,3 +22,8 @@ def test_local_policies_are_those_of_the_checkout():
 def test_policies_are_permitted_beside_those_of_the_template():
     found = environment({"PROVISO_POLICIES": "volunteers"}, policies=("demo", "short", "volunteers"))
     assert found["PROVISO_POLICIES"] == "volunteers,demo,short"
+
+
+def test_a_new_subscription_settles_at_once():
+    assert environment({"SUBSCRIPTION_SETTLES_MINUTES": "15"})["SUBSCRIPTION_SETTLES_MINUTES"] == "0"
+    assert "SUBSCRIPTION_SETTLES_MINUTES" not in environment({})

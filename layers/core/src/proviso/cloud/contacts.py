@@ -78,14 +78,11 @@ class S3Contacts:
         return self._named(CONTACTS)
 
     def put_members(self, deployment_id: str, members: Members) -> None:
-        self._put(_members_key(deployment_id), members.to_json())
+        self._put(members_key(deployment_id), members.to_json())
 
     def members(self, deployment_id: str) -> Members | None:
-        body = self._get(_members_key(deployment_id))
+        body = self._get(members_key(deployment_id))
         return None if body is None else Members.from_json(body)
-
-    def remove_members(self, deployment_id: str) -> None:
-        objects.delete(self._client, self._bucket, _members_key(deployment_id))
 
     def reach(self, sub: str) -> Reach | None:
         """A record that cannot be understood is none: the next look writes it anew."""
@@ -172,7 +169,8 @@ class SnsSubscriptions:
                     raise
 
 
-def _members_key(deployment_id: str) -> str:
+def members_key(deployment_id: str) -> str:
+    """Where a deployment's members lie."""
     return f"{MEMBERS}{quote(deployment_id, safe='')}.json"
 
 

@@ -46,6 +46,8 @@ def _override(environment: dict[str, str], root: Path, caller: Mapping[str, str]
     for name in ("PROVISO_MODELS", "PROVISO_PACK"):
         if caller.get(name):
             environment[name] = caller[name]
+    if "SUBSCRIPTION_SETTLES_MINUTES" in environment:
+        environment["SUBSCRIPTION_SETTLES_MINUTES"] = "0"  # moto's filters hold at once
     if "PROVISO_MODELS" in environment:
         environment["PROVISO_MODELS"] = str(Path(environment["PROVISO_MODELS"]).expanduser().absolute())
     if "PROVISO_POLICIES" in environment:

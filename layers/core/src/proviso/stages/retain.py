@@ -7,6 +7,7 @@ is left. Deleting comes before the certificate, and the certificate only after e
 
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
@@ -158,6 +159,9 @@ def _expire(room: RetainRoom) -> int:
         expired = work.expire_candidates(now)
         if expired:
             work.audit(system_act(now, ACTOR, "candidates_expired", "candidates", {"candidates": sorted(expired)}))
+    if expired:
+        with suppress(StorageFault):  # open pages see by their own clock that its time is over
+            room.changes.mark()
     return len(expired)
 
 
@@ -166,10 +170,10 @@ def _put_lost_notices(room: RetainRoom) -> int:
     with room.store.work() as work:
         wanted = work.unput_notices(room.clock())
     count = 0
-    for candidate, message_prefix, kind, useful_until in wanted:
+    for candidate, message_prefix, kind, useful_until, category in wanted:
         if room.outbox.has(candidate.id, kind) or room.outbox.has_receipt(candidate.id, kind):
             continue
-        room.outbox.put(lost_notice(candidate, kind, message_prefix, useful_until))
+        room.outbox.put(lost_notice(candidate, kind, message_prefix, useful_until, category))
         count += 1
     return count
 

@@ -10,6 +10,7 @@ import secrets
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -35,11 +36,11 @@ from proviso.domain.ports import (
     PermitStore,
     PictureStore,
     Pipeline,
-    ReviewStore,
     StopSpool,
 )
 from proviso.domain.reasons import Refused
 from proviso.domain.retain_ports import RetainStore
+from proviso.domain.review_ports import Changes, ReviewStore
 from proviso.domain.subject_ports import SubjectKeys
 from proviso.domain.timing import Stopwatch
 
@@ -153,62 +154,10 @@ def _match_room() -> Any:
         outbox=S3Outbox(client("s3"), read.outbox_bucket),
         ledger=DynamoLedger(client("dynamodb"), read.ledger_table, now),
         store=PostgresSearchStore(_connector(read, "match", connect_timeout_s=_CONNECT_S)),
+        changes=_changes(read.permits_bucket),
         pipeline=_pipeline(read.proviso_pack, read.proviso_models),
         software_build=read.software_build,
     )
-
-
-def alert_invocation() -> Callable[[str], str]:
-    """alert: what a key in the outbox stands for, a notice or somebody's contact. Gives what became of it."""
-    from proviso.cloud.contacts import CONTACTS, sub_of
-    from proviso.stages.alert import alert
-    from proviso.stages.subscriptions import follow
-
-    room, subscriptions = _alert_rooms()
-
-    def one(key: str) -> str:
-        if not key.startswith(CONTACTS):
-            return alert(key=key, room=room)
-        sub = sub_of(key)
-        return "not_a_contact" if sub is None else follow(sub=sub, room=subscriptions)
-
-    return one
-
-
-def alert_check() -> dict[str, int]:
-    """alert by the clock: look at every subscription."""
-    from proviso.stages.subscriptions import check
-
-    return check(room=_alert_rooms()[1])
-
-
-@cache
-def _alert_rooms() -> Any:
-    from proviso.cloud.clients import client
-    from proviso.cloud.contacts import S3Contacts, SnsSubscriptions
-    from proviso.cloud.notices import DynamoNotices, SnsPublisher
-    from proviso.cloud.outbox import S3Outbox
-    from proviso.cloud.permits import S3Permits
-    from proviso.notices import all_wordings
-    from proviso.stages.alert import AlertRoom
-    from proviso.stages.subscriptions import SubscriptionRoom
-
-    read = _read(settings.Alert)
-    topics = {"reviewers": read.reviewers_topic_arn, "recipients": read.recipients_topic_arn}
-    desk = S3Contacts(client("s3"), read.outbox_bucket)
-    alerting = AlertRoom(
-        clock=now,
-        outbox=S3Outbox(client("s3"), read.outbox_bucket),
-        permits=S3Permits(client("s3"), read.permits_bucket),
-        notices=DynamoNotices(client("dynamodb"), read.notices_table),
-        publisher=SnsPublisher(client("sns"), topics),
-        desk=desk,
-        words=all_wordings(),
-        zone=read.time_zone,
-        console_url=read.console_url,
-    )
-    settles = timedelta(minutes=read.subscription_settles_minutes)
-    return alerting, SubscriptionRoom(now, desk, SnsSubscriptions(client("sns"), topics), settles)
 
 
 # --- people ----------------------------------------------------------------------------------------------------------
@@ -226,6 +175,7 @@ class GovernRoom:
     cameras: CameraRegistry
     anchors: Anchors
     board: ContactBoard
+    changes: Changes
     pipeline: str
     software_build: str
     permitted_policies: frozenset[str]
@@ -249,12 +199,19 @@ class GovernRoom:
         from proviso.stages.anchor import anchor_now
 
         anchor_now(store=self.store, anchors=self.anchors, due=self.due, clock=self.clock, deployment_id=deployment_id)
+        self._tell_pages()
 
     def anchor_soon(self) -> None:
         """After any other act: within ten minutes, by retain."""
         from proviso.stages.anchor import anchor_soon
 
         anchor_soon(due=self.due, clock=self.clock)
+        self._tell_pages()
+
+    def _tell_pages(self) -> None:
+        """A stop or a removal takes away what waits for a reviewer (S04, S06); other acts may change who sees it."""
+        with suppress(TransientFault):
+            self.changes.mark()
 
     def principal(self, sub: str) -> Principal | Refused:
         return _principal(self.store, sub)
@@ -285,6 +242,7 @@ def govern() -> GovernRoom:
         cameras=DynamoCameras(client("dynamodb"), read.cameras_table),
         anchors=S3Anchors(client("s3"), read.anchors_bucket),
         board=S3Contacts(client("s3"), read.outbox_bucket),
+        changes=_changes(read.permits_bucket),
         pipeline=pipeline_digest(load_manifest(read.proviso_pack)),
         software_build=read.software_build,
         permitted_policies=read.permitted_policies,
@@ -349,14 +307,16 @@ def enrol() -> EnrolRoom:
 
 @dataclass(frozen=True, slots=True)
 class ReviewRoom:
-    """What review's routes work with."""
+    """What review's routes work with. `chance` draws from 0 to 1, so that nobody foresees a test (S19)."""
 
     store: ReviewStore
     evidence: PictureStore
     enrolment: PictureStore
     outbox: Outbox
+    changes: Changes
     clock: Clock
     new_id: Callable[[], str]
+    chance: Callable[[], float]
 
     def principal(self, sub: str) -> Principal | Refused:
         return _principal(self.store, sub)
@@ -376,9 +336,18 @@ def review() -> ReviewRoom:
         evidence=S3Pictures(client("s3"), read.evidence_bucket),
         enrolment=S3Pictures(client("s3"), read.enrolment_bucket),
         outbox=S3Outbox(client("s3"), read.outbox_bucket),
+        changes=_changes(read.permits_bucket),
         clock=now,
         new_id=new_id,
+        chance=secrets.SystemRandom().random,
     )
+
+
+def _changes(bucket: str) -> Changes:
+    from proviso.cloud.changes import S3Changes
+    from proviso.cloud.clients import client
+
+    return S3Changes(client("s3"), bucket, new_id)
 
 
 def _principal(store: GovernStore | ReviewStore | RetainStore, sub: str) -> Principal | Refused:
