@@ -382,6 +382,19 @@ BEGIN
     RETURN NEW;
 END $$;
 
+-- A policy that asks for tests of reviewers starts nothing before there are pictures for them.
+CREATE FUNCTION tests_are_there() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    IF COALESCE((NEW.policy ->> 'test_candidates_percent')::integer, 0) > 0
+        AND NOT EXISTS (SELECT FROM test_pair WHERE NOT mated AND removed_at IS NULL) THEN
+        RAISE EXCEPTION 'deployment %: there are no pictures for tests of its reviewers', NEW.id USING ERRCODE = 'PV019';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER tests_are_there BEFORE UPDATE ON deployment FOR EACH ROW
+    WHEN (OLD.state IS DISTINCT FROM NEW.state AND NEW.state IN ('warming', 'active'))
+    EXECUTE FUNCTION tests_are_there();
+
 -- Grants ------------------------------------------------------------------------------------------------------------
 
 REVOKE ALL ON FUNCTION is_box(integer[]), decided_within_the_hour(text, timestamptz), test_answers(text),
