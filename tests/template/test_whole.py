@@ -134,6 +134,14 @@ def test_the_demo_policy_is_in_no_layer(layer: Path) -> None:
     assert not [name for name in ("local", "evaluation", "cli") if (built / "python/proviso" / name).exists()]
 
 
+def test_the_words_of_notices_are_in_the_layer(layer: Path) -> None:
+    code, said, built = package(layer)
+    assert code == 0, said
+    folder = built / "python/proviso/notices"
+    found = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.txt"))
+    assert found == ["cy/email.txt", "cy/sms.txt", "en/email.txt", "en/sms.txt"]
+
+
 def test_the_local_sign_in_is_in_no_layer(layer: Path) -> None:
     """It gives anybody's token to whoever asks."""
     mark = "/local/oauth2/authorize"
