@@ -9,7 +9,7 @@ import numpy as np
 import psycopg
 import pytest
 
-from proviso.domain.candidate import CandidateState, Hit
+from proviso.domain.candidate import CandidateState, Hit, Withdrawal
 from proviso.domain.deployment import DeploymentState
 from proviso.domain.errors import Fault
 from proviso.domain.holds import HeldCandidate, Hold, HoldKind
@@ -87,15 +87,34 @@ def test_notices_that_may_have_been_lost(scene: Scene) -> None:
     useful = review.decided_at + timedelta(seconds=POLICY.notice_useful_s)
     with scene.house.retain().work() as retain:
         found = retain.unput_notices(now())
-        assert [(c.id, prefix, kind, until) for c, prefix, kind, until in found] == [
-            (waiting.id, "TRIAL", Kind.RAISED, waiting.decide_by),
-            (confirmed.id, "TRIAL", Kind.CONFIRMED, useful),
+        category = scene.entry.category
+        assert [(c.id, *rest) for c, *rest in found] == [
+            (waiting.id, "TRIAL", Kind.RAISED, waiting.decide_by, category),
+            (confirmed.id, "TRIAL", Kind.CONFIRMED, useful, category),
         ]
         assert [c.id for c, *_ in retain.unput_notices(waiting.decide_by)] == [confirmed.id]
         assert retain.unput_notices(useful) == []
     stop(scene)
     with scene.house.retain().work() as retain:
         assert retain.unput_notices(now()) == []  # S04: withheld
+
+
+def test_a_withdrawal_that_may_have_been_lost_is_put_for_a_day_and_after_a_stop(scene: Scene) -> None:
+    confirmed = scene.raised()
+    review = decision(confirmed)
+    with scene.house.review().work() as work:
+        work.decide(review, now())
+    stop(scene)
+    at = now()
+    with scene.house.review().work() as work:
+        work.withdraw(Withdrawal(confirmed.id, review.reviewer, "another person", at))
+    with scene.house.retain().work() as retain:
+        until = at + timedelta(hours=24)
+        found = retain.unput_notices(now())
+        assert [(c.id, *rest) for c, *rest in found] == [
+            (confirmed.id, "TRIAL", Kind.WITHDRAWN, until, scene.entry.category)
+        ]
+        assert retain.unput_notices(until) == []
 
 
 def test_a_deployment_closes_to_zero(scene: Scene) -> None:

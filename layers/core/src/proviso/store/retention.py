@@ -33,18 +33,22 @@ WHERE id IN (
 RETURNING id
 """
 _UNPUT = """
-SELECT c.id, useful_until
+SELECT c.id, useful_until, COALESCE(e.category, '')
 FROM candidate c
 JOIN deployment d ON d.id = c.deployment_id
+LEFT JOIN entry e ON e.id = c.entry_id AND e.erased_at IS NULL
+LEFT JOIN withdrawal w ON w.candidate_id = c.id
 CROSS JOIN LATERAL (
     SELECT CASE c.state
         WHEN 'raised' THEN c.decide_by
         WHEN 'confirmed' THEN
             LEAST(c.decided_at + make_interval(secs => (d.policy ->> 'notice_useful_s')::integer), d.ends_at,
                   d.search_until)
+        WHEN 'withdrawn' THEN w.withdrawn_at + interval '24 hours'
     END AS useful_until
 ) AS useful
-WHERE d.state = 'active' AND c.state IN ('raised', 'confirmed') AND %(now)s < useful_until
+WHERE %(now)s < useful_until
+  AND (d.state = 'active' AND c.state IN ('raised', 'confirmed') OR d.state <> 'closed' AND c.state = 'withdrawn')
 """
 _ERASE_OWN: tuple[LiteralString, ...] = (
     """
@@ -89,16 +93,18 @@ class PostgresRetainWork(ErasureTables, PeopleTable, AuditTable, AnchorTable, Ce
         """raised → expired when the time to decide is over. One that is being decided right now is left alone."""
         return sorted(row[0] for row in self._session.tuples(_EXPIRE, {"now": now}))
 
-    def unput_notices(self, now: datetime) -> list[tuple[Candidate, str, Kind, datetime]]:
-        """Of active deployments: raised ones until they must be decided, confirmed ones while the notice is of use."""
-        until = {row[0]: row[1] for row in self._session.tuples(_UNPUT, {"now": now})}
+    def unput_notices(self, now: datetime) -> list[tuple[Candidate, str, Kind, datetime, str]]:
+        """Of active deployments: raised ones until they must be decided, confirmed ones while the notice is of use. Of
+        all that are not closed: what was withdrawn within a day. The last is the entry's category, empty once erased.
+        """
+        until = {row[0]: row[1:] for row in self._session.tuples(_UNPUT, {"now": now})}
         found = self._session.rows(
             rows.CANDIDATES + "WHERE c.id = ANY (%(wanted)s) ORDER BY c.raised_at, c.id", {"wanted": list(until)}
         )
         return [
-            (rows.candidate(row), row["message_prefix"], Kind(row["state"]), until[row["id"]])
+            (rows.candidate(row), row["message_prefix"], Kind(row["state"]), *until[row["id"]])
             for row in found
-            if row["state"] in (Kind.RAISED, Kind.CONFIRMED)
+            if row["state"] in set(Kind)
         ]
 
     def to_close(self, now: datetime) -> list[str]:
