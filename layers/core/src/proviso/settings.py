@@ -127,6 +127,8 @@ class Review(Database):
     evidence_bucket: Name
     enrolment_bucket: Name
     outbox_bucket: Name
+    sign_in_url: Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.:-]+(/[A-Za-z0-9._~/-]*)?$")]
+    sign_in_client_id: Name
 
 
 class Retain(Database):

@@ -351,6 +351,20 @@ def review() -> ReviewRoom:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class SignInPlace:
+    """Where the pages send people to sign in, and as which client."""
+
+    url: str
+    client_id: str
+
+
+def sign_in_place() -> SignInPlace:
+    """The sign-in of the pages. It is read without the database: an open page wakes nothing."""
+    read = _read(settings.Review)
+    return SignInPlace(read.sign_in_url.rstrip("/"), read.sign_in_client_id)
+
+
 def _principal(store: GovernStore | ReviewStore | RetainStore, sub: str) -> Principal | Refused:
     from proviso.stages.people import principal_of
 
