@@ -29,6 +29,8 @@ WHOLE = {
     "RETAIN_FUNCTION_NAME": "x",
     "DATABASE_URL": SECRET,
     "SOFTWARE_BUILD": "b",
+    "SIGN_IN_URL": "https://sign-in.example",
+    "SIGN_IN_CLIENT_ID": "client",
 }
 KINDS = [
     settings.Detect,

@@ -3,7 +3,7 @@
 
 import { ApiFault, advice, get, patient, post } from "/console/api.js";
 import { afterDecision, stateSentence, withdrawal } from "/console/decided.js";
-import { announce, at, button, el, focusOn, key, prefix, serverSays, serverNow, since, until } from "/console/page.js";
+import { announce, at, button, el, focusOn, key, prefix, serverSays, serverNow, short, since, until } from "/console/page.js";
 import { Faces } from "/console/pictures.js";
 
 export const DECISIONS = { confirm: "Confirm", reject: "Reject", cannot_tell: "Cannot tell" };
@@ -173,8 +173,8 @@ export class CandidateView {
     const pictures = el("section", { "aria-labelledby": "pictures-title" },
       el("h3", { id: "pictures-title" }, "Are these the same person?"), this.#faces.element);
     this.#host.replaceChildren(
-      el("div", { class: "title" }, heading, button(["Back to the list ", key("Esc")], this.#hooks.back)),
-      banner(said), this.#facts(said), pictures, this.#parts.decide);
+      el("div", { class: "title" }, heading, banner(said), button(["← List ", key("Esc")], this.#hooks.back, { "aria-label": "Back to the list" })),
+      this.#facts(said), pictures, this.#parts.decide);
     if (!before) {
       focusOn(heading);
       this.#faces.open();
@@ -202,7 +202,7 @@ export class CandidateView {
       fact("Seen", at(said.captured_at), " (", since(said.captured_at), ")"),
       fact("Place", said.place),
       fact("Camera", said.camera),
-      fact("Deployment", el("span", { class: "id" }, said.deployment_id)));
+      fact("Deployment", el("span", { title: said.deployment_id }, short(said.deployment_id))));
   }
 
   #offer(focused = null) {
@@ -211,6 +211,7 @@ export class CandidateView {
       return button([label, " ", key(letter)], () => this.#choose(name), {
         class: "decision", data: { decision: name }, "aria-keyshortcuts": letter, "aria-describedby": "decide-note" });
     });
+    this.#parts.decide.classList.add("reach");
     this.#parts.note = el("p", { id: "decide-note", class: "quiet" });
     this.#parts.decide.replaceChildren(
       el("h3", { id: "decide-title" }, "Your decision"),
@@ -241,6 +242,7 @@ export class CandidateView {
       return;
     }
     this.#chosen = name;
+    this.#parts.decide.classList.remove("reach");
     const label = DECISIONS[name];
     const heading = el("h3", { id: "decide-title" }, `${label}: why?`);
     this.#parts.reason = el("textarea", { id: "reason", rows: 2, maxlength: 500, required: true, "aria-describedby": "reason-note" });
@@ -282,6 +284,7 @@ export class CandidateView {
     if (this.#over || this.#sending || !this.undecided) return;
     this.#over = true;
     this.#chosen = null;
+    this.#parts.decide.classList.remove("reach");
     const heading = el("h3", { id: "decide-title" }, "No decision any more");
     this.#parts.decide.replaceChildren(heading, el("p", { class: "ended" }, why),
       el("div", { class: "buttons" }, button(["Next ", key("n")], this.#hooks.next, { "aria-keyshortcuts": "n" }),

@@ -31,7 +31,7 @@ export function strangers(found) {
   const range = `between ${whole.format(low)} and ${whole.format(high)}`;
   return about
     ? `A stranger reaches this similarity about once in ${whole.format(about)} ${list} (${range}).`
-    : `A stranger reaches this similarity about once in ${range} ${list}.`;
+    : `A stranger reaches this similarity once in about ${whole.format(low)} to ${whole.format(high)} ${list}.`;
 }
 
 /** The parts that follow the heading with the own decision. `again` asks the API anew, `next` goes on. */

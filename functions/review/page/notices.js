@@ -141,12 +141,13 @@ class NoticeView {
     this.#faces ??= new Faces(said, { signal: this.#stop.signal });
     const demonstration = prefix(said.message_prefix);
     this.#host.replaceChildren(
-      el("div", { class: "title" }, heading, button("Back to the list", toList)),
-      demonstration ? el("p", { class: "banner" }, demonstration) : "",
+      el("div", { class: "title" }, heading, demonstration ? el("p", { class: "banner" }, demonstration) : "",
+        button("← List", toList, { "aria-label": "Back to the list" })),
       this.#rule(),
       this.#facts(),
+      el("section", { "aria-labelledby": "pictures-title" }, el("h3", { id: "pictures-title" }, "Pictures"), this.#faces.element),
       this.#outcome,
-      el("section", { "aria-labelledby": "pictures-title" }, el("h3", { id: "pictures-title" }, "Pictures"), this.#faces.element));
+      el("div", { class: "buttons" }, el("a", { class: "button", href: `/console/slip#n/${said.id}` }, "Slip for the person")));
     this.#showOutcome();
     if (first) {
       focusOn(heading);
@@ -194,6 +195,7 @@ class NoticeView {
     const focused = this.#outcome.contains(document.activeElement) ? document.activeElement.dataset.say : null;
     const choice = (value, text, chosen, say) => button(text, say, { class: "decision", "aria-pressed": String(chosen), data: { say: value } });
     const engaged = outcome && outcome.result.startsWith("engaged");
+    this.#outcome.classList.toggle("reach", !outcome);
     this.#outcome.replaceChildren(
       el("h3", { id: "outcome-title" }, "What came of it?"),
       el("div", { class: "three", role: "group", "aria-labelledby": "outcome-title" }, Object.entries(RESULTS).map(([value, text]) =>
@@ -202,10 +204,9 @@ class NoticeView {
         ? `Recorded at ${at(outcome.recorded_at)}: ${outcomeWords(outcome)}. Wrong button? Press the right one.`
         : "One tap records it. You can change it by another tap."),
       engaged ? el("div", {}, el("h4", { id: "action-title" }, "And then? (optional)"),
-        el("div", { class: "chips", role: "group", "aria-labelledby": "action-title" }, Object.entries(ACTIONS).map(([value, text]) =>
+        el("div", { class: "chips two", role: "group", "aria-labelledby": "action-title" }, Object.entries(ACTIONS).map(([value, text]) =>
           choice(value, text, outcome.action === value, () => this.#say({ result: outcome.result, action: value }))))) : "",
-      el("div", { class: "fault", role: "alert" }),
-      el("div", { class: "buttons" }, el("a", { class: "button", href: `/console/slip#n/${said.id}` }, "Slip for the person")));
+      el("div", { class: "fault", role: "alert" }));
     if (focused) this.#outcome.querySelector(`[data-say="${focused}"]`)?.focus();
   }
 

@@ -70,7 +70,7 @@ export class Faces {
   zoom(steps) {
     this.#zoom = steps === 0 ? 0 : Math.min(ZOOMS.length - 1, Math.max(0, this.#zoom + steps));
     if (this.#zoom === 0) this.#centre = { x: 0.5, y: 0.5 };
-    this.#views.zoomed.textContent = `${ZOOMS[this.#zoom]} times`;
+    this.#views.zoomed.textContent = zoomed(this.#zoom);
     this.#draw();
   }
 
@@ -125,7 +125,7 @@ export class Faces {
       reference: canvas("Face from the list"),
       probeText: el("span"),
       referenceText: el("span"),
-      zoomed: el("output", {}, "1 times"),
+      zoomed: el("output", {}, zoomed(0)),
       fault: el("div", { class: "fault", role: "alert" }),
       scene: el("canvas", { role: "img", class: "scene", "aria-label": "The camera's picture: loading" }),
     };
@@ -225,6 +225,7 @@ function whereabouts(face, { width, height }) {
   return `The face is at the ${down === across ? "middle" : `${down} ${across}`}`;
 }
 
+const zoomed = (step) => (step === 0 ? "" : `${ZOOMS[step]} times`);
 const wide = (face) => (face ? `${face.width} pixels wide` : "whole picture");
 
 function label(canvas, text) {

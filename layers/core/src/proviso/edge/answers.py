@@ -87,7 +87,10 @@ def gives(
     """
     if isinstance(answer, str | tuple):
         kinds = (answer,) if isinstance(answer, str) else answer
-        said, content = what or "The picture", {kind: {"schema": {"type": "string", "format": "binary"}} for kind in kinds}
+        said, content = (
+            what or "The picture",
+            {kind: {"schema": {"type": "string", "format": "binary"}} for kind in kinds},
+        )
     else:
         said, content = what or _first_sentence(answer.__doc__), {"application/json": {"model": answer}}
     codes = _several(status) if answer else ()
