@@ -70,7 +70,7 @@ VIEWS: dict[str, tuple[Callable[[Pretended], str], Callable[[Page], None], bool]
     "after": (lambda api: candidate(0, api), after, True),
     "decided": (lambda api: candidate(2, api), ready, True),
     "not there": (lambda _: "/console#c/none", shown("cannot be shown"), True),
-    "reviewers": (lambda _: "/console#reviewers", shown("7.5 %"), True),
+    "reviewers": (lambda _: "/console#reviewers", shown("Not measured"), True),
     "notices": (lambda _: "/console/notices", shown("WITHDRAWN"), True),
     "notice": (lambda api: notice(0, api), ready, True),
     "withdrawn": (lambda api: notice(1, api), ready, True),

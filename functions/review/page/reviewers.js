@@ -2,7 +2,7 @@
 
 import { el, svg } from "/console/page.js";
 
-const percent = (share) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
+const percent = (share) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)}\u00a0%`;
 const WIDTH = 220;
 const HEIGHT = 28;
 
