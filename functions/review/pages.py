@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 from aws_lambda_powertools.event_handler import Response
 
 from functions.review import answers
-from proviso import wiring
 from proviso.domain.reasons import Reason, Refused
 from proviso.edge.answers import gives
 from proviso.edge.http import answer, refusal, routes
+from proviso.wiring import pages as wiring
 
 router = routes()
 FOLDER = Path(__file__).parent / "page"

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from functions.review import pages
-from proviso import wiring
+from proviso.wiring import pages as wiring
 from tests.browser.pretend import CLIENT, ORIGIN, SIGN_IN, Pretended
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")

@@ -11,6 +11,7 @@ import pytest
 
 from functions.review import app, pages
 from proviso import wiring
+from proviso.wiring import pages as page_wiring
 
 PAGE = Path(pages.FOLDER)
 CONTEXT = SimpleNamespace(aws_request_id="r", function_name="review", memory_limit_in_mb=512, invoked_function_arn="a")
@@ -23,7 +24,9 @@ def wired(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         raise AssertionError("a page asks for no database")
 
     monkeypatch.setattr(wiring, "review", nothing)
-    monkeypatch.setattr(wiring, "sign_in_place", lambda: wiring.SignInPlace("https://sign.example/a", "client"))
+    monkeypatch.setattr(
+        page_wiring, "sign_in_place", lambda: page_wiring.SignInPlace("https://sign.example/a", "client")
+    )
     pages._headers.cache_clear()
     yield
     pages._headers.cache_clear()

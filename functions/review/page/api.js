@@ -76,6 +76,7 @@ const DO = {
   not_signed_in: "Sign in again.",
   role_missing: "An authoriser can give you the role.",
   not_trained: "Do not review now. Ask an authoriser.",
+  errs_too_often: "Do not review now. Ask an authoriser.",
   not_a_member: "Ask the deployment's requester or an authoriser.",
   same_person: "Leave it to another reviewer.",
   wrong_state: "Nothing was recorded now. Go back to the list and look again.",

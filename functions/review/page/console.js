@@ -46,8 +46,9 @@ function showList(said) {
   for (const one of arrived) fresh.set(one.id, Date.now());
   waiting = said.candidates;
   decided = said.decided ?? [];
-  byId("cap").textContent = said.cap ? `Decided by you: ${said.cap.decided} of ${said.cap.per_hour} this hour` : "";
-  byId("cap").classList.toggle("reached", Boolean(said.cap && said.cap.decided >= said.cap.per_hour));
+  const { decided: done, per_hour: most } = said.cap ?? {};
+  byId("cap").textContent = done === undefined ? "" : `Decided by you: ${done}${most ? ` of ${most}` : ""} this hour`;
+  byId("cap").classList.toggle("reached", Boolean(most) && done >= most);
   fill(byId("waiting"), waiting, waitingRow);
   fill(byId("decided"), decided, decidedRow);
   byId("decided-section").hidden = decided.length === 0;

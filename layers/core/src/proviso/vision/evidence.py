@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from proviso.domain.face import Box, Face
-from proviso.domain.frame import Image, Jpeg
+from proviso.domain.frame import EvidencePicture, Image, Jpeg
 
 if TYPE_CHECKING:
     from proviso.vision.alignment import Pixels
@@ -34,7 +34,7 @@ Region = tuple[int, int, int, int]
 """Left, top, right, bottom in whole pixels; right and bottom are one past the last."""
 
 
-def evidence_picture(image: Image, candidate: Face, others: Sequence[Box]) -> Jpeg:
+def evidence_picture(image: Image, candidate: Face, others: Sequence[Box]) -> EvidencePicture:
     """A JPEG of the frame (or of 1280 px of it around the candidate) in which only the candidate's box with a narrow
     margin has its pixels. `others` in that box are flat grey; they may include the candidate, which is not filled.
 
@@ -63,7 +63,8 @@ def evidence_picture(image: Image, candidate: Face, others: Sequence[Box]) -> Jp
     )
     view = view_region(kept, width, height)
     picture = picture[view[1] : view[3], view[0] : view[2]].copy()
-    return Jpeg(simplejpeg.encode_jpeg(picture, quality=JPEG_QUALITY, colorspace="BGR", colorsubsampling="444"))
+    jpeg = Jpeg(simplejpeg.encode_jpeg(picture, quality=JPEG_QUALITY, colorspace="BGR", colorsubsampling="444"))
+    return EvidencePicture(jpeg, candidate.box.region(*view))
 
 
 def kept_region(box: Box, width: int, height: int) -> Region:
