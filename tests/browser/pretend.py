@@ -263,6 +263,10 @@ class Pretended:
         match asked.method, rest:
             case "GET", []:
                 return whole
+            case "GET", ["evidence" | "references", *_] if one["state"] == "withdrawn":
+                return (409, {"reason": "wrong_state", "message": "it is withdrawn"})
+            case "GET", ["evidence" | "references", *_] if one["useful_until"] < moment():
+                return (410, {"reason": "too_late", "message": "the time for this has passed"})
             case "GET", ["evidence"]:
                 return self.probe
             case "GET", ["references", _]:

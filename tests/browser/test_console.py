@@ -533,13 +533,17 @@ REVIEWER = {
     "mates": 10,
     "rejected_mates": 1,
     "cannot_tell": 4,
+    "unanswered": 1,
+    "strangers_confirmed": {"rate": 0.0667, "low": 0.0082, "high": 0.2207},
+    "mates_rejected": {"rate": 0.1, "low": 0.0025, "high": 0.445},
     "error_rate": 0.075,
     "low": 0.016,
     "high": 0.204,
     "limit": 0.1,
     "denied": False,
 }
-UNTESTED = REVIEWER | {"sub": "reviewer-3", "tests": 0, "error_rate": None, "low": None, "high": None}
+UNMEASURED = dict.fromkeys(("error_rate", "low", "high", "strangers_confirmed", "mates_rejected"))
+UNTESTED = REVIEWER | {"sub": "reviewer-3", "tests": 0} | UNMEASURED
 DENIED = REVIEWER | {"sub": "reviewer-4", "error_rate": 0.4, "low": 0.25, "high": 0.57, "denied": True}
 
 
@@ -548,7 +552,7 @@ def test_an_authoriser_sees_reviewers_with_their_intervals(opened: Open, api: Pr
     page = opened()
     page.get_by_role("link", name="Reviewers").click()
     rows = page.get_by_role("row")
-    expect(rows.nth(1)).to_contain_text("2 of 30")
+    expect(rows.nth(1)).to_contain_text("2 of 300.8\u00a0% to 22\u00a0%")
     expect(rows.nth(1)).to_contain_text("7.5\u00a0% (between 1.6\u00a0% and 20\u00a0%); limit 10\u00a0%")
     expect(rows.nth(2)).to_contain_text("Not measured")
     expect(rows.nth(3)).to_contain_text("No: too many errors")

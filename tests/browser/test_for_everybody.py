@@ -73,9 +73,9 @@ VIEWS: dict[str, tuple[Callable[[Pretended], str], Callable[[Page], None], bool]
     "reviewers": (lambda _: "/console#reviewers", shown("Not measured"), True),
     "notices": (lambda _: "/console/notices", shown("WITHDRAWN"), True),
     "notice": (lambda api: notice(0, api), ready, True),
-    "withdrawn": (lambda api: notice(1, api), ready, True),
+    "withdrawn": (lambda api: notice(1, api), shown("WITHDRAWN. Do not act on it."), True),
     "outcome": (lambda api: notice(2, api), ready, True),
-    "late": (lambda api: notice(3, api), ready, True),
+    "late": (lambda api: notice(3, api), shown("Too late. Do not act on it"), True),
     "slip": (lambda api: notice(0, api, "slip"), shown("What you can do"), True),
 }
 

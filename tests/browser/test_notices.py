@@ -66,6 +66,7 @@ def test_a_withdrawal_reaches_an_open_notice_by_itself_in_large_letters(opened: 
     large = page.get_by_text("WITHDRAWN. Do not act on it.", exact=True)
     expect(large).to_be_visible()
     expect(page.locator(".rule")).not_to_contain_text("verify first")
+    expect(page.locator("canvas")).to_have_count(0)
     assert float(large.evaluate("e => parseFloat(getComputedStyle(e).fontSize)")) >= 24
     expect(page.locator("#urgent")).to_contain_text("Notice N4T5XA is withdrawn. Do not act on it.")
     expect(page.get_by_role("button", name="Engaged: wrong person")).to_be_visible()
@@ -78,6 +79,16 @@ def test_after_its_useful_time_it_says_not_to_act(opened: Open, api: Pretended) 
     expect(page.locator(".rule")).to_contain_text(RULE)
     expect(page.locator(".rule")).to_contain_text("Too late. Do not act on it any more.")
     expect(page.locator(".rule")).not_to_contain_text("verify first")
+    expect(page.locator("canvas")).to_have_count(0)
+
+
+@pytest.mark.parametrize("more", [{"state": "withdrawn"}, {"useful": -5}])
+def test_no_picture_is_asked_for_of_what_nobody_may_act_on(opened: Open, api: Pretended, more: Any) -> None:
+    notice = api.notice(**more)
+    page = opened(f"/console/notices#n/{notice['id']}")
+    expect(page.get_by_text("Pictures are shown only while")).to_be_visible()
+    assert not [one.path for one in api.asked if "/evidence" in one.path or "/references" in one.path]
+    expect(page.get_by_role("button", name="Not engaged")).to_be_visible()
 
 
 def test_an_outcome_is_one_tap_and_another_tap_mends_it(opened: Open, api: Pretended) -> None:

@@ -95,7 +95,8 @@ class NoticeView {
   #stop = new AbortController();
   #said = null;
   #faces = null;
-  #outcome = null; // its place on the page
+  #pictures = null; // their place on the page
+  #outcome = null; // and the outcome's
   #sending = false;
 
   constructor(id) {
@@ -135,24 +136,37 @@ class NoticeView {
 
   #show() {
     const said = this.#said;
-    const first = !this.#faces;
+    const first = !this.#outcome;
     const heading = el("h2", {}, `Notice ${said.reference}`);
     this.#outcome = el("section", { "aria-labelledby": "outcome-title", class: "decide" });
-    this.#faces ??= new Faces(said, { signal: this.#stop.signal });
+    this.#pictures = el("section", { "aria-labelledby": "pictures-title" });
     const demonstration = prefix(said.message_prefix);
     this.#host.replaceChildren(
       el("div", { class: "title" }, heading, demonstration ? el("p", { class: "banner" }, demonstration) : "",
         button("← List", toList, { "aria-label": "Back to the list" })),
       this.#rule(),
       this.#facts(),
-      el("section", { "aria-labelledby": "pictures-title" }, el("h3", { id: "pictures-title" }, "Pictures"), this.#faces.element),
+      this.#pictures,
       this.#outcome,
       el("div", { class: "buttons" }, el("a", { class: "button", href: `/console/slip#n/${said.id}` }, "Slip for the person")));
+    this.#showPictures();
     this.#showOutcome();
-    if (first) {
-      focusOn(heading);
-      this.#faces.open();
-    } else if (document.activeElement === document.body) focusOn(heading);
+    if (first || document.activeElement === document.body) focusOn(heading);
+  }
+
+  /** Pictures while the notice is of use, and not a moment longer: the API gives none either. */
+  #showPictures() {
+    const title = el("h3", { id: "pictures-title" }, "Pictures");
+    if (withdrawn(this.#said) || late(this.#said)) {
+      this.#faces?.close();
+      this.#faces = null;
+      this.#pictures.replaceChildren(title, el("p", {}, "Pictures are shown only while the notice may be acted on."));
+      return;
+    }
+    const fresh = !this.#faces;
+    this.#faces ??= new Faces(this.#said, { signal: this.#stop.signal });
+    this.#pictures.replaceChildren(title, this.#faces.element);
+    if (fresh) this.#faces.open();
   }
 
   /** What to do and what not. Withdrawn or too late is said in large letters, in place of everything else. */
@@ -160,7 +174,7 @@ class NoticeView {
     const said = this.#said;
     if (withdrawn(said)) {
       return el("div", { class: "rule stop" }, el("p", { class: "large" }, "WITHDRAWN. Do not act on it."),
-        el("p", {}, "A reviewer has taken the confirmation back. If you have spoken to somebody because of it: say so, let them go on, give them the slip, and record the outcome."));
+        el("p", {}, "A reviewer has taken the confirmation back. If you have already spoken to somebody because of it: tell them so, give them the slip, and record the outcome."));
     }
     const rule = el("div", { class: "rule" });
     const inTime = () => rule.replaceChildren(
@@ -172,7 +186,11 @@ class NoticeView {
       rule.replaceChildren(el("p", { class: "large" }, "Too late. Do not act on it any more."),
         el("p", {}, `Its time ended at ${at(said.useful_until)}. The person may be far from there. Record the outcome.`));
     };
-    rule.addEventListener("over", () => { tooLate(); announce("Too late. Do not act on this notice any more.", true); });
+    rule.addEventListener("over", () => {
+      tooLate();
+      this.#showPictures();
+      announce("Too late. Do not act on this notice any more.", true);
+    });
     if (late(said)) tooLate();
     else inTime();
     return rule;

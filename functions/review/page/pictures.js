@@ -110,6 +110,7 @@ export class Faces {
   }
 
   #fail(fault) {
+    if (!this.element.isConnected) return;
     this.#views.fault.replaceChildren(
       el("p", {}, `A picture could not be shown. ${advice(fault)}`),
       button("Load the pictures again", () => { this.#views.fault.replaceChildren(); this.open(); }),

@@ -10,14 +10,15 @@ const HEIGHT = 28;
 export function reviewersTable({ reviewers }) {
   if (!reviewers.length) return el("p", {}, "There are no reviewers yet.");
   const top = Math.max(0.05, ...reviewers.flatMap((one) => [one.high ?? 0, one.limit ?? 0])) * 1.05;
-  const heads = ["Reviewer", "Tests", "Strangers confirmed", "Same person rejected", "Cannot tell", "Errors", "May review"];
+  const heads = ["Reviewer", "Tests", "Strangers confirmed", "Same person rejected", "Cannot tell", "Left unanswered", "Errors", "May review"];
   const head = el("tr", { role: "row" }, heads.map((text) => el("th", { scope: "col", role: "columnheader" }, text)));
   const rows = reviewers.map((one) => {
     const cells = [
       String(one.tests),
-      `${one.confirmed_non_mates} of ${one.non_mates}`,
-      `${one.rejected_mates} of ${one.mates}`,
+      counted(one.confirmed_non_mates, one.non_mates, one.strangers_confirmed),
+      counted(one.rejected_mates, one.mates, one.mates_rejected),
       String(one.cannot_tell),
+      String(one.unanswered ?? 0),
       errors(one, Math.min(1, top)),
       one.denied ? el("strong", {}, "No: too many errors") : trained(one),
     ];
@@ -28,6 +29,11 @@ export function reviewersTable({ reviewers }) {
   return el("table", { role: "table", class: "reviewers" },
     el("caption", {}, "Decisions on seeded tests. The bar is the range in which the true error rate lies (95 %), the dot what was counted, the dashed line the limit."),
     el("thead", { role: "rowgroup" }, head), el("tbody", { role: "rowgroup" }, rows));
+}
+
+function counted(wrong, all, measured) {
+  const range = measured && el("span", { class: "quiet" }, `${percent(measured.low)} to ${percent(measured.high)}`);
+  return [el("span", {}, `${wrong} of ${all}`), range].filter(Boolean);
 }
 
 function trained(one) {
