@@ -124,12 +124,12 @@ class Govern(Vision, Database, Running):
 
 
 class Review(Database):
+    sign_in_url: Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.:-]+(/[A-Za-z0-9._~/-]*)?$")]
+    sign_in_client_id: Name
     permits_bucket: Name
     evidence_bucket: Name
     enrolment_bucket: Name
     outbox_bucket: Name
-    sign_in_url: Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.:-]+(/[A-Za-z0-9._~/-]*)?$")]
-    sign_in_client_id: Name
 
 
 class Retain(Database):
