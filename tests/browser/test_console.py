@@ -421,7 +421,7 @@ def test_both_faces_are_side_by_side_and_equally_large(opened: Open, api: Preten
         first, second = probe.evaluate(COLOURED), reference.evaluate(COLOURED)
         assert first == pytest.approx(second, abs=0.02)
         if steps == 0:
-            assert first[3] - first[2] == pytest.approx(1 / 1.9, abs=0.03), "the longer side with its margin"
+            assert first[3] - first[2] == pytest.approx(1 / 1.24, abs=0.03), "the longer side with its margin"
         page.keyboard.press("+")
 
 

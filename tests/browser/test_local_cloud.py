@@ -1,5 +1,6 @@
 """The pages against the real local cloud: sign in, a face comes by, decide by keys, and somebody is told."""
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -10,12 +11,14 @@ from playwright.sync_api import Browser, Page, expect
 
 from proviso.cli.demo.run import DemoOptions, cloud_options, demo_policy
 from proviso.cli.demo.scene import CANDIDATE, NORTH, scenes
-from proviso.cli.demo.script import PLACE, RECIPIENTS, REVIEWER, Demonstration
+from proviso.cli.demo.script import AUTHORISER, PLACE, RECIPIENTS, REQUESTER, REVIEWER, Demonstration
 from proviso.local.cloud import local_cloud
 from tests.browser.conftest import WIDE
 from tests.e2e.conftest import ROOT, models_or_skip
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+DESCRIPTION = ROOT / "layers/core/src/proviso/edge/openapi.json"
+RECIPIENT = "demo-recipient"
 SEEN_WITHIN_S = 15.0
 """Generous: two cores run the whole cloud and the browser beside it."""
 
@@ -55,6 +58,13 @@ def sign_in(page: Page, address: str, subject: str) -> None:
     expect(page.locator("#connection")).to_have_text("Live", timeout=15_000)
 
 
+def name_recipient(play: Demonstration) -> None:
+    """Somebody who is told, named for the deployment."""
+    play.as_person(AUTHORISER).post("/people", {"sub": RECIPIENT, "roles": ["recipient"]})
+    path = f"/deployments/{play.deployment}/members"
+    play.as_person(REQUESTER).post(path, {"sub": RECIPIENT, "role": "recipient"})
+
+
 def film(play: Demonstration, smallest_face_px: int) -> float:
     """One frame with the listed person; when it was sent."""
     wanted = [scene for scene in scenes(smallest_face_px) if scene.camera == NORTH and scene.expected == CANDIDATE]
@@ -87,6 +97,31 @@ def test_a_reviewer_decides_by_keys_and_the_recipients_are_told(play: Demonstrat
     assert {message.address for message in told} == set(RECIPIENTS.values())
     page.goto(play.cloud.inbox_url)
     expect(page.get_by_text("Possible match, checked by a reviewer").first).to_be_visible()
+
+
+def test_a_recipient_says_what_came_of_it_and_a_withdrawal_reaches_their_open_page(
+    play: Demonstration, page: Page
+) -> None:
+    if "/notices" not in json.loads(DESCRIPTION.read_text(encoding="utf-8"))["paths"]:
+        pytest.skip("the routes of recipients are not there yet")
+    confirmed = play.as_person(REVIEWER).get("/candidates")["decided"]
+    if not confirmed:
+        pytest.skip("nothing was confirmed: the test before this one did not come so far")
+    name_recipient(play)
+    sign_in(page, f"{play.cloud.api_url}/console/notices", RECIPIENT)
+    page.locator("#notices a.row").click()
+    expect(page.get_by_text("Not proof of identity: verify first.")).to_be_visible()
+    expect(page.locator("canvas.face[data-drawn]")).to_have_count(2)
+    page.get_by_role("button", name="Engaged: wrong person").click()
+    expect(page.get_by_role("button", name="Engaged: wrong person")).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="Conversation").click()
+    expect(page.get_by_role("button", name="Conversation")).to_have_attribute("aria-pressed", "true")
+    play.as_person(REVIEWER).post(f"/candidates/{confirmed[0]['id']}/withdrawal", {"reason": "another scar"})
+    expect(page.get_by_text("WITHDRAWN. Do not act on it.", exact=True)).to_be_visible()
+    expect(page.locator("canvas")).to_have_count(0)
+    page.get_by_role("link", name="Slip for the person").click()
+    expect(page.locator(".slip")).to_contain_text(confirmed[0]["reference"])
+    expect(page.locator(".slip")).to_contain_text("is kept until")  # somebody was engaged
 
 
 def test_signing_out_ends_the_session_here_and_at_the_sign_in(play: Demonstration, page: Page) -> None:

@@ -4,7 +4,9 @@
 import { ApiFault, advice, patient, picture } from "/console/api.js";
 import { button, el, key } from "/console/page.js";
 
-const MARGIN = 0.45; // of the face's longer side, on each side of it
+// Of the face's longer side, on each side of it. Small: the evidence picture holds little more than the face, and what
+// the list's picture shows beyond that cannot be compared.
+const MARGIN = 0.12;
 const ZOOMS = [1, 1.25, 1.5, 2, 2.5, 3];
 const BACKGROUND = "#808080";
 
@@ -150,7 +152,7 @@ export class Faces {
         steps),
       this.#views.fault,
       el("figure", { class: "where" }, this.#views.scene, el("figcaption", {},
-        "Where it was: the frame marks the face above. All else is made unrecognisable on purpose.")));
+        "Where it was: the frame marks the face above. All else is left out on purpose.")));
   }
 
   #captions() {
@@ -209,10 +211,11 @@ export class Faces {
     context.drawImage(this.#probe, 0, 0);
     if (face) {
       const line = Math.max(2, Math.round(scene.width / 250));
+      const around = 2 * line + MARGIN * Math.max(face.width, face.height);
       for (const [colour, width] of [["#000", line * 3], ["#fff", line]]) {
         context.strokeStyle = colour;
         context.lineWidth = width;
-        context.strokeRect(face.x - line * 2, face.y - line * 2, face.width + line * 4, face.height + line * 4);
+        context.strokeRect(face.x - around, face.y - around, face.width + 2 * around, face.height + 2 * around);
       }
     }
     label(scene, `The camera's picture, ${camera}, ${place}. ${face ? whereabouts(face, scene) : "It is not recorded where the face is"}.`);
