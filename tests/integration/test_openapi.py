@@ -5,6 +5,7 @@ input as described and with input that is wrong on purpose, with identifiers tha
 records, by somebody with every role. What stops or deletes comes last.
 """
 
+import base64
 import json
 import re
 import time
@@ -154,7 +155,7 @@ def _furnish(world: World) -> None:
     trained = (datetime.now(UTC) + timedelta(days=30)).isoformat()
     everything = {"sub": EVERYTHING, "roles": [role.value for role in Role], "trained_until": trained}
     world.told(FIRST, "post", "/people", everything)
-    world.known = {"sub": EVERYTHING, "role": "recipient"} | _list_with_an_entry(world)
+    world.known = {"sub": EVERYTHING, "role": "recipient", "file": "proviso.css"} | _list_with_an_entry(world)
     if world.pixels:
         world.known |= _authorised(world, world.known)
 
@@ -377,6 +378,12 @@ def test_a_deployment_from_its_list_to_its_certificate_is_as_described(world: Wo
     told("get", "/subjects/{watchlist_id}/{entry_id}/audit", query="?purpose=test")
     told("post", "/subject-access", {"reference_no": "R-1"})
     told("get", "/retention", query="?purpose=test")
+    picture = base64.b64encode(enrolment_picture()).decode()
+    pair = {"mated": True, "consent": "public domain", "probe": picture, "reference": picture}
+    made = told("post", "/tests/pairs", pair)
+    told("get", "/tests/pairs")
+    again("delete", "/tests/pairs/{pair_id}", pair_id=made["id"])
+    told("get", "/reviewers")
     told("get", "/watchlists/{watchlist_id}")
     told("get", "/audit", query=f"?chain={ids['deployment_id']}&purpose=test&limit=2")
     told("get", "/audit/chains", query="?purpose=test")

@@ -194,7 +194,9 @@ def test_the_database_and_the_interval_agree_at_every_boundary(house: House):
 
 def registered(house: House, until, by: str = "authoriser"):
     person = Person("reviewer", frozenset({Role.REVIEWER}), until)
-    return people.register(principal=house.person(by), person=person, store=house.govern, clock=house.now)
+    return people.register(
+        principal=house.person(by), person=person, store=house.govern, board=house.desk, clock=house.now
+    )
 
 
 def until_of(house: House):

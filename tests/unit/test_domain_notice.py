@@ -1,6 +1,7 @@
 """The document in the outbox: it counts for its key only (S16), and a place in it fits into an SMS (S20)."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -109,8 +110,8 @@ def test_a_document_of_another_version_is_no_notice():
 
 
 def test_the_category_goes_with_recipients_notices_and_with_no_other():
-    assert confirmed_notice(confirmation(), "missing").category == "missing"
-    assert withdrawn_notice(confirmation(), "missing").category == "missing"
+    assert confirmed_notice(replace(confirmation(), category="missing")).category == "missing"
+    assert withdrawn_notice(replace(confirmation(), category="missing")).category == "missing"
     assert raised_notice(candidate(), "").category == ""
     until = candidate().decide_by
     made = {kind: lost_notice(candidate(), kind, "", until, "missing").category for kind in Kind}

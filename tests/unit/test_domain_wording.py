@@ -1,6 +1,7 @@
 """What goes out: one SMS part in each language, no name, category or similarity (S20); and strict files of words."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -153,8 +154,8 @@ def test_no_name_category_or_similarity_is_in_the_texts(kind, language):
     proof = confirmation(similarity=0.7171, entry_id="entry-of-somebody", policy="secret-policy 1")
     made = {
         Kind.RAISED: lambda: raised_notice(candidate(similarity=0.7171, entry_id="entry-of-somebody"), "DEMONSTRATION"),
-        Kind.CONFIRMED: lambda: confirmed_notice(proof, "secret-category"),
-        Kind.WITHDRAWN: lambda: withdrawn_notice(proof, "secret-category"),
+        Kind.CONFIRMED: lambda: confirmed_notice(replace(proof, category="secret-category")),
+        Kind.WITHDRAWN: lambda: withdrawn_notice(replace(proof, category="secret-category")),
     }[kind]()
     sent = texts(made, LONDON, wording(language), CONSOLE)
     everything = sent.sms + sent.subject + sent.email

@@ -143,14 +143,14 @@ def lost_notice(
     return _notice(candidate, kind, message_prefix, useful_until, "" if kind is Kind.RAISED else category)
 
 
-def confirmed_notice(proof: ConfirmingReview, category: str = "") -> Notice:
+def confirmed_notice(proof: ConfirmingReview) -> Notice:
     """To recipients. Only a recorded confirmation makes one (S16)."""
-    return _notice(proof.candidate, Kind.CONFIRMED, proof.message_prefix, proof.useful_until, category)
+    return _notice(proof.candidate, Kind.CONFIRMED, proof.message_prefix, proof.useful_until, proof.category)
 
 
-def withdrawn_notice(proof: ConfirmingReview, category: str = "") -> Notice:
+def withdrawn_notice(proof: ConfirmingReview) -> Notice:
     """To recipients: the confirmation no longer stands."""
-    return _notice(proof.candidate, Kind.WITHDRAWN, proof.message_prefix, proof.useful_until, category)
+    return _notice(proof.candidate, Kind.WITHDRAWN, proof.message_prefix, proof.useful_until, proof.category)
 
 
 def _notice(candidate: Candidate, kind: Kind, message_prefix: str, expires_at: datetime, category: str = "") -> Notice:

@@ -149,7 +149,7 @@ def decide(
         work.audit(_act(clock, principal, shown, "answered" if shown.seeded else decision.value, details))
         view = _view(work, principal, work.shown(candidate_id, principal.sub) or shown, now)
     if isinstance(decided, ConfirmingReview):
-        outbox.put(confirmed_notice(decided, _category(view)))
+        outbox.put(confirmed_notice(decided))
     _tell(changes, due, now)
     return view
 
@@ -185,7 +185,7 @@ def withdraw(
             return proof
         work.audit(_act(clock, principal, shown, "withdrawn", {"review": proof.review.id}))
         view = _view(work, principal, work.shown(candidate_id, principal.sub) or shown, now)
-    outbox.put(withdrawn_notice(proof, _category(view)))
+    outbox.put(withdrawn_notice(proof))
     _tell(changes, [], now)
     return view
 
@@ -225,11 +225,6 @@ def _view(work: ReviewWork, principal: Principal, shown: Shown, now: datetime) -
         own=own,
         revealed=work.revealed(shown.id, principal.sub) if own else None,
     )
-
-
-def _category(view: CandidateView) -> str:
-    """For the choice of who is told; empty where this person may not see it, and for what is erased."""
-    return (view.revealed.category if view.revealed else None) or ""
 
 
 def _reviewable(work: ReviewWork, principal: Principal, candidate_id: str, now: datetime) -> Shown | Refused:
