@@ -29,6 +29,7 @@ WHOLE = {
     "RETAIN_FUNCTION_NAME": "x",
     "DATABASE_URL": SECRET,
     "SOFTWARE_BUILD": "b",
+    "COMPLAINTS_CONTACT": "complaints@example.org",
 }
 KINDS = [
     settings.Detect,

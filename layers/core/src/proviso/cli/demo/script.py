@@ -31,6 +31,7 @@ RECIPIENTS = {"sms": "+447700900002", "email": "recipient@example.org"}
 PARAMETERS = {
     "SoftwareBuild": f"{__version__}-local",
     "FirstAuthoriser": AUTHORISER,
+    "ComplaintsContact": "complaints@example.org",
     "ReviewerEmail": REVIEWERS["email"],
     "ReviewerPhone": REVIEWERS["sms"],
     "RecipientEmail": RECIPIENTS["email"],
