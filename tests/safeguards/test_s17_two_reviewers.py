@@ -100,7 +100,7 @@ def write_review(house: House, sub: str, role: str = "review", decision: str = "
 
 CONFIRM = """
 UPDATE candidate SET state = 'confirmed', decided_by = 'reviewer', decided_at = clock_timestamp(), revision = 2,
-    confirming_review = (SELECT min(id) FROM review)
+    confirming_review = (SELECT min(id) FROM review WHERE reviewer = 'reviewer')
 """
 
 
