@@ -119,6 +119,19 @@ def test_pictures_are_written_for_this_account_alone(api: Answering, tmp_path: P
     ]
 
 
+def test_where_no_picture_is_shown_any_more_the_notice_still_is(api: Answering, tmp_path: Path) -> None:
+    def refused(path: str) -> bytes:
+        raise ApiFault("the notice is withdrawn: no picture of it is shown any more", status=409)
+
+    api.answer = {**WHOLE, "state": "withdrawn"}
+    api.picture = refused  # type: ignore[method-assign]
+    code, told = run("notices", "show", "c-1", "--pictures", str(tmp_path))
+    assert code == 1
+    assert told.startswith("WITHDRAWN: do not act on it.")
+    assert "no picture of it is shown any more" in told
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_outcome_is_sent_as_it_is_said(api: Answering) -> None:
     api.answer = {**WHOLE, "outcome": SAID}
     code, told = run("notices", "outcome", "c-1", "engaged_wrong", "--action", "help")

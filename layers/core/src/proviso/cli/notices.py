@@ -42,10 +42,10 @@ def show(
     with plain_faults():
         api = session.api(acting, say)
         one = api.get(f"/notices/{quoted(notice)}")
+        _say(one)  # first: where no picture is shown any more, that is not all there is to know
         if pictures is not None:
             write_pictures(api, one, pictures)
             say("delete them as soon as you have looked: no retention rule reaches this folder")
-    _say(one)
 
 
 @group.command("outcome")
