@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from proviso.domain.candidate import Candidate, CandidateState, ConfirmingReview, Decision, Review, candidate_id
 from proviso.domain.conditions import Attestation, Attested, Conditions
+from proviso.domain.contacts import Address, Contact, Members
 from proviso.domain.deployment import Deployment, DeploymentState, Grounds
 from proviso.domain.face import Box, Face, Quality, QualityGate, Template
 from proviso.domain.frame import FrameKey
@@ -27,6 +28,7 @@ CAMERA = "gate-1"
 DEPLOYMENT = "0d2f7c1a-6a3e-4f5b-9c8d-7e6f5a4b3c2d"
 PIPELINE = "9" * 64
 SOFTWARE = "test-build"
+CATEGORY = "public_domain_photograph"
 GATE = QualityGate(32, 16, 20, 40, 220, 0.4, 30, 0.9)
 
 
@@ -299,8 +301,38 @@ def notice(kind: Kind = Kind.RAISED, **changed) -> Notice:
         message_prefix="DEMONSTRATION",
         calibrated=False,
         correlation_id="3f0e2d1c-4b5a-5968-8776-655443322110",
+        category="" if kind is Kind.RAISED else CATEGORY,
     )
     return replace(made, **changed)
+
+
+def contact(sub: str = "recipient-1", *roles: Role, **changed) -> Contact:
+    """Somebody with one e-mail address and one telephone, told of everything; numbers are Ofcom's for drama."""
+    digits = sum(sub.encode()) % 1000
+    made = Contact(
+        sub=sub,
+        language="en",
+        email=Address(f"{sub}@example.com"),
+        phone=Address(f"+447700900{digits:03}"),
+        places=(),
+        categories=(),
+        roles=frozenset(roles or (Role.RECIPIENT,)),
+        set_at=NOW - timedelta(hours=1),
+    )
+    return replace(made, **changed)
+
+
+REVIEWERS, RECIPIENTS = ("reviewer-1", "reviewer-2"), ("recipient-1",)
+
+
+def members(**changed) -> Members:
+    return replace(Members(REVIEWERS, RECIPIENTS), **changed)
+
+
+def contacts() -> dict[str, Contact]:
+    """Of everybody in `members()`."""
+    reviewers = {sub: contact(sub, Role.REVIEWER) for sub in REVIEWERS}
+    return reviewers | {sub: contact(sub) for sub in RECIPIENTS}
 
 
 def principal(sub: str, *roles: Role) -> Principal:

@@ -122,3 +122,10 @@ class Token(Answer):
 
 class Nothing(Answer):
     """It is recorded."""
+
+
+class PageSettings(Answer):
+    """Where the pages sign people in: OAuth 2.0, authorization code with PKCE (S256)."""
+
+    sign_in_url: str = Field(description="`/oauth2/authorize`, `/oauth2/token` and `/logout` are below it")
+    client_id: str

@@ -6,6 +6,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
 from functions.review.notices import router as notices
+from functions.review.pages import router as pages
 from functions.review.routes import router
 from proviso.edge.batch import Event
 from proviso.edge.http import answer_request, api
@@ -14,7 +15,7 @@ from proviso.edge.http import answer_request, api
 @cache
 def app() -> APIGatewayHttpResolver:
     """All routes of this function."""
-    return api(router, notices)
+    return api(router, notices, pages)
 
 
 def handler(event: Event, context: Any) -> Event:

@@ -87,9 +87,10 @@ def test_notices_that_may_have_been_lost(scene: Scene) -> None:
     useful = review.decided_at + timedelta(seconds=POLICY.notice_useful_s)
     with scene.house.retain().work() as retain:
         found = retain.unput_notices(now())
-        assert [(c.id, prefix, kind, until) for c, prefix, kind, until in found] == [
-            (waiting.id, "TRIAL", Kind.RAISED, waiting.decide_by),
-            (confirmed.id, "TRIAL", Kind.CONFIRMED, useful),
+        category = scene.entry.category
+        assert [(c.id, *rest) for c, *rest in found] == [
+            (waiting.id, "TRIAL", Kind.RAISED, waiting.decide_by, category),
+            (confirmed.id, "TRIAL", Kind.CONFIRMED, useful, category),
         ]
         assert [c.id for c, *_ in retain.unput_notices(waiting.decide_by)] == [confirmed.id]
         assert retain.unput_notices(useful) == []
@@ -98,26 +99,27 @@ def test_notices_that_may_have_been_lost(scene: Scene) -> None:
         assert retain.unput_notices(now()) == []  # S04: withheld
 
 
-def test_a_withdrawal_that_may_have_been_lost(scene: Scene) -> None:
-    """S16: for a day, also after a stop; not once everything of the deployment is gone."""
-    made = scene.raised()
+def test_a_withdrawal_that_may_have_been_lost_is_put_for_a_day_and_after_a_stop(scene: Scene) -> None:
+    confirmed = scene.raised()
+    review = decision(confirmed)
+    with scene.house.review().work() as work:
+        work.decide(review, now())
+    stop(scene)
     at = now()
     with scene.house.review().work() as work:
-        work.decide(decision(made), at)
-    with scene.house.review().work() as work:
-        work.withdraw(Withdrawal(made.id, "reviewer", "another nose", at))
-    until = at + timedelta(hours=24)
-    for after in (lambda: None, lambda: stop(scene)):
-        after()
-        with scene.house.retain().work() as retain:
-            found = retain.unput_notices(now())
-            assert [(one[0].id, *one[1:4]) for one in found] == [(made.id, "TRIAL", Kind.WITHDRAWN, until)]
-            assert retain.unput_notices(until) == []
+        work.withdraw(Withdrawal(confirmed.id, review.reviewer, "another person", at))
+    with scene.house.retain().work() as retain:
+        until = at + timedelta(hours=24)
+        found = retain.unput_notices(now())
+        assert [(c.id, *rest) for c, *rest in found] == [
+            (confirmed.id, "TRIAL", Kind.WITHDRAWN, until, scene.entry.category)
+        ]
+        assert retain.unput_notices(until) == []
     with psycopg.connect(scene.house.database.master_url) as master:
         master.execute("SET session_replication_role = replica")
         master.execute("UPDATE deployment SET state = 'closed', closed_at = now(), closed_by = 'x'")
     with scene.house.retain().work() as retain:
-        assert retain.unput_notices(now()) == []
+        assert retain.unput_notices(now()) == []  # nothing of it goes into the outbox again
 
 
 def test_outcomes_that_nobody_recorded_in_time(scene: Scene) -> None:

@@ -154,7 +154,7 @@ def _furnish(world: World) -> None:
     trained = (datetime.now(UTC) + timedelta(days=30)).isoformat()
     everything = {"sub": EVERYTHING, "roles": [role.value for role in Role], "trained_until": trained}
     world.told(FIRST, "post", "/people", everything)
-    world.known = {"sub": EVERYTHING, "role": "recipient"} | _list_with_an_entry(world)
+    world.known = {"sub": EVERYTHING, "role": "recipient", "file": "proviso.css"} | _list_with_an_entry(world)
     if world.pixels:
         world.known |= _authorised(world, world.known)
 

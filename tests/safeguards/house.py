@@ -27,6 +27,7 @@ from proviso.domain.policy import Policy
 from proviso.domain.reasons import Refused
 from proviso.domain.retention import QueuesSeen
 from proviso.domain.timing import Stopwatch
+from proviso.notices import all_wordings
 from proviso.stages import alert, conditions, deployment, detect, enrol, match, people, retain, review, sweep, watchlist
 from proviso.store.connection import Connector
 from proviso.store.govern import PostgresGovernStore
@@ -39,6 +40,7 @@ from tests.embedded_database import Database
 from tests.fakes.cloud import (
     FakeAnchors,
     FakeChanges,
+    FakeContacts,
     FakeDue,
     FakeFacesQueue,
     FakeFrames,
@@ -54,7 +56,7 @@ from tests.fakes.cloud import (
     FakeSubjects,
     FakeWaker,
 )
-from tests.samples import CAMERA, ENTRY, SOFTWARE, grounds, policy
+from tests.samples import CAMERA, ENTRY, SOFTWARE, contact, grounds, policy
 
 ROLES = {
     "requester": Role.REQUESTER,
@@ -62,6 +64,7 @@ ROLES = {
     "officer": Role.WATCHLIST_OFFICER,
     "reviewer": Role.REVIEWER,
     "second": Role.REVIEWER,
+    "recipient": Role.RECIPIENT,
     "auditor": Role.AUDITOR,
     "protector": Role.DATA_PROTECTION_OFFICER,
 }
@@ -106,7 +109,7 @@ class House:
         self.frames, self.permits, self.queue = FakeFrames(clock=self.now), FakePermits(), FakeFacesQueue()
         self.ledger, self.notices, self.publisher = FakeLedger(clock=self.now), FakeNotices(), FakePublisher()
         self.due, self.spool, self.outbox = FakeDue(), FakeStops(clock=self.now), FakeOutbox()
-        self.anchors = FakeAnchors()
+        self.anchors, self.desk = FakeAnchors(), FakeContacts()
         self.gauge, self.look = FakeQueueGauge(), FakeQueueLook()
         self.evidence, self.enrolment = Pictures(), Pictures()
         self.subjects: Any = FakeSubjects()
@@ -165,9 +168,12 @@ class House:
         return found
 
     def register(self) -> None:
+        """Everybody, with a contact where they are told something: in the bucket alone, as if it were confirmed."""
         with self.govern.work() as work:
             for sub, role in ROLES.items():
                 work.register(Person(sub, frozenset({role}), self.now() + timedelta(days=30)))
+                if role in (Role.REVIEWER, Role.RECIPIENT):
+                    self.desk.cards[sub] = contact(sub, role)
 
     # --- a list, a deployment ---
 
@@ -280,10 +286,11 @@ class House:
             assert not isinstance(self.attest(deployment_id, kind), Refused)
 
     def name_reviewers(self, deployment_id: str) -> None:
-        for sub in ("reviewer", "second"):
+        named = {"reviewer": Role.REVIEWER, "second": Role.REVIEWER, "recipient": Role.RECIPIENT}
+        for sub, role in named.items():
             with self.govern.work() as work:
                 if work.person(sub) is not None:
-                    work.add_member(Member(deployment_id, sub, Role.REVIEWER, "requester", self.now()))
+                    work.add_member(Member(deployment_id, sub, role, "requester", self.now()))
 
     def authorise(self, deployment_id: str, by: str = "authoriser", digest: str | None = None) -> Any:
         shown = digest or self.deployment(deployment_id).digest
@@ -292,6 +299,7 @@ class House:
             deployment_id=deployment_id,
             shown_digest=shown,
             store=self.govern,
+            board=self.desk,
             clock=self.now,
         )
 
@@ -302,6 +310,7 @@ class House:
             store=self.govern,
             permits=self.permits,
             due=self.due,
+            board=self.desk,
             clock=self.now,
             **{"pipeline": self.pipeline.digest, "software_build": SOFTWARE, **changed},
         )
@@ -432,15 +441,17 @@ class House:
         )
 
     def alert(self, key: str) -> str:
-        return alert.alert(
-            key=key,
+        room = alert.AlertRoom(
             clock=self.now,
             outbox=self.outbox,
             permits=self.permits,
             notices=self.notices,
             publisher=self.publisher,
+            desk=self.desk,
+            words=all_wordings(),
             zone=ZoneInfo("Europe/London"),
         )
+        return alert.alert(key=key, room=room)
 
     def alert_all(self) -> list[str]:
         """Every notice in the outbox, as S3's events would bring them."""

@@ -51,6 +51,7 @@ def name(house: House, sub: str, by: str = "requester", role: Role = Role.REVIEW
         sub=sub,
         role=role,
         store=house.govern,
+        board=house.desk,
         clock=house.now,
     )
 
@@ -62,6 +63,7 @@ def take_off(house: House, sub: str, by: str = "requester"):
         sub=sub,
         role=Role.REVIEWER,
         store=house.govern,
+        board=house.desk,
         clock=house.now,
     )
 

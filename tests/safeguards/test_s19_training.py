@@ -84,7 +84,7 @@ def test_nobody_untrained_is_named_as_a_reviewer(raised: House):
 def test_nobody_records_a_training_of_their_own(raised: House):
     renewed = Person("reviewer", frozenset({Role.REVIEWER}), raised.now() + timedelta(days=1000))
     refused = people.register(
-        principal=raised.person("reviewer"), person=renewed, store=raised.govern, clock=raised.now
+        principal=raised.person("reviewer"), person=renewed, store=raised.govern, board=raised.desk, clock=raised.now
     )
     assert refused.reason is Reason.ROLE_MISSING
     for role in OTHERS:

@@ -53,6 +53,7 @@ def text(output: str) -> str:
         *("candidates withdraw", "notices list", "notices show", "notices outcome", "notices hold", "notices slip"),
         *("deployment audit", "audit show", "audit export", "audit verify"),
         *("cameras register", "cameras list", "cameras revoke"),
+        *("contacts", "contacts set", "contacts list", "contacts remove"),
     ],
 )
 def test_every_command_explains_itself(command: str) -> None:
@@ -66,6 +67,7 @@ def test_every_command_explains_itself(command: str) -> None:
     [
         ["people", "list"],
         ["cameras", "list"],
+        ["contacts", "list"],
         ["watchlist", "show"],
         ["candidates", "list"],
         ["notices", "list"],

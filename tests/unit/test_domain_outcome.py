@@ -33,7 +33,7 @@ def test_an_action_needs_an_engagement_and_nobody_says_not_recorded(result: Resu
     ],
 )
 def test_what_a_contact_takes(places: list[str], categories: list[str], place: str, category: str, taken: bool) -> None:
-    assert Takes.of(places, categories).takes(place, category) is taken
+    assert Takes(tuple(places), tuple(categories)).takes(place, category) is taken
 
 
 @pytest.mark.parametrize(

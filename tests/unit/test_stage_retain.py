@@ -196,7 +196,7 @@ def test_outcomes_that_cannot_be_closed_keep_nothing_from_being_closed(scene, fa
 @pytest.mark.parametrize("kind", [Kind.RAISED, Kind.CONFIRMED])
 def test_a_lost_notice_is_put_with_its_own_time_of_use(scene, kind):
     until = NOW + timedelta(seconds=77)
-    scene.store.unput_notices = lambda now: [(candidate(), "DEMONSTRATION", kind, until)]
+    scene.store.unput_notices = lambda now: [(candidate(), "DEMONSTRATION", kind, until, "missing")]
     assert scene.retain().notices_put == 1
     (put,) = scene.room.outbox.notices
     assert (put.kind, put.expires_at, put.key) == (kind, until, notice(kind).key)
@@ -204,7 +204,7 @@ def test_a_lost_notice_is_put_with_its_own_time_of_use(scene, kind):
 
 
 def test_a_notice_that_has_a_receipt_is_not_put_again(scene):
-    scene.store.unput_notices = lambda now: [(candidate(), "", Kind.RAISED, END)]
+    scene.store.unput_notices = lambda now: [(candidate(), "", Kind.RAISED, END, "missing")]
     scene.room.outbox.put_receipt(candidate().id, Kind.RAISED, "sent", NOW)
     assert scene.retain().notices_put == 0
 

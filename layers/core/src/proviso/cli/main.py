@@ -6,6 +6,7 @@ from proviso.cli import (
     audit,
     cameras,
     candidates,
+    contacts,
     deployments,
     machine,
     notices,
@@ -37,6 +38,7 @@ app.command("stop-all")(deployments.stop_all)
 app.add_typer(policy.group, name="policy")
 app.add_typer(people.group, name="people")
 app.add_typer(cameras.group, name="cameras")
+app.add_typer(contacts.group, name="contacts")
 app.add_typer(watchlists.group, name="watchlist")
 app.add_typer(deployments.group, name="deployment")
 app.add_typer(audit.group, name="audit")

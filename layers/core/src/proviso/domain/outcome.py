@@ -4,10 +4,11 @@ It is asked for during a day. What nobody records is closed as "not recorded", w
 other result, and holds up nothing.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from proviso.domain.contacts import same_place
 
 ASKED_FOR = timedelta(hours=24)
 """How long after its confirmation a candidate is shown to its recipients, and its outcome asked for."""
@@ -50,18 +51,13 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Takes:
-    """Of which places and categories somebody is told: an empty set is all of them."""
+    """Of which places and categories somebody is told: none named are all of them."""
 
-    places: frozenset[str] = frozenset()
-    categories: frozenset[str] = frozenset()
-
-    @classmethod
-    def of(cls, places: Iterable[str], categories: Iterable[str]) -> "Takes":
-        """Places are names that people typed: case and spaces do not count."""
-        return cls(frozenset(map(_plain, places)), frozenset(categories))
+    places: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
 
     def takes(self, place: str, category: str) -> bool:
-        return (not self.places or _plain(place) in self.places) and (
+        return (not self.places or same_place(place, self.places)) and (
             not self.categories or category in self.categories
         )
 
@@ -73,7 +69,3 @@ def outcome_fault(result: Result, action: Action) -> str | None:
     if action is not Action.NONE and result not in ENGAGED:
         return f"action: {action.value} needs that somebody was engaged"
     return None
-
-
-def _plain(place: str) -> str:
-    return " ".join(place.split()).casefold()

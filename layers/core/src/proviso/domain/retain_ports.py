@@ -46,9 +46,9 @@ class RetainWork(AnchorWork, Protocol):
     def next_outcome(self) -> datetime | None:
         """When the first outcome that is still asked for is closed if nobody records it."""
 
-    def unput_notices(self, now: datetime) -> list[tuple[Candidate, str, Kind, datetime]]:
-        """Candidates of live deployments whose notice is still useful (candidate, prefix, kind, useful until): the
-        caller puts what is not in the outbox."""
+    def unput_notices(self, now: datetime) -> list[tuple[Candidate, str, Kind, datetime, str]]:
+        """Candidates whose notice is still useful, or whose withdrawal is young (candidate, prefix, kind, useful until,
+        category): the caller puts what is not in the outbox."""
 
     def deployment(self, deployment_id: str, *, lock: bool = False) -> Deployment | None: ...
     def to_close(self, now: datetime) -> list[str]:

@@ -191,10 +191,10 @@ def _put_lost_notices(room: RetainRoom) -> int:
     with room.store.work() as work:
         wanted = work.unput_notices(room.clock())
     count = 0
-    for candidate, message_prefix, kind, useful_until in wanted:
+    for candidate, message_prefix, kind, useful_until, category in wanted:
         if room.outbox.has(candidate.id, kind) or room.outbox.has_receipt(candidate.id, kind):
             continue
-        room.outbox.put(lost_notice(candidate, kind, message_prefix, useful_until))
+        room.outbox.put(lost_notice(candidate, kind, message_prefix, useful_until, category))
         count += 1
     return count
 

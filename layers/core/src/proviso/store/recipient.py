@@ -93,7 +93,7 @@ class PostgresRecipientWork(HoldTable, PeopleTable, AuditTable):
             "SELECT places, categories FROM contact WHERE sub = %(recipient)s AND removed_at IS NULL",
             {"recipient": recipient},
         )
-        return Takes.of(found["places"], found["categories"]) if found else Takes()
+        return Takes(tuple(found["places"]), tuple(found["categories"])) if found else Takes()
 
     def references(self, candidate_id: str) -> list[ShownReference]:
         """The pictures of its entry; none once they are erased."""

@@ -52,9 +52,10 @@ SELECT min(c.decided_at) + %(asked_for)s FROM candidate c
 WHERE c.state IN ('confirmed', 'withdrawn') AND NOT EXISTS (SELECT FROM outcome o WHERE o.candidate_id = c.id)
 """
 _UNPUT = """
-SELECT c.id, useful_until
+SELECT c.id, useful_until, COALESCE(e.category, '')
 FROM candidate c
 JOIN deployment d ON d.id = c.deployment_id
+LEFT JOIN entry e ON e.id = c.entry_id AND e.erased_at IS NULL
 LEFT JOIN withdrawal w ON w.candidate_id = c.id
 CROSS JOIN LATERAL (
     SELECT CASE c.state
@@ -126,15 +127,16 @@ class PostgresRetainWork(ErasureTables, PeopleTable, AuditTable, AnchorTable, Ce
         found: datetime | None = self._session.value(_NEXT_OUTCOME, {"asked_for": ASKED_FOR})
         return found
 
-    def unput_notices(self, now: datetime) -> list[tuple[Candidate, str, Kind, datetime]]:
+    def unput_notices(self, now: datetime) -> list[tuple[Candidate, str, Kind, datetime, str]]:
         """Of active deployments: raised ones until they must be decided, confirmed ones while the notice is of use. Of
-        all that are not closed: what was withdrawn within a day."""
-        until = {row[0]: row[1] for row in self._session.tuples(_UNPUT, {"now": now})}
+        all that are not closed: what was withdrawn within a day. The last is the entry's category, empty once erased.
+        """
+        until = {row[0]: row[1:] for row in self._session.tuples(_UNPUT, {"now": now})}
         found = self._session.rows(
             rows.CANDIDATES + "WHERE c.id = ANY (%(wanted)s) ORDER BY c.raised_at, c.id", {"wanted": list(until)}
         )
         return [
-            (rows.candidate(row), row["message_prefix"], Kind(row["state"]), until[row["id"]])
+            (rows.candidate(row), row["message_prefix"], Kind(row["state"]), *until[row["id"]])
             for row in found
             if row["state"] in set(Kind)
         ]

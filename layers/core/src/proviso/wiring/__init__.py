@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from proviso import settings
 from proviso.domain.camera import UploadGrant
+from proviso.domain.contact_ports import ContactBoard
 from proviso.domain.errors import TransientFault
 from proviso.domain.frame import LedgerEntry
 from proviso.domain.messages import FacesMessage
@@ -160,38 +161,6 @@ def _match_room() -> Any:
     )
 
 
-def alert_invocation() -> Callable[[str], str]:
-    """alert: one notice by its key in the outbox."""
-    from proviso.stages.alert import alert
-
-    outbox, permits, notices, publisher = _alert_parts()
-    zone = _read(settings.Alert).time_zone
-
-    def one(key: str) -> str:
-        return alert(
-            key=key, clock=now, outbox=outbox, permits=permits, notices=notices, publisher=publisher, zone=zone
-        )
-
-    return one
-
-
-@cache
-def _alert_parts() -> Any:
-    from proviso.cloud.clients import client
-    from proviso.cloud.notices import DynamoNotices, SnsPublisher
-    from proviso.cloud.outbox import S3Outbox
-    from proviso.cloud.permits import S3Permits
-
-    read = _read(settings.Alert)
-    topics = {"reviewers": read.reviewers_topic_arn, "recipients": read.recipients_topic_arn}
-    return (
-        S3Outbox(client("s3"), read.outbox_bucket),
-        S3Permits(client("s3"), read.permits_bucket),
-        DynamoNotices(client("dynamodb"), read.notices_table),
-        SnsPublisher(client("sns"), topics),
-    )
-
-
 # --- people ----------------------------------------------------------------------------------------------------------
 
 
@@ -206,6 +175,7 @@ class GovernRoom:
     subjects: SubjectKeys
     cameras: CameraRegistry
     anchors: Anchors
+    board: ContactBoard
     changes: Changes
     pipeline: str
     software_build: str
@@ -219,6 +189,11 @@ class GovernRoom:
         from proviso.policies import load
 
         return load(name, self.permitted_policies, self.policy_folder)
+
+    def categories(self) -> frozenset[str]:
+        """Of all policies that this installation has."""
+        policies = (self.policy_of(name) for name in self.permitted_policies)
+        return frozenset(one for policy in policies if isinstance(policy, Policy) for one in policy.categories)
 
     def anchor_now(self, deployment_id: str | None) -> None:
         """After a transition: the heads of its chain and of the system's, at once."""
@@ -249,6 +224,7 @@ def govern() -> GovernRoom:
     from proviso.cloud.anchors import S3Anchors
     from proviso.cloud.cameras import DynamoCameras
     from proviso.cloud.clients import client
+    from proviso.cloud.contacts import S3Contacts
     from proviso.cloud.permits import S3Due, S3Permits, S3Stops
     from proviso.cloud.subjects import DynamoSubjects
     from proviso.store.govern import PostgresGovernStore
@@ -266,6 +242,7 @@ def govern() -> GovernRoom:
         subjects=DynamoSubjects(client("dynamodb", hurried=True), read.subjects_table, os.urandom),
         cameras=DynamoCameras(client("dynamodb"), read.cameras_table),
         anchors=S3Anchors(client("s3"), read.anchors_bucket),
+        board=S3Contacts(client("s3"), read.outbox_bucket),
         changes=_changes(read.permits_bucket),
         pipeline=pipeline_digest(load_manifest(read.proviso_pack)),
         software_build=read.software_build,
