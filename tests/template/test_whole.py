@@ -224,7 +224,7 @@ def test_what_the_build_cannot_read_the_loader_refuses(layer: Path) -> None:
 
 @pytest.mark.parametrize(
     ("value", "good"),
-    [("https://example.com/console", True), ("", True), ("http://example.com", False), ("example.com", False)],
+    [("https://example.com/console", True), ("", False), ("http://example.com/console", False), ("example.com", False)],
 )
 def test_the_consoles_address_is_a_safe_one(template: Template, value: str, good: bool) -> None:
     assert taken(template, "ConsoleUrl", value) is good
