@@ -108,6 +108,7 @@ def test_nor_who_was_taken_off_it_or_lost_the_role(told: Receiving) -> None:
         sub="recipient",
         role=Role.RECIPIENT,
         store=house.govern,
+        board=house.desk,
         clock=house.now,
     )
     assert not isinstance(removed, Refused)
