@@ -297,6 +297,9 @@ class MemoryDeployments(Memory):
         self._do("without_row")
         return [key for key in evidence_keys if not any(one in key for one in self.candidate_ids)]
 
+    def pair_pictures(self) -> dict[str, datetime]:
+        return {}
+
     def to_close(self, now: datetime) -> list[str]:
         return [key for key, row in self.rows.items() if row.state in OVER and over_since(row) <= now]
 

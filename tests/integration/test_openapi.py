@@ -5,6 +5,7 @@ input as described and with input that is wrong on purpose, with identifiers tha
 records, by somebody with every role. What stops or deletes comes last.
 """
 
+import base64
 import json
 import re
 import time
@@ -377,6 +378,12 @@ def test_a_deployment_from_its_list_to_its_certificate_is_as_described(world: Wo
     told("get", "/subjects/{watchlist_id}/{entry_id}/audit", query="?purpose=test")
     told("post", "/subject-access", {"reference_no": "R-1"})
     told("get", "/retention", query="?purpose=test")
+    picture = base64.b64encode(enrolment_picture()).decode()
+    pair = {"mated": True, "consent": "public domain", "probe": picture, "reference": picture}
+    made = told("post", "/tests/pairs", pair)
+    told("get", "/tests/pairs")
+    again("delete", "/tests/pairs/{pair_id}", pair_id=made["id"])
+    told("get", "/reviewers")
     told("get", "/watchlists/{watchlist_id}")
     told("get", "/audit", query=f"?chain={ids['deployment_id']}&purpose=test&limit=2")
     told("get", "/audit/chains", query="?purpose=test")

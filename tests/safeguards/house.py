@@ -28,9 +28,23 @@ from proviso.domain.reasons import Refused
 from proviso.domain.retention import QueuesSeen
 from proviso.domain.timing import Stopwatch
 from proviso.notices import all_wordings
-from proviso.stages import alert, conditions, deployment, detect, enrol, match, people, retain, review, sweep, watchlist
+from proviso.stages import (
+    alert,
+    conditions,
+    deployment,
+    detect,
+    enrol,
+    match,
+    pairs,
+    people,
+    retain,
+    review,
+    sweep,
+    watchlist,
+)
 from proviso.store.connection import Connector
 from proviso.store.govern import PostgresGovernStore
+from proviso.store.pairs import PostgresPairStore
 from proviso.store.retention import PostgresRetainStore
 from proviso.store.review import PostgresReviewStore
 from proviso.store.search import PostgresSearchStore
@@ -116,6 +130,7 @@ class House:
         self.pipeline: Any = FakePipeline()
         self.govern = PostgresGovernStore(self.connector("govern"))
         self.enrol_store = PostgresGovernStore(self.connector("enrol"))
+        self.pairs = PostgresPairStore(self.connector("enrol"))
         self.search = PostgresSearchStore(self.connector("match"))
         self.reviews = PostgresReviewStore(self.connector("review"))
         self.retains = PostgresRetainStore(self.connector("retain"))
@@ -415,7 +430,9 @@ class House:
         columns, selected = ", ".join(values), ", ".join(values.values())
         self.sql(role, f"INSERT INTO candidate ({columns}) SELECT {selected} FROM candidate LIMIT 1")
 
-    def decide(self, candidate_id: str, decision: Decision = Decision.CONFIRM, by: str = "reviewer") -> Any:
+    def decide(
+        self, candidate_id: str, decision: Decision = Decision.CONFIRM, by: str = "reviewer", **changed: Any
+    ) -> Any:
         return review.decide(
             principal=self.person(by),
             candidate_id=candidate_id,
@@ -426,7 +443,37 @@ class House:
             changes=self.changes,
             clock=self.now,
             new_id=self.id,
-            chance=lambda: 0.5,
+            **{"chance": lambda: 0.5, **changed},
+        )
+
+    # --- tests of reviewers ---
+
+    def add_pair(self, mated: bool, by: str = "officer", **changed: Any) -> Any:
+        """Two pictures of persons 50 and 50, or of 50 and 51."""
+        pictures = {"probe": Jpeg(frame_of(50)), "reference": Jpeg(frame_of(50 if mated else 51))}
+        return pairs.add(
+            principal=self.person(by),
+            mated=mated,
+            pipeline=self.pipeline,
+            pictures=self.enrolment,
+            store=self.pairs,
+            clock=self.now,
+            new_id=self.id,
+            **{"consent": "form 1", **pictures, **changed},
+        )
+
+    def pool(self, mates: int = 2, non_mates: int = 3) -> None:
+        """Pairs that tests can be drawn from."""
+        for mated in (*[True] * mates, *[False] * non_mates):
+            assert not isinstance(self.add_pair(mated), Refused)
+
+    def remove_pair(self, pair_id: str, by: str = "officer") -> Any:
+        return pairs.remove(
+            principal=self.person(by),
+            pair_id=pair_id,
+            store=self.pairs,
+            pictures=self.enrolment,
+            clock=self.now,
         )
 
     def withdraw(self, candidate_id: str, by: str = "reviewer") -> Any:

@@ -87,7 +87,8 @@ def picture(house: House, by: str):
 
 
 def pending(house: House, by: str):
-    return list(review.pending(principal=house.person(by), store=house.reviews, clock=house.now).candidates)
+    found = review.pending(principal=house.person(by), store=house.reviews, clock=house.now)
+    return found if isinstance(found, Refused) else list(found.candidates)
 
 
 def write_review(house: House, sub: str, role: str = "review", decision: str = "confirm") -> None:

@@ -3,7 +3,7 @@
 APP; EU AI Act 26(2). The ways round: training that ended between the look and the decision, a function's clock that was
 set back, a training that one records for oneself, and a review written by SQL.
 
-Not measured yet: a reviewer's error rate on seeded test candidates.
+Tests of reviewers: test_s19_tests.py. Who errs too often, and the hour's cap: test_s19_errors.py.
 """
 
 from datetime import timedelta

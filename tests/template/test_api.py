@@ -57,7 +57,12 @@ ROUTES = {
         "GET /subjects/{watchlist}/{entry}/audit",
         "POST /subject-access",
     },
-    "EnrolFunction": {"POST /watchlists/{watchlist}/entries/{entry}/references"},
+    "EnrolFunction": {
+        "POST /watchlists/{watchlist}/entries/{entry}/references",
+        "POST /tests/pairs",
+        "GET /tests/pairs",
+        "DELETE /tests/pairs/{pair}",
+    },
     "ReviewFunction": {
         "GET /console",
         "GET /console/settings.json",
@@ -76,6 +81,7 @@ ROUTES = {
         "POST /notices/{notice}/outcome",
         "GET /notices/{notice}/slip",
         "POST /notices/{notice}/hold",
+        "GET /reviewers",
         "GET /changes",
     },
     "RetainFunction": {"GET /retention"},

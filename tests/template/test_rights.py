@@ -54,7 +54,7 @@ MAY: dict[str, dict[str, set[str]]] = {
             "PermitsBucket/state/candidates.json",
         },
         "AlertFunction": {"OutboxBucket/receipts/*", "OutboxBucket/subscriptions/*"},
-        "EnrolFunction": {"EnrolmentBucket/enrolment/*"},
+        "EnrolFunction": {"EnrolmentBucket/enrolment/*", "EnrolmentBucket/tests/*"},
         "GovernFunction": {
             "PermitsBucket/permits/*",
             "PermitsBucket/stops/*",
@@ -87,11 +87,13 @@ MAY: dict[str, dict[str, set[str]]] = {
         "DetectFunction": {"FramesBucket/*"},
         "MatchFunction": {"FramesBucket/*"},
         "SweepFunction": {"FramesBucket/*"},
+        "EnrolFunction": {"EnrolmentBucket/tests/*"},
         "AlertFunction": {"OutboxBucket/subscriptions/*"},
         "GovernFunction": {"PermitsBucket/permits/*", "OutboxBucket/contacts/*"},
         "RetainFunction": {
             "EvidenceBucket/evidence/*",
             "EnrolmentBucket/enrolment/*",
+            "EnrolmentBucket/tests/*",
             "PermitsBucket/permits/*",
             "PermitsBucket/stops/*",
             "PermitsBucket/due/*",

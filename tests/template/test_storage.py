@@ -88,7 +88,7 @@ def lifecycle(template: Template, bucket: str) -> dict[str, int]:
     [
         ("FramesBucket", {"": 1}),
         ("EvidenceBucket", {"": 31}),
-        ("EnrolmentBucket", {"": 31}),
+        ("EnrolmentBucket", {"enrolment/": 31, "tests/": 31}),
         ("OutboxBucket", {"notices/": 7, "receipts/": 7}),
     ],
 )

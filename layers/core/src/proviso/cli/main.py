@@ -10,6 +10,7 @@ from proviso.cli import (
     deployments,
     machine,
     notices,
+    pairs,
     people,
     policy,
     retention,
@@ -47,6 +48,8 @@ app.add_typer(notices.group, name="notices")
 app.add_typer(subjects.group, name="subject")
 app.command("subject-access")(subjects.access)
 app.add_typer(retention.group, name="retention")
+app.add_typer(pairs.group, name="tests")
+app.command("reviewers")(pairs.reviewers)
 
 if __name__ == "__main__":
     app()

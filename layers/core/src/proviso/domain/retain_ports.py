@@ -60,6 +60,9 @@ class RetainWork(AnchorWork, Protocol):
     def without_row(self, evidence_keys: Sequence[str]) -> list[str]:
         """Of these evidence keys, those that no candidate names: left by a transaction that did not commit."""
 
+    def pair_pictures(self) -> dict[str, datetime]:
+        """The pictures that pairs for tests of reviewers name (S19), and when each pair was added."""
+
     def candidates_of(self, deployment_id: str) -> list[str]: ...
     def other_uses(self, watchlist_id: str, deployment_id: str) -> bool:
         """Is the list still needed by another deployment that is not closed?"""

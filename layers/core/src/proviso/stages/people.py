@@ -36,7 +36,12 @@ def register(
                 actor=principal.sub,
                 action="person_registered",
                 subject=person.sub,
-                details={"roles": sorted(person.roles), "rank": person.rank or ""},
+                details={
+                    "roles": sorted(person.roles),
+                    "rank": person.rank or "",
+                    # On record, because answers to tests count anew from a new training on (S19).
+                    "trained_until": person.trained_until.isoformat() if person.trained_until else "",
+                },
             )
         )
     mirror_person(person.sub, store, board)

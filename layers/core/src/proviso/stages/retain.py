@@ -21,7 +21,13 @@ from proviso.domain.reasons import Reason
 from proviso.domain.retention import LOOK_EVERY, OUTCOMES_DUE, LedgerFold
 from proviso.stages.anchor import anchor, anchor_soon
 from proviso.stages.closing import Closed, close_due, when_over
-from proviso.stages.erasing import delete_old_evidence, delete_stray_evidence, replay, stop_after_restore
+from proviso.stages.erasing import (
+    delete_old_evidence,
+    delete_stray_evidence,
+    delete_stray_test_pictures,
+    replay,
+    stop_after_restore,
+)
 from proviso.stages.retain_room import ACTOR, Faults, RetainRoom, take_permits_back
 
 __all__ = ["RetainRoom", "Retained", "retain"]
@@ -41,6 +47,7 @@ class Retained:
     folded: int
     evidence_deleted: int
     stray_evidence: int
+    stray_test_pictures: int
     closed: tuple[str, ...]
     lists_erased: tuple[str, ...]
     backups_expired: tuple[str, ...]
@@ -71,6 +78,7 @@ def retain(*, room: RetainRoom) -> Retained:
     folded = done(lambda: _fold_ledger(room))
     evidence = done(lambda: delete_old_evidence(room, faults))
     stray = done(lambda: delete_stray_evidence(room))
+    stray_tests = done(lambda: delete_stray_test_pictures(room))
     closed = Closed()
     with faults.kept():
         closed = close_due(room, faults)
@@ -87,6 +95,7 @@ def retain(*, room: RetainRoom) -> Retained:
         folded=folded,
         evidence_deleted=evidence,
         stray_evidence=stray,
+        stray_test_pictures=stray_tests,
         closed=tuple(closed.deployments),
         lists_erased=tuple(closed.lists),
         backups_expired=tuple(closed.backups),

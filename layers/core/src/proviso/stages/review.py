@@ -11,7 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from proviso.domain.audit import Act
-from proviso.domain.candidate import Age, ConfirmingReview, Decision, Demographics, Ethnicity, Review, Sex, Withdrawal
+from proviso.domain.candidate import (
+    Age,
+    CandidateState,
+    ConfirmingReview,
+    Decision,
+    Demographics,
+    Ethnicity,
+    Review,
+    Sex,
+    Withdrawal,
+)
 from proviso.domain.errors import TransientFault
 from proviso.domain.frame import Jpeg
 from proviso.domain.notice import confirmed_notice, withdrawn_notice
@@ -163,10 +173,13 @@ def withdraw(
     now = clock()
     with store.work() as work:
         shown = work.shown(candidate_id, principal.sub)
-        if shown is None or shown.seeded:
+        if shown is None:
             return Refused(Reason.NOT_FOUND, "candidate")
         if not work.reviews_for(shown.deployment_id, principal.sub):
             return Refused(Reason.NOT_A_MEMBER)
+        if shown.seeded:  # answered as a candidate that nobody confirmed: or asking would tell a test before its answer
+            told = shown.state is CandidateState.CONFIRMED
+            return Refused(Reason.WRONG_STATE, "it was a test: nobody was told" if told else shown.state.value)
         proof = work.withdraw(Withdrawal(candidate_id, principal.sub, reason.strip(), now))
         if isinstance(proof, Refused):
             return proof

@@ -261,6 +261,16 @@ class PostgresRetainWork(ErasureTables, PeopleTable, AuditTable, AnchorTable, Ce
         )
         return [str(key) for (key,) in found]
 
+    def pair_pictures(self) -> dict[str, datetime]:
+        """The pictures that pairs for tests of reviewers name (S19), and when each pair was added."""
+        found = self._session.tuples(
+            """
+            SELECT key, added_at FROM test_pair CROSS JOIN LATERAL (VALUES (probe_key), (reference_key)) AS k (key)
+            WHERE removed_at IS NULL
+            """
+        )
+        return {str(key): added_at for key, added_at in found}
+
 
 class PostgresRetainStore(Store[PostgresRetainWork]):
     """RetainStore."""

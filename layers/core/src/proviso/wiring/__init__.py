@@ -23,6 +23,7 @@ from proviso.domain.contact_ports import ContactBoard
 from proviso.domain.errors import TransientFault
 from proviso.domain.frame import LedgerEntry
 from proviso.domain.messages import FacesMessage
+from proviso.domain.pairs import PairStore
 from proviso.domain.people import Principal
 from proviso.domain.permit import Permit
 from proviso.domain.policy import Policy
@@ -274,9 +275,10 @@ def grant() -> Callable[[str, str], UploadGrant | Refused]:
 
 @dataclass(frozen=True, slots=True)
 class EnrolRoom:
-    """What enrol's route works with."""
+    """What enrol's routes work with."""
 
     store: GovernStore
+    pairs: PairStore
     pictures: PictureStore
     subjects: SubjectKeys
     pipeline: Pipeline
@@ -294,10 +296,13 @@ def enrol() -> EnrolRoom:
     from proviso.cloud.pictures import S3Pictures
     from proviso.cloud.subjects import DynamoSubjects
     from proviso.store.govern import PostgresGovernStore
+    from proviso.store.pairs import PostgresPairStore
 
     read = _read(settings.Enrol)
+    connector = _connector(read, "enrol")
     return EnrolRoom(
-        store=PostgresGovernStore(_connector(read, "enrol")),
+        store=PostgresGovernStore(connector),
+        pairs=PostgresPairStore(connector),
         pictures=S3Pictures(client("s3"), read.enrolment_bucket),
         subjects=DynamoSubjects(client("dynamodb"), read.subjects_table, os.urandom),
         pipeline=_pipeline(read.proviso_pack, read.proviso_models),
