@@ -163,6 +163,8 @@ class MemoryDeployments(Memory):
     roles: dict[str, frozenset[Role]] = field(default_factory=dict)
     kept: dict[str, Kept] = field(default_factory=dict)
     marked: dict[str, Head] = field(default_factory=dict)
+    unanswered: dict[str, list[str]] = field(default_factory=dict)
+    outcome_due: datetime | None = None
 
     @contextmanager
     def work(self) -> Iterator["MemoryDeployments"]:
@@ -274,6 +276,14 @@ class MemoryDeployments(Memory):
     def expire_candidates(self, now: datetime) -> list[str]:
         self._do("expire_candidates")
         return []
+
+    def close_outcomes(self, now: datetime) -> dict[str, list[str]]:
+        self._do("close_outcomes")
+        closed, self.unanswered = self.unanswered, {}
+        return closed
+
+    def next_outcome(self) -> datetime | None:
+        return self.outcome_due
 
     def unput_notices(self, now: datetime) -> list:
         self._do("unput_notices")

@@ -16,6 +16,7 @@ from proviso.domain.notice import Kind, Notice
 from proviso.domain.people import Person, Principal, Role
 from proviso.domain.permit import CheckedPermit, Permit
 from proviso.domain.policy import Policy
+from proviso.domain.recipient_ports import Noticed, Particulars
 from proviso.domain.review_ports import Revealed, Shown
 from proviso.domain.seeding import SeedSetting
 from proviso.domain.watchlist import Watchlist
@@ -251,6 +252,35 @@ NO_TESTS = SeedSetting(
     decide_within_s=300,
     ends_at=END,
 )
+
+
+def noticed(**changed) -> Noticed:
+    """`candidate()` as its recipients see it, confirmed at NOW."""
+    seen = candidate()
+    made = Noticed(
+        id=seen.id,
+        deployment_id=DEPLOYMENT,
+        state=CandidateState.CONFIRMED,
+        camera=CAMERA,
+        place="Gate 1",
+        captured_at=NOW,
+        raised_at=NOW,
+        confirmed_at=NOW,
+        useful_until=NOW + timedelta(minutes=10),
+        over_at=END,
+        message_prefix="DEMONSTRATION",
+        calibrated=False,
+        category="public_domain_photograph",
+        evidence_key=seen.evidence_key,
+        face=(10, 20, 30, 40),
+        outcome=None,
+        asked_at=NOW,
+    )
+    return replace(made, **changed)
+
+
+def particulars() -> Particulars:
+    return Particulars("Example", "demonstration", "for the test", "demo 2026.11.2", policy())
 
 
 def confirmation(**changed) -> ConfirmingReview:

@@ -115,6 +115,34 @@ def test_a_withdrawal_that_may_have_been_lost_is_put_for_a_day_and_after_a_stop(
             (confirmed.id, "TRIAL", Kind.WITHDRAWN, until, scene.entry.category)
         ]
         assert retain.unput_notices(until) == []
+    with psycopg.connect(scene.house.database.master_url) as master:
+        master.execute("SET session_replication_role = replica")
+        master.execute("UPDATE deployment SET state = 'closed', closed_at = now(), closed_by = 'x'")
+    with scene.house.retain().work() as retain:
+        assert retain.unput_notices(now()) == []  # nothing of it goes into the outbox again
+
+
+def test_outcomes_that_nobody_recorded_in_time(scene: Scene) -> None:
+    """S22: by both clocks, once, by deployment."""
+    made, day = scene.raised(), timedelta(hours=24)
+    review = decision(made)
+    with scene.house.review().work() as work:
+        work.decide(review, now())
+    with scene.house.retain().work() as retain:
+        assert retain.next_outcome() == review.decided_at + day
+        assert retain.close_outcomes(now() + day) == {}  # a function whose clock is ahead
+    with psycopg.connect(scene.house.database.master_url) as master:
+        master.execute("SET session_replication_role = replica")
+        master.execute(
+            "UPDATE candidate SET raised_at = raised_at - %(by)s, decide_by = decide_by - %(by)s,"
+            " decided_at = decided_at - %(by)s",
+            {"by": day},
+        )
+    with scene.house.retain().work() as retain:
+        assert retain.close_outcomes(review.decided_at - day) == {}  # and one whose clock is behind
+        assert retain.close_outcomes(now()) == {scene.deployment.id: [made.id]}
+        assert retain.close_outcomes(now()) == {}
+        assert retain.next_outcome() is None
 
 
 def test_a_deployment_closes_to_zero(scene: Scene) -> None:

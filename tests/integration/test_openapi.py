@@ -133,7 +133,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     options = LocalCloudOptions(
         root=ROOT,
         data=tmp_path_factory.mktemp("cloud"),
-        parameters={"FirstAuthoriser": FIRST, "SoftwareBuild": "test"},
+        parameters={"FirstAuthoriser": FIRST, "SoftwareBuild": "test", "ComplaintsContact": "complaints@example.org"},
         environment={**(models or {}), **places.database()},
         functions=_functions() | BEHIND,
     )

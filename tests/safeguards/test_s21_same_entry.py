@@ -50,6 +50,21 @@ def test_one_person_twice_in_a_frame_is_one_candidate(running: House):
     assert len(running.candidates) == 1
 
 
+def test_anew_after_a_withdrawal(running: House):
+    """It was the wrong person; the right one may still come, and the window must not hide them."""
+    running.see(3)
+    (first,) = (c["id"] for c in running.candidates)
+    running.decide(first)
+    running.see(3)
+    assert [c["sightings"] for c in running.candidates] == [2]
+    running.withdraw(first)
+    running.see(3)
+    running.see(3)
+    assert [(c["state"], c["sightings"]) for c in running.candidates] == [("withdrawn", 2), ("raised", 2)]
+    running.alert_all()
+    assert running.told.count(("reviewers", "raised")) == 2
+
+
 def test_still_none_after_a_confirmation(running: House):
     running.see(3)
     running.decide(running.candidates[0]["id"])

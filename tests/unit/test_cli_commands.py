@@ -48,8 +48,9 @@ def text(output: str) -> str:
     "command",
     [
         *("", "demo", "local", "invoke", "camera", "frames", "login", "check", "models", "stop-all"),
-        *("people", "cameras", "watchlist", "deployment", "candidates", "audit", "policy"),
+        *("people", "cameras", "watchlist", "deployment", "candidates", "notices", "audit", "policy"),
         *("watchlist add", "watchlist import", "watchlist picture", "deployment request", "candidates confirm"),
+        *("candidates withdraw", "notices list", "notices show", "notices outcome", "notices hold", "notices slip"),
         *("deployment audit", "audit show", "audit export", "audit verify"),
         *("cameras register", "cameras list", "cameras revoke"),
         *("contacts", "contacts set", "contacts list", "contacts remove"),
@@ -69,6 +70,7 @@ def test_every_command_explains_itself(command: str) -> None:
         ["contacts", "list"],
         ["watchlist", "show"],
         ["candidates", "list"],
+        ["notices", "list"],
         ["stop-all"],
     ],
 )

@@ -31,6 +31,7 @@ WHOLE = {
     "RETAIN_FUNCTION_NAME": "x",
     "DATABASE_URL": SECRET,
     "SOFTWARE_BUILD": "b",
+    "COMPLAINTS_CONTACT": "complaints@example.org",
 }
 KINDS = [
     settings.Detect,

@@ -133,6 +133,7 @@ class Review(Database):
     evidence_bucket: Name
     enrolment_bucket: Name
     outbox_bucket: Name
+    complaints_contact: Name
 
 
 class Retain(Database):

@@ -9,6 +9,7 @@ from proviso.cli import (
     contacts,
     deployments,
     machine,
+    notices,
     pairs,
     people,
     policy,
@@ -43,6 +44,7 @@ app.add_typer(watchlists.group, name="watchlist")
 app.add_typer(deployments.group, name="deployment")
 app.add_typer(audit.group, name="audit")
 app.add_typer(candidates.group, name="candidates")
+app.add_typer(notices.group, name="notices")
 app.add_typer(subjects.group, name="subject")
 app.command("subject-access")(subjects.access)
 app.add_typer(retention.group, name="retention")

@@ -75,7 +75,7 @@ class Contact:
 
     def takes_place(self, place: str) -> bool:
         """Is it told of what happens there?"""
-        return not self.places or _same(place, self.places)
+        return not self.places or same_place(place, self.places)
 
     def to_json(self) -> str:
         """The object's body, from which alert knows where to tell."""
@@ -307,7 +307,8 @@ def _standing_json(standing: Standing) -> dict[str, str]:
     return {"state": standing.state.value, "since": standing.since.astimezone(UTC).isoformat()}
 
 
-def _same(place: str, places: Iterable[str]) -> bool:
+def same_place(place: str, places: Iterable[str]) -> bool:
+    """Is it one of these? They are names that people typed: case and spaces do not count."""
     return " ".join(place.split()).casefold() in {" ".join(one.split()).casefold() for one in places}
 
 

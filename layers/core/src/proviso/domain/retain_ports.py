@@ -39,6 +39,13 @@ class RetainWork(AnchorWork, Protocol):
     def expire_candidates(self, now: datetime) -> list[str]:
         """raised → expired for those past decide_by (S18); their ids."""
 
+    def close_outcomes(self, now: datetime) -> dict[str, list[str]]:
+        """Record "not recorded" for confirmed candidates of which nobody said in time what came of them (S22); by
+        deployment, which those are."""
+
+    def next_outcome(self) -> datetime | None:
+        """When the first outcome that is still asked for is closed if nobody records it."""
+
     def unput_notices(self, now: datetime) -> list[tuple[Candidate, str, Kind, datetime, str]]:
         """Candidates whose notice is still useful, or whose withdrawal is young (candidate, prefix, kind, useful until,
         category): the caller puts what is not in the outbox."""

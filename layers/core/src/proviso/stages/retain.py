@@ -1,5 +1,5 @@
-"""retain: erases again what a restore brought back, ends what is over, expires what nobody decided, puts notices that
-were lost, deletes evidence by its age, and closes to zero (S18, S23, S24).
+"""retain: erases again what a restore brought back, ends what is over, expires what nobody decided, closes outcomes
+that nobody recorded, puts notices that were lost, deletes evidence by its age, and closes to zero (S18, S22, S23, S24).
 
 Each step is its own transaction and may run again: after a crash, or after days without a run, another run does what
 is left. Deleting comes before the certificate, and the certificate only after every live store counted to zero.
@@ -18,7 +18,7 @@ from proviso.domain.errors import AuditUnwritable, StorageFault
 from proviso.domain.notice import lost_notice
 from proviso.domain.ports import StopRecord
 from proviso.domain.reasons import Reason
-from proviso.domain.retention import LedgerFold
+from proviso.domain.retention import LOOK_EVERY, OUTCOMES_DUE, LedgerFold
 from proviso.stages.anchor import anchor, anchor_soon
 from proviso.stages.closing import Closed, close_due, when_over
 from proviso.stages.erasing import (
@@ -42,6 +42,7 @@ class Retained:
     stopped: int
     ended: int
     expired: int
+    not_recorded: int
     notices_put: int
     folded: int
     evidence_deleted: int
@@ -72,6 +73,7 @@ def retain(*, room: RetainRoom) -> Retained:
     stopped += done(lambda: _carry_out_stops(room, faults))
     ended = done(lambda: _end(room, faults))
     expired = done(lambda: _expire(room))
+    not_recorded = done(lambda: _close_outcomes(room))
     put = done(lambda: _put_lost_notices(room))
     folded = done(lambda: _fold_ledger(room))
     evidence = done(lambda: delete_old_evidence(room, faults))
@@ -88,6 +90,7 @@ def retain(*, room: RetainRoom) -> Retained:
         stopped=stopped,
         ended=ended,
         expired=expired,
+        not_recorded=not_recorded,
         notices_put=put,
         folded=folded,
         evidence_deleted=evidence,
@@ -172,6 +175,24 @@ def _expire(room: RetainRoom) -> int:
         with suppress(StorageFault):  # open pages see by their own clock that its time is over
             room.changes.mark()
     return len(expired)
+
+
+def _close_outcomes(room: RetainRoom) -> int:
+    """What nobody recorded in a day is closed as that (S22), whatever became of its deployment; no closing waits.
+
+    While a deployment is active, and once more when it closes, retain comes by anyway. So it sees each confirmation in
+    time, and puts down by itself when to be woken for the first outcome that is missing; then for the next.
+    """
+    now = room.clock()
+    with room.store.work() as work:
+        closed = work.close_outcomes(now)
+        for deployment_id, candidates in sorted(closed.items()):
+            details = {"candidates": sorted(candidates)}
+            work.audit(deployment_act(deployment_id, now, ACTOR, "outcomes_not_recorded", details))
+        following = work.next_outcome()
+    if following is not None:  # never at once: what is due in this run is taken away at its end
+        room.due.put(OUTCOMES_DUE, max(following, now + LOOK_EVERY))
+    return sum(len(candidates) for candidates in closed.values())
 
 
 def _put_lost_notices(room: RetainRoom) -> int:

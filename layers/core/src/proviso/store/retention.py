@@ -4,6 +4,7 @@ Erasing leaves counts, states, digests and reference numbers, so that "was I on 
 record can be published; it leaves nothing by which a face could be found or a person named.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -15,6 +16,7 @@ from proviso.domain.candidate import Candidate
 from proviso.domain.deployment import LIVE, OVER, Deployment, DeploymentState
 from proviso.domain.errors import Fault
 from proviso.domain.notice import Kind
+from proviso.domain.outcome import ASKED_FOR
 from proviso.domain.ports import StopRecord
 from proviso.domain.retention import Certificate, StoreCount
 from proviso.store import rows
@@ -31,6 +33,23 @@ WHERE id IN (
     SELECT id FROM candidate WHERE state = 'raised' AND decide_by <= %(now)s ORDER BY id FOR UPDATE SKIP LOCKED
 )
 RETURNING id
+"""
+_UNANSWERED = """
+SELECT c.id, c.deployment_id FROM candidate c
+WHERE c.state IN ('confirmed', 'withdrawn') AND c.decided_at + %(asked_for)s <= LEAST(%(now)s, clock_timestamp())
+  AND NOT EXISTS (SELECT FROM outcome o WHERE o.candidate_id = c.id)
+ORDER BY c.id FOR UPDATE OF c SKIP LOCKED
+"""
+_NOT_RECORDED = """
+INSERT INTO outcome (id, candidate_id, result, action, recorded_by, recorded_at)
+SELECT c.id || '/not-recorded', c.id, 'not_recorded', 'none', 'function:retain', LEAST(%(now)s, clock_timestamp())
+FROM candidate c
+WHERE c.id = ANY (%(candidates)s) AND NOT EXISTS (SELECT FROM outcome o WHERE o.candidate_id = c.id)
+RETURNING candidate_id
+"""
+_NEXT_OUTCOME = """
+SELECT min(c.decided_at) + %(asked_for)s FROM candidate c
+WHERE c.state IN ('confirmed', 'withdrawn') AND NOT EXISTS (SELECT FROM outcome o WHERE o.candidate_id = c.id)
 """
 _UNPUT = """
 SELECT c.id, useful_until, COALESCE(e.category, '')
@@ -92,6 +111,21 @@ class PostgresRetainWork(ErasureTables, PeopleTable, AuditTable, AnchorTable, Ce
     def expire_candidates(self, now: datetime) -> list[str]:
         """raised → expired when the time to decide is over. One that is being decided right now is left alone."""
         return sorted(row[0] for row in self._session.tuples(_EXPIRE, {"now": now}))
+
+    def close_outcomes(self, now: datetime) -> dict[str, list[str]]:
+        """ "Not recorded" for those of which nobody said anything in time, by both clocks; by deployment. One that is
+        being answered right now is left alone."""
+        given = {"now": now, "asked_for": ASKED_FOR}
+        unanswered = dict(self._session.tuples(_UNANSWERED, given))
+        closed: dict[str, list[str]] = defaultdict(list)
+        for (candidate_id,) in self._session.tuples(_NOT_RECORDED, {"now": now, "candidates": list(unanswered)}):
+            closed[unanswered[candidate_id]].append(candidate_id)
+        return dict(closed)
+
+    def next_outcome(self) -> datetime | None:
+        """When the first that nobody has answered is closed."""
+        found: datetime | None = self._session.value(_NEXT_OUTCOME, {"asked_for": ASKED_FOR})
+        return found
 
     def unput_notices(self, now: datetime) -> list[tuple[Candidate, str, Kind, datetime, str]]:
         """Of active deployments: raised ones until they must be decided, confirmed ones while the notice is of use. Of

@@ -40,6 +40,7 @@ from proviso.domain.ports import (
     StopSpool,
 )
 from proviso.domain.reasons import Refused
+from proviso.domain.recipient_ports import RecipientStore
 from proviso.domain.retain_ports import RetainStore
 from proviso.domain.review_ports import Changes, ReviewStore
 from proviso.domain.subject_ports import SubjectKeys
@@ -312,9 +313,11 @@ def enrol() -> EnrolRoom:
 
 @dataclass(frozen=True, slots=True)
 class ReviewRoom:
-    """What review's routes work with. `chance` draws from 0 to 1, so that nobody foresees a test (S19)."""
+    """What review's routes work with. `chance` draws from 0 to 1, so that nobody foresees a test (S19); `complaints` is
+    where the slip sends people to."""
 
     store: ReviewStore
+    recipients: RecipientStore
     evidence: PictureStore
     enrolment: PictureStore
     outbox: Outbox
@@ -322,6 +325,7 @@ class ReviewRoom:
     clock: Clock
     new_id: Callable[[], str]
     chance: Callable[[], float]
+    complaints: str
 
     def principal(self, sub: str) -> Principal | Refused:
         return _principal(self.store, sub)
@@ -333,11 +337,14 @@ def review() -> ReviewRoom:
     from proviso.cloud.clients import client
     from proviso.cloud.outbox import S3Outbox
     from proviso.cloud.pictures import S3Pictures
+    from proviso.store.recipient import PostgresRecipientStore
     from proviso.store.review import PostgresReviewStore
 
     read = _read(settings.Review)
+    connector = _connector(read, "review")
     return ReviewRoom(
-        store=PostgresReviewStore(_connector(read, "review")),
+        store=PostgresReviewStore(connector),
+        recipients=PostgresRecipientStore(connector),
         evidence=S3Pictures(client("s3"), read.evidence_bucket),
         enrolment=S3Pictures(client("s3"), read.enrolment_bucket),
         outbox=S3Outbox(client("s3"), read.outbox_bucket),
@@ -345,6 +352,7 @@ def review() -> ReviewRoom:
         clock=now,
         new_id=new_id,
         chance=secrets.SystemRandom().random,
+        complaints=read.complaints_contact,
     )
 
 

@@ -33,6 +33,7 @@ RECIPIENTS = {"sms": "+447700900002", "email": "recipient@example.org"}
 PARAMETERS = {
     "SoftwareBuild": f"{__version__}-local",
     "FirstAuthoriser": AUTHORISER,
+    "ComplaintsContact": "complaints@example.org",
 }
 _ROLES = {
     REQUESTER: ["requester"],

@@ -146,7 +146,7 @@ BEGIN
             RAISE EXCEPTION 'candidate %: an outcome is recorded, or still asked for', NEW.candidate_id
                 USING ERRCODE = 'PV022';
         END IF;
-    ELSIF NOT EXISTS (
+    ELSIF NEW.recorded_at > clock_timestamp() + interval '1 minute' OR NOT EXISTS (
         SELECT FROM candidate c JOIN deployment_member m USING (deployment_id) JOIN person p ON p.sub = m.sub
         WHERE c.id = NEW.candidate_id AND m.sub = NEW.recorded_by AND m.role = 'recipient' AND m.removed_at IS NULL
           AND 'recipient' = ANY (p.roles)
@@ -181,6 +181,34 @@ BEGIN
     RETURN NULL;
 END $$;
 CREATE TRIGGER outcome_holds AFTER INSERT ON outcome FOR EACH ROW EXECUTE FUNCTION outcome_holds();
+
+-- A hold dated ahead would hold for longer than its thirty days.
+CREATE OR REPLACE FUNCTION hold_changes() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        IF NEW.released_at IS NOT NULL OR NEW.held_at > clock_timestamp() + interval '1 minute' THEN
+            RAISE EXCEPTION 'hold %: begins now, as a hold', NEW.id USING ERRCODE = 'PV024';
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF to_jsonb(NEW) - ARRAY['released_by','released_at'] IS DISTINCT FROM to_jsonb(OLD) - ARRAY['released_by','released_at']
+        OR OLD.released_at IS NOT NULL THEN
+        RAISE EXCEPTION 'hold %: can only be released, once', OLD.id USING ERRCODE = 'PV024';
+    END IF;
+    RETURN NEW;
+END $$;
+
+-- The candidate's row before the lock of its evidence, as a deletion takes them: the other way round, two wait for ever.
+CREATE OR REPLACE FUNCTION hold_needs_evidence() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+BEGIN
+    PERFORM 1 FROM candidate WHERE id = NEW.candidate_id FOR KEY SHARE;
+    PERFORM pg_advisory_xact_lock(hashtextextended('evidence/' || NEW.candidate_id, 0));
+    IF NOT EXISTS (SELECT FROM candidate WHERE id = NEW.candidate_id AND evidence_key <> '') THEN
+        RAISE EXCEPTION 'candidate %: its evidence is gone', NEW.candidate_id USING ERRCODE = 'PV024';
+    END IF;
+    RETURN NEW;
+END $$;
 
 -- Groups (S28): said by a person, after their own decision, once. No function works any of it out. ------------------------
 
