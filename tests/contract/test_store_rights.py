@@ -152,7 +152,7 @@ COLUMNS = {
         "held",
     },
     ("proviso_review", "deployment", "UPDATE"): {"held"},
-    ("proviso_review", "entry", "SELECT"): {"id", "watchlist_id", "category", "reason", "erased_at"},
+    ("proviso_review", "entry", "SELECT"): {"id", "watchlist_id", "category", "reason", "removed_at", "erased_at"},
     ("proviso_review", "reference", "SELECT"): {"id", "entry_id", "watchlist_id", "image_key", "face"},
     ("proviso_review", "contact", "SELECT"): {"sub", "places", "categories", "removed_at"},
     ("proviso_review", "test_candidate", "UPDATE"): {"decision", "reason", "decided_at"},

@@ -408,7 +408,7 @@ def test_a_deployment_from_its_list_to_its_certificate_is_as_described(world: Wo
 
 
 NOT_REACHED = {
-    "/notices/": "a notice needs a candidate that was confirmed, as tests/browser has; held to its models in tests/unit",
+    "/notices/": "a notice needs a confirmed candidate, as tests/browser has; held to its models in tests/unit",
     "/candidates/": "a candidate needs a camera, as tests/e2e has; held to its models in tests/unit",
     "/decisions": "its policy asks for months of conditions; held to its model in tests/unit",
     "/approve": "the demonstration's policy lists nobody under 18",

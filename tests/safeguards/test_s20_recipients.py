@@ -102,6 +102,14 @@ def test_none_of_what_is_withdrawn(told: Receiving) -> None:
     assert listed.state is CandidateState.WITHDRAWN
 
 
+@pytest.mark.safeguard("S06")
+def test_none_of_who_was_taken_off_the_list(told: Receiving) -> None:
+    """A confirmation stands, since it was told; but nobody compares with a person who should not be listed."""
+    told.house.sql("govern", "UPDATE entry SET removed_at = clock_timestamp()")
+    assert [one.reason for one in pictures(told)] == [Reason.TOO_LATE] * 2
+    assert told.look(told.candidate).notice.useful_until <= told.house.now()
+
+
 def test_a_day_after_it_there_is_nothing_to_see(told: Receiving) -> None:
     told.later(DAY)
     assert told.notices() == []

@@ -449,7 +449,7 @@ GRANT EXECUTE ON FUNCTION is_box(integer[]) TO proviso_match, proviso_enrol, pro
 
 -- review: what it shows, decides and records. It sees no address and no label.
 GRANT SELECT (sub, places, categories, removed_at) ON contact TO proviso_review;
-GRANT SELECT (reason) ON entry TO proviso_review;
+GRANT SELECT (reason, removed_at) ON entry TO proviso_review;
 GRANT SELECT (face) ON reference TO proviso_review;
 GRANT SELECT (place, use, grounds, threshold, calibrated, started_at, finished_at) ON deployment TO proviso_review;
 GRANT SELECT ON withdrawal, outcome, demographics, test_candidate, evidence_hold TO proviso_review;
