@@ -108,7 +108,7 @@ lock: ## resolve requirements/*.in into pinned requirements/*.txt
 	  ../.venv-lock/bin/uv pip compile -q --python-version 3.11 --no-emit-index-url --no-header --no-annotate $$name.in -o $$name.txt || exit 1; done
 
 # The only target that calls apt. Nothing is needed from there now; what a test comes to need goes into this list.
-SYSTEM_PACKAGES :=
+SYSTEM_PACKAGES := chromium
 system-deps: ## what comes from apt, and nothing else does
 	@missing=""; for name in $(SYSTEM_PACKAGES); do dpkg -s $$name >/dev/null 2>&1 || missing="$$missing $$name"; done; \
 	if [ -z "$$missing" ]; then echo "system packages: all there"; exit 0; fi; \

@@ -81,9 +81,7 @@ class Place:
     @property
     def landmarks(self) -> list[tuple[float, float]]:
         factor = self.width / FACE_WIDTH
-        return [
-            (self.x + (x - FACE_MIDDLE[0]) * factor, self.y + (y - FACE_MIDDLE[1]) * factor) for x, y in LANDMARKS
-        ]
+        return [(self.x + (x - FACE_MIDDLE[0]) * factor, self.y + (y - FACE_MIDDLE[1]) * factor) for x, y in LANDMARKS]
 
     def bounds(self, width: int, height: int) -> tuple[int, int, int, int]:
         """Left, top, right, bottom of the cut-out oval, inside a frame of this size."""
@@ -140,7 +138,10 @@ class Scene:
             factor = place.width / FACE_WIDTH
             reduced = cv2.resize(source, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
             moved = np.array(
-                [[1.0, 0.0, place.x - FACE_MIDDLE[0] * factor - left], [0.0, 1.0, place.y - FACE_MIDDLE[1] * factor - top]]
+                [
+                    [1.0, 0.0, place.x - FACE_MIDDLE[0] * factor - left],
+                    [0.0, 1.0, place.y - FACE_MIDDLE[1] * factor - top],
+                ]
             )
             patch = cv2.warpAffine(reduced, moved, (right - left, bottom - top), borderMode=cv2.BORDER_REPLICATE)
             across = (np.arange(left, right) + 0.5 - place.x) / (FACE_OVAL[0] * factor)
@@ -181,7 +182,9 @@ Picture = Callable[[Image, Face], Any]
 
 def through_jpeg(pixels: Any) -> Any:
     return to_pixels(
-        simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality=JPEG_QUALITY, colorspace="BGR", colorsubsampling="444")
+        simplejpeg.encode_jpeg(
+            np.ascontiguousarray(pixels), quality=JPEG_QUALITY, colorspace="BGR", colorsubsampling="444"
+        )
     )
 
 
@@ -189,7 +192,7 @@ def evidence(pipeline: VisionPipeline) -> Picture:
     """The evidence picture, at its place in the frame."""
 
     def made(image: Image, candidate: Face) -> Any:
-        shown = to_pixels(pipeline.evidence(image, candidate, []).data)
+        shown = to_pixels(pipeline.evidence(image, candidate, []).jpeg.data)
         left, top, right, bottom = view_region(
             kept_region(candidate.box, image.width, image.height), image.width, image.height
         )
@@ -211,9 +214,7 @@ def mosaic(cells: int, step: int = 64, margin: float | None = None) -> Picture:
     def made(image: Image, candidate: Face) -> Any:
         cell = max(image.width, image.height) / cells
         across, down = max(1, round(image.width / cell)), max(1, round(image.height / cell))
-        grey = cv2.cvtColor(
-            cv2.resize(image.pixels, (across, down), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY
-        )
+        grey = cv2.cvtColor(cv2.resize(image.pixels, (across, down), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
         grey = (grey // step * step + step // 2).astype(np.uint8)
         large = cv2.resize(grey, (image.width, image.height), interpolation=cv2.INTER_NEAREST)
         out = cv2.cvtColor(large, cv2.COLOR_GRAY2BGR)

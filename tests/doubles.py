@@ -15,7 +15,7 @@ from proviso.domain.candidate import Candidate, Hit, OpenCandidate
 from proviso.domain.conditions import Conditions
 from proviso.domain.deployment import LIVE, OVER, Deployment, DeploymentState
 from proviso.domain.face import Box, Face, QualityGate, Template
-from proviso.domain.frame import Image, Jpeg
+from proviso.domain.frame import EvidencePicture, Image, Jpeg
 from proviso.domain.permit import CheckedPermit
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.retention import ListStanding, StoreCount, over_since
@@ -50,9 +50,10 @@ class FakePipeline:
         people = [image.pixels[round((one.box.x - 100) / 120)] for one in faces]
         return [axis(int(who.strip("~")), self.digest) for who in people]
 
-    def evidence(self, image: Image, candidate: Face, others: Sequence[Box]) -> Jpeg:
+    def evidence(self, image: Image, candidate: Face, others: Sequence[Box]) -> EvidencePicture:
         self.evidence_asked.append((candidate, list(others)))
-        return Jpeg(b"evidence of %d" % candidate.box.x)
+        jpeg = Jpeg(b"evidence of %d" % candidate.box.x)
+        return EvidencePicture(jpeg, candidate.box.region(0, 0, image.width, image.height))
 
 
 def people(*who: object) -> bytes:

@@ -15,6 +15,8 @@ from proviso.domain.notice import Kind, Notice
 from proviso.domain.people import Person, Principal, Role
 from proviso.domain.permit import CheckedPermit, Permit
 from proviso.domain.policy import Policy
+from proviso.domain.review_ports import Revealed, Shown
+from proviso.domain.seeding import SeedSetting
 from proviso.domain.watchlist import Watchlist
 
 NOW = datetime(2026, 11, 22, 20, 15, 30, 250000, tzinfo=UTC)
@@ -31,7 +33,7 @@ def policy(**changed) -> Policy:
     """The rules of `demo`, which may run uncalibrated."""
     rules = Policy(
         name="demo",
-        version="2026.11.1",
+        version="2026.11.2",
         uses=("demonstration",),
         categories=("public_domain_photograph",),
         max_entries=5,
@@ -194,13 +196,59 @@ def candidate(**changed) -> Candidate:
         similarity=0.71,
         threshold=Decimal("0.5"),
         pipeline=PIPELINE,
-        policy="demo 2026.11.1",
+        policy="demo 2026.11.2",
         calibrated=False,
         evidence_key=f"evidence/{DEPLOYMENT}/x.jpg",
         evidence_digest="e" * 64,
         correlation_id="3f0e2d1c-4b5a-5968-8776-655443322110",
     )
     return replace(raised, **changed)
+
+
+def shown(**changed) -> Shown:
+    """`candidate()` as its reviewer sees it."""
+    seen = candidate()
+    made = Shown(
+        id=seen.id,
+        deployment_id=DEPLOYMENT,
+        camera=CAMERA,
+        place="Gate 1",
+        captured_at=NOW,
+        raised_at=NOW,
+        decide_by=seen.decide_by,
+        state=CandidateState.RAISED,
+        message_prefix="DEMONSTRATION",
+        evidence_key=seen.evidence_key,
+        face=(10, 20, 30, 40),
+        seeded=False,
+        reviewers_required=1,
+        per_hour=30,
+        error_limit_percent=20,
+    )
+    return replace(made, **changed)
+
+
+REVEALED = Revealed(
+    similarity=0.71,
+    threshold=Decimal("0.5"),
+    calibrated=False,
+    policy="demo 2026.11.2",
+    category="public_domain_photograph",
+    listing_reason="for the test",
+    others=(),
+    demographics_recorded=False,
+)
+NO_TESTS = SeedSetting(
+    percent=0,
+    decided=1,
+    given=0,
+    mates=0,
+    non_mates=0,
+    cameras=(CAMERA,),
+    place="Gate 1",
+    decide_within_s=300,
+    ends_at=END,
+)
 
 
 def confirmation(**changed) -> ConfirmingReview:

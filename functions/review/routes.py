@@ -1,4 +1,4 @@
-"""Routes of the review: what waits, one candidate, its pictures, a decision."""
+"""Routes of the review: what waits, one candidate, its pictures, a decision and what may follow it."""
 
 from typing import Annotated, Any
 
@@ -7,14 +7,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from functions.review import answers
 from proviso import wiring
-from proviso.domain.candidate import Candidate, Decision, short_reference
-from proviso.domain.reasons import Reason
+from proviso.domain.candidate import Age, Decision, Ethnicity, Sex, short_reference
+from proviso.domain.frame import Region
+from proviso.domain.reasons import Reason, Refused
+from proviso.domain.review_ports import Shown
 from proviso.edge.answers import gives
-from proviso.edge.http import act, plain, routes
+from proviso.edge.http import act, answer, plain, refusal, routes, subject
 from proviso.stages import review
 
 router = routes()
-REVIEWING = (Reason.NOT_FOUND, Reason.NOT_TRAINED, Reason.NOT_A_MEMBER, Reason.SAME_PERSON)
+REVIEWING = (Reason.NOT_FOUND, Reason.NOT_TRAINED, Reason.NOT_A_MEMBER, Reason.SAME_PERSON, Reason.ERRS_TOO_OFTEN)
 """Why somebody with the role may still not review this candidate (S17, S19)."""
 LOOK = "The candidate: less of it before one's own decision than after"
 
@@ -27,13 +29,46 @@ class CandidateDecisionBody(BaseModel):
     reason: Annotated[str, Field(min_length=1, max_length=500)]
 
 
-@router.get("/candidates", responses=gives(answers.Pending, Reason.NOT_TRAINED))
+class WithdrawalBody(BaseModel):
+    """Why a confirmation is taken back."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    reason: Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class DemographicsBody(BaseModel):
+    """Which groups the reviewer saw. Each may be left unsaid."""
+
+    model_config = ConfigDict(extra="forbid")
+    sex: Sex = Sex.NOT_STATED
+    age: Age = Age.NOT_STATED
+    ethnicity: Ethnicity = Ethnicity.NOT_STATED
+
+
+@router.get("/changes", responses=gives(answers.Token, roles=False))
+def changes() -> Response[Any]:
+    """Give a token that changes when there is something new.
+
+    It asks no database, so that an open page keeps none awake; and it says nothing else.
+    """
+    if subject(router.current_event) is None:
+        return refusal(Refused(Reason.NOT_SIGNED_IN))
+    room = wiring.review()
+    return answer(200, {"token": room.changes.token(room.clock())})
+
+
+@router.get("/candidates", responses=gives(answers.Pending, Reason.NOT_TRAINED, Reason.ERRS_TOO_OFTEN))
 def pending() -> Response[Any]:
     """Show the candidates that wait for this reviewer, newest first."""
     room = wiring.review()
     return _act(
         lambda p: review.pending(principal=p, store=room.store, clock=room.clock),
-        lambda found: {"candidates": [_brief(candidate) for candidate in found]},
+        lambda found: {
+            "now": plain(found.now),
+            "cap": {"per_hour": found.per_hour, "decided": found.decided},
+            "candidates": [_brief(shown) for shown in found.candidates],
+            "decided": [{**_brief(shown), "own_decision": decision.value} for shown, decision in found.own],
+        },
     )
 
 
@@ -69,7 +104,9 @@ def reference(candidate_id: str, reference_id: str) -> Response[Any]:
 
 @router.post(
     "/candidates/<candidate_id>/decision",
-    responses=gives(answers.Decided, *REVIEWING, Reason.WRONG_STATE, Reason.NOT_ACTIVE, Reason.TOO_LATE),
+    responses=gives(
+        answers.Decided, *REVIEWING, Reason.WRONG_STATE, Reason.NOT_ACTIVE, Reason.TOO_LATE, Reason.REVIEWER_CAP
+    ),
 )
 def decide(candidate_id: str, body: CandidateDecisionBody) -> Response[Any]:
     """Decide: confirm, reject, or cannot tell.
@@ -85,10 +122,61 @@ def decide(candidate_id: str, body: CandidateDecisionBody) -> Response[Any]:
             reason=body.reason,
             store=room.store,
             outbox=room.outbox,
+            changes=room.changes,
             clock=room.clock,
             new_id=room.new_id,
+            chance=room.chance,
         ),
         _view,
+    )
+
+
+@router.post(
+    "/candidates/<candidate_id>/withdrawal",
+    responses=gives(answers.Undecided | answers.Decided, *REVIEWING, Reason.WRONG_STATE, what=LOOK),
+)
+def withdraw(candidate_id: str, body: WithdrawalBody) -> Response[Any]:
+    """Take a confirmation back.
+
+    Any reviewer of the deployment may, at any time, also after a stop. The recipients are told not to act on it.
+    """
+    room = wiring.review()
+    return _act(
+        lambda p: review.withdraw(
+            principal=p,
+            candidate_id=candidate_id,
+            reason=body.reason,
+            store=room.store,
+            outbox=room.outbox,
+            changes=room.changes,
+            clock=room.clock,
+        ),
+        _view,
+    )
+
+
+@router.post(
+    "/candidates/<candidate_id>/demographics",
+    responses=gives(answers.Nothing, *REVIEWING, Reason.WRONG_STATE, status=201),
+)
+def demographics(candidate_id: str, body: DemographicsBody) -> Response[Any]:
+    """Say which groups one saw, after one's own decision.
+
+    It is optional and said by a person; no function works it out.
+    """
+    room = wiring.review()
+    return _act(
+        lambda p: review.record_demographics(
+            principal=p,
+            candidate_id=candidate_id,
+            sex=body.sex,
+            age=body.age,
+            ethnicity=body.ethnicity,
+            store=room.store,
+            clock=room.clock,
+        ),
+        lambda _: {},
+        status=201,
     )
 
 
@@ -107,31 +195,66 @@ def _picture(candidate_id: str, reference_id: str | None) -> Response[Any]:
     )
 
 
-def _brief(candidate: Candidate) -> dict[str, Any]:
+def _brief(shown: Shown) -> dict[str, Any]:
     """Before a reviewer's own decision: no similarity, no category, nothing that leans on them."""
-    names = ("id", "deployment_id", "camera", "place", "captured_at", "decide_by", "state")
-    return {"reference": short_reference(candidate.id), **{name: plain(getattr(candidate, name)) for name in names}}
+    names = (
+        "id",
+        "deployment_id",
+        "camera",
+        "place",
+        "captured_at",
+        "raised_at",
+        "decide_by",
+        "state",
+        "message_prefix",
+    )
+    return {"reference": short_reference(shown.id), **{name: plain(getattr(shown, name)) for name in names}}
+
+
+def box(face: Region | None) -> dict[str, int] | None:
+    """Where a face is, as the API gives it."""
+    return dict(zip(("x", "y", "width", "height"), face, strict=True)) if face else None
 
 
 def _view(view: review.CandidateView) -> dict[str, Any]:
     base = f"/candidates/{view.candidate.id}"
     shown = {
         **_brief(view.candidate),
+        "now": plain(view.now),
         "evidence": f"{base}/evidence",
-        "references": [f"{base}/references/{reference}" for reference in view.references],
+        "face": box(view.candidate.face),
+        "references": [
+            {"path": f"{base}/references/{reference.id}", "face": box(reference.face)} for reference in view.references
+        ],
+        "reviewers_required": view.candidate.reviewers_required,
         "own_decision": view.own.decision.value if view.own else None,
     }
-    if view.own is None:
+    if view.own is None or view.revealed is None:
         return shown
+    after = view.revealed
     return {
         **shown,
-        "similarity": round(view.similarity, 3) if view.similarity is not None else None,
-        "threshold": plain(view.candidate.threshold),
-        "calibrated": view.candidate.calibrated,
-        "policy": view.candidate.policy,
-        "category": view.category,
+        "own_reason": view.own.reason,
+        "similarity": round(after.similarity, 3),
+        "stranger_once_in": None,  # no calibration says so yet: "not measured"
+        "threshold": plain(after.threshold),
+        "calibrated": after.calibrated,
+        "policy": after.policy,
+        "category": after.category,
+        "listing_reason": after.listing_reason,
+        "others": [
+            {"decision": other.decision.value, "reason": other.reason, "decided_at": plain(other.decided_at)}
+            for other in after.others
+        ],
+        "demographics_recorded": after.demographics_recorded,
+        "test": None if after.test_mated is None else _test(after.test_mated, view.own.decision),
     }
 
 
-def _act(stage: Any, view: Any = None) -> Response[Any]:
-    return act(router.current_event, wiring.review().principal, stage, view)
+def _test(mated: bool, decision: Decision) -> dict[str, bool | None]:
+    right = None if decision is Decision.CANNOT_TELL else mated == (decision is Decision.CONFIRM)
+    return {"mated": mated, "right": right}
+
+
+def _act(stage: Any, view: Any = None, status: int = 200) -> Response[Any]:
+    return act(router.current_event, wiring.review().principal, stage, view, status)

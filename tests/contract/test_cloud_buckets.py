@@ -8,6 +8,7 @@ import pytest
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
+from proviso.cloud.changes import S3Changes
 from proviso.cloud.frames import S3Frames
 from proviso.cloud.outbox import S3Outbox
 from proviso.cloud.permits import S3Due, S3Permits, S3Stops
@@ -19,7 +20,7 @@ from proviso.domain.ports import StopRecord, StoredFrame
 from proviso.domain.reasons import Reason, Refused
 from tests.contract.conftest import Cloud
 from tests.contract.samples import CANDIDATE, DEPLOYMENT, FRAME, NOW, notice, permit
-from tests.fakes.cloud import FakeDue, FakeFrames, FakeOutbox, FakePermits, FakePictures, FakeStops
+from tests.fakes.cloud import FakeChanges, FakeDue, FakeFrames, FakeOutbox, FakePermits, FakePictures, FakeStops
 
 BOTH = pytest.mark.parametrize("kind", ["fake", "s3"])
 Put = Callable[[str, bytes], Any]
@@ -371,3 +372,42 @@ class TestOutboxOnS3:
             S3Outbox(cloud.client("s3"), bucket).put(notice())
         received = cloud.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
         assert len(received) == 1
+
+
+@BOTH
+class TestChanges:
+    @pytest.fixture
+    def changes(self, kind: str, cloud: Cloud) -> Any:
+        marks = iter(range(100))
+        return (
+            FakeChanges() if kind == "fake" else S3Changes(cloud.client("s3"), cloud.bucket(), lambda: f"{next(marks)}")
+        )
+
+    def test_the_token_stays_until_something_changes(self, changes: Any) -> None:
+        before = changes.token(NOW)
+        assert changes.token(NOW + timedelta(days=1)) == before
+        changes.mark()
+        after = changes.token(NOW)
+        assert after != before
+        assert changes.token(NOW) == after
+        changes.mark()
+        assert changes.token(NOW) != after
+
+    def test_it_changes_by_itself_at_a_moment_that_was_told(self, changes: Any) -> None:
+        soon, later = NOW + timedelta(seconds=20), NOW + timedelta(seconds=50)
+        before = changes.token(NOW)
+        changes.again_at([later], NOW)
+        changes.again_at([soon], NOW)
+        assert changes.token(NOW) == before
+        seen = [changes.token(moment) for moment in (soon - timedelta(seconds=1), soon, later)]
+        assert seen[0] == before
+        assert len(set(seen)) == 3
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b'{"moments": 7}', b'{"moments": ["2026-01-01T00:00:00"]}', b"\xff"])
+def test_moments_that_cannot_be_understood_are_none(cloud: Cloud, body: bytes) -> None:
+    bucket = cloud.bucket()
+    changes = S3Changes(cloud.client("s3"), bucket, lambda: "m")
+    before = changes.token(NOW)
+    put_to(cloud, bucket)("state/tests.json", body)
+    assert changes.token(NOW) == before

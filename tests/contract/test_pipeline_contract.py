@@ -233,7 +233,7 @@ class TestPipelineContract:
         image = image_of(pipeline, three_faces())
         faces = pipeline.detect(image)
         for candidate in faces:
-            picture = image_of(pipeline, pipeline.evidence(image, candidate, [face.box for face in faces]).data)
+            picture = image_of(pipeline, pipeline.evidence(image, candidate, [face.box for face in faces]).jpeg.data)
             (found,) = pipeline.detect(picture)
             assert found.box.x + found.box.width / 2 == pytest.approx(candidate.box.x + candidate.box.width / 2, abs=12)
 

@@ -140,8 +140,10 @@ def test_a_deployment_closes_to_zero(scene: Scene) -> None:
         assert govern.entries(scene.entry.watchlist_id) == []
         assert govern.remove_entry(scene.entry.watchlist_id, scene.entry.id, now())
     with scene.house.review().work() as review:
-        assert review.category(made.id) is None
-        assert review.reference_keys(made.id) == []
+        revealed = review.revealed(made.id, "reviewer")
+        assert revealed is not None
+        assert (revealed.category, revealed.listing_reason) == (None, None)
+        assert review.references(made.id, "reviewer") == []
 
 
 def test_a_list_that_another_deployment_needs_stays(scene: Scene) -> None:

@@ -11,6 +11,7 @@ import pytest
 from proviso.domain.candidate import Candidate, CandidateState, ConfirmingReview, Decision, Review
 from proviso.domain.people import Person, Role
 from proviso.domain.reasons import Reason, Refused
+from proviso.store import rows
 from proviso.store.connection import RuleBroken
 from tests.contract.store_samples import POLICY, House, Scene, decision, house, now
 from tests.embedded_database import Database
@@ -36,28 +37,35 @@ def decide(scene: Scene, review: Review, at: Any = None) -> Any:
 
 
 def state(scene: Scene, candidate: Candidate) -> Candidate:
-    with scene.house.review().work() as work:
-        found = work.candidate(candidate.id)
+    with scene.house.review()._connector.transaction() as session:
+        found = session.row(rows.CANDIDATES + "WHERE c.id = %(id)s", {"id": candidate.id})
     assert found is not None
-    return found
+    return rows.candidate(found)
 
 
 def test_a_reviewer_sees_what_waits(scene: Scene) -> None:
     first = scene.raised()
     second = scene.raised()
     with scene.house.review().work() as work:
-        assert work.pending(now(), "reviewer") == [second, first]
+        waiting = work.pending(now(), "reviewer")
+        assert [(one.id, one.state, one.seeded) for one in waiting] == [
+            (second.id, CandidateState.RAISED, False),
+            (first.id, CandidateState.RAISED, False),
+        ]
         assert work.pending(now() + timedelta(minutes=2), "reviewer") == []
-        assert work.candidate(first.id, lock=True) == first
-        assert work.candidate("none") is None
+        assert work.shown(first.id, "reviewer") == waiting[1]
+        assert work.shown("none", "reviewer") is None
         found = work.person("reviewer")
         assert found is not None
         assert found.roles == frozenset({Role.REVIEWER})
         assert work.pending(now(), "somebody-else") == []
         assert work.involved(scene.deployment.id) == {"requester", "authoriser", "officer"}
-        assert work.category(first.id) == "volunteer"
-        [(reference, key)] = work.reference_keys(first.id)
-        assert key == f"enrolment/{scene.entry.watchlist_id}/{scene.entry.id}/{reference}.jpg"
+        revealed = work.revealed(first.id, "reviewer")
+        assert revealed is not None
+        assert (revealed.category, revealed.listing_reason) == ("volunteer", scene.entry.reason)
+        assert (revealed.similarity, revealed.others) == (first.similarity, ())
+        [reference] = work.references(first.id, "reviewer")
+        assert reference.key == f"enrolment/{scene.entry.watchlist_id}/{scene.entry.id}/{reference.id}.jpg"
         assert work.own_review(first.id, "reviewer") is None
 
 
@@ -74,7 +82,7 @@ def test_a_confirmation_is_the_proof_that_a_notice_needs(scene: Scene) -> None:
         decided_by="reviewer",
         decided_at=review.decided_at,
     )
-    assert proof.message_prefix == "TRIAL"
+    assert (proof.message_prefix, proof.category) == ("TRIAL", "volunteer")
     assert proof.useful_until == review.decided_at + timedelta(seconds=POLICY.notice_useful_s)
     assert state(scene, made) == proof.candidate
     with scene.house.review().work() as work:

@@ -33,6 +33,7 @@ RIGHTS = {
         "entry": "S",
         "reference": "SI",
         "reference_template": "I",
+        "test_pair": "SIu",
     },
     "proviso_govern": {
         "person": "SIu",
@@ -55,6 +56,7 @@ RIGHTS = {
         "evidence_hold": "SIu",
         "backup_certificate": "S",
         "candidate": "s",
+        "contact": "SIu",
     },
     "proviso_review": {
         "deployment_member": "S",
@@ -66,6 +68,13 @@ RIGHTS = {
         "entry": "s",
         "candidate": "Su",
         "review": "SI",
+        "contact": "s",
+        "withdrawal": "SI",
+        "outcome": "SI",
+        "demographics": "SI",
+        "test_pair": "S",
+        "test_candidate": "SIu",
+        "evidence_hold": "SI",
     },
     "proviso_retain": {
         "person": "S",
@@ -87,6 +96,8 @@ RIGHTS = {
         "reference": "sD",
         "reference_template": "sD",
         "entry": "su",
+        "outcome": "SI",
+        "withdrawal": "S",
     },
     "proviso_report": {
         "deployment": "S",
@@ -138,8 +149,21 @@ COLUMNS = {
         "held",
     },
     ("proviso_review", "deployment", "UPDATE"): {"held"},
-    ("proviso_review", "entry", "SELECT"): {"id", "watchlist_id", "category", "erased_at"},
-    ("proviso_review", "reference", "SELECT"): {"id", "entry_id", "watchlist_id", "image_key"},
+    ("proviso_review", "entry", "SELECT"): {"id", "watchlist_id", "category", "reason", "erased_at"},
+    ("proviso_review", "reference", "SELECT"): {"id", "entry_id", "watchlist_id", "image_key", "face"},
+    ("proviso_review", "contact", "SELECT"): {"sub", "places", "categories", "removed_at"},
+    ("proviso_review", "test_candidate", "UPDATE"): {"decision", "reason", "decided_at"},
+    ("proviso_enrol", "test_pair", "UPDATE"): {"removed_at", "probe_key", "reference_key"},
+    ("proviso_govern", "contact", "UPDATE"): {
+        "email",
+        "phone",
+        "language",
+        "places",
+        "categories",
+        "set_by",
+        "set_at",
+        "removed_at",
+    },
     ("proviso_review", "candidate", "UPDATE"): {
         "state",
         "revision",
@@ -149,7 +173,7 @@ COLUMNS = {
     },
     ("proviso_retain", "reference_template", "SELECT"): {"reference_id", "watchlist_id"},
     ("proviso_retain", "candidate", "UPDATE"): {"state", "evidence_key"},
-    ("proviso_retain", "entry", "SELECT"): {"id", "watchlist_id", "removed_at", "erased_at"},
+    ("proviso_retain", "entry", "SELECT"): {"id", "watchlist_id", "category", "removed_at", "erased_at"},
     ("proviso_retain", "entry", "UPDATE"): {
         "label",
         "reason",
@@ -173,7 +197,8 @@ COLUMNS = {
 NEVER_READ = {  # (role, table): columns that hold what this role must not learn
     ("proviso_match", "entry"): {"label", "reason", "source", "reference_no"},
     ("proviso_match", "deployment"): {"grounds"},
-    ("proviso_review", "entry"): {"label", "reason", "source", "reference_no"},
+    ("proviso_review", "entry"): {"label", "source", "reference_no"},
+    ("proviso_review", "contact"): {"email", "phone"},
     ("proviso_retain", "entry"): {"label", "reason", "source"},
     ("proviso_retain", "reference_template"): {"template"},
 }
@@ -257,6 +282,10 @@ def test_functions_with_the_owners_rights_are_granted_one_by_one(master: psycopg
         ("involved_in", "proviso_review"),
         ("deployment_left", "proviso_retain"),
         ("is_held", "proviso_retain"),
+        ("is_held", "proviso_review"),
+        ("decided_within_the_hour", "proviso_review"),
+        ("test_answers", "proviso_review"),
+        ("errs_too_often", "proviso_review"),
     }
     assert {tuple(row) for row in found} == expected
 

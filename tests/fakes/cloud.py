@@ -119,6 +119,29 @@ class FakePermits(Fake):
         return sorted(self.objects)
 
 
+class FakeChanges(Fake):
+    """Changes. `marks` counts what was told; `moments` are when the token changes by itself."""
+
+    port = "changes"
+
+    def __init__(self, journal: list[str] | None = None) -> None:
+        super().__init__(journal)
+        self.marks = 0
+        self.moments: list[datetime] = []
+
+    def mark(self) -> None:
+        self._change("mark", "candidates")
+        self.marks += 1
+
+    def again_at(self, moments: Sequence[datetime], now: datetime) -> None:
+        self._change("again_at", "tests")
+        self.moments = sorted({*self.moments, *moments})
+
+    def token(self, now: datetime) -> str:
+        self._read("token")
+        return f"{self.marks}/{sum(moment <= now for moment in self.moments)}"
+
+
 class FakeCameras(Fake):
     """CameraRegistry. `items`: camera to what is registered."""
 

@@ -8,12 +8,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
 from proviso.domain.errors import ConfigurationFault
 from proviso.local.cloud import LocalCloud, LocalCloudOptions, local_cloud
 from proviso.local.invoke import invoke_once
+from proviso.local.oauth import FORM, challenge_of
 from proviso.local.running import find_running
 
 pytestmark = pytest.mark.integration
@@ -101,7 +103,13 @@ Resources:
     Properties:
       Handler: functions.take.app.handler
       AutoPublishAlias: live
-      Environment: {Variables: {TABLE: !Ref Seen, BUCKET: !Ref DropBucket, TOPIC: !Ref Topic, QUEUE: !Ref ClosedQueue}}
+      Environment:
+        Variables:
+          TABLE: !Ref Seen
+          BUCKET: !Ref DropBucket
+          TOPIC: !Ref Topic
+          QUEUE: !Ref ClosedQueue
+          SIGN_IN_URL: https://proviso.auth.eu-west-2.amazoncognito.com
   TakeDrops:
     Type: AWS::Lambda::EventSourceMapping
     Properties:
@@ -176,7 +184,8 @@ HANDLERS = {
                         boto3.client("sns").publish(TopicArn=os.environ["TOPIC"], Message="<b>look</b>", Subject="S",
                         MessageAttributes={"kind": {"DataType": "String", "StringValue": event["send"]}})
                 return {"policies": os.environ["PROVISO_POLICIES"], "models": os.environ.get("PROVISO_MODELS"),
-                        "leak": os.environ.get("SECRET_OF_THE_CALLER"), "echo": event}
+                        "leak": os.environ.get("SECRET_OF_THE_CALLER"), "sign_in": os.environ["SIGN_IN_URL"],
+                        "echo": event}
             failures = []
             for record in event["Records"]:
                 body = json.loads(record["body"])
@@ -247,6 +256,8 @@ HANDLERS = {
             with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
                 connection.execute("create extension if not exists vector")
                 connection.execute("create role proviso_inside login")
+                connection.execute("create table person (sub text, roles text[])")
+                connection.execute("insert into person values ('reviewer-7', '{reviewer}')")
             body = json.dumps({"Status": status, "Reason": reason, "PhysicalResourceId": "schema",
                 "StackId": event["StackId"], "RequestId": event["RequestId"],
                 "LogicalResourceId": event["LogicalResourceId"], "Data": {"Version": "7"}}).encode()
@@ -283,16 +294,31 @@ def cloud(options: LocalCloudOptions) -> Iterator[LocalCloud]:
         yield running
 
 
+class Stay(urllib.request.HTTPRedirectHandler):
+    """Does not go where an answer sends it."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
 def call(
-    cloud: LocalCloud, method: str, path: str, *, token: str | None = None, body: bytes | None = None, kind: str = ""
+    cloud: LocalCloud,
+    method: str,
+    path: str,
+    *,
+    token: str | None = None,
+    body: bytes | None = None,
+    kind: str = "",
+    follow: bool = True,
 ) -> tuple[int, dict[str, str], bytes]:
     request = urllib.request.Request(cloud.api_url + path, data=body, method=method)
     if token is not None:
         request.add_header("Authorization", f"Bearer {token}")
     if kind:
         request.add_header("Content-Type", kind)
+    opener = urllib.request.build_opener(*([] if follow else [Stay]))
     try:
-        with urllib.request.urlopen(request) as answer:
+        with opener.open(request) as answer:
             return answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.read()
     except urllib.error.HTTPError as answer:
         return answer.code, {name.lower(): value for name, value in answer.headers.items()}, answer.read()
@@ -341,6 +367,7 @@ def test_an_invocation_has_its_answer_log_lines_and_a_clean_environment(cloud: L
         "policies": "volunteers,demo",
         "models": None,
         "leak": None,
+        "sign_in": f"{cloud.api_url}/local",
         "echo": {"number": 1},
     }
     assert any("hello from proviso-local-TakeFunction" in line for line in first.log)
@@ -435,6 +462,28 @@ def test_a_route_needs_a_good_token(cloud: LocalCloud) -> None:
     assert event["requestContext"]["http"]["method"] == "GET"
 
 
+def test_a_browser_signs_in_with_a_code_and_its_token_opens_a_route(cloud: LocalCloud) -> None:
+    verifier, console = "v" * 43, f"{cloud.api_url}/console"
+    fields = {"client_id": cloud.physical("Client"), "redirect_uri": console}
+    asked = fields | {"response_type": "code", "scope": "openid", "state": "s"}
+    asked |= {"code_challenge": challenge_of(verifier), "code_challenge_method": "S256"}
+    page = f"/local/oauth2/authorize?{urlencode(asked)}"
+    status, _, body = call(cloud, "GET", page)
+    assert status == 200
+    assert b">reviewer-7<" in body  # whom the database knows
+    _, headers, _ = call(cloud, "POST", page, body=b"account=reviewer-7", kind=FORM, follow=False)
+    assert headers["location"].startswith(f"{console}?")
+    code = dict(parse_qsl(urlsplit(headers["location"]).query))["code"]
+    wanted = fields | {"grant_type": "authorization_code", "code": code, "code_verifier": verifier}
+    status, headers, body = call(cloud, "POST", "/local/oauth2/token", body=urlencode(wanted).encode(), kind=FORM)
+    assert (status, headers["cache-control"]) == (200, "no-store")
+    status, _, body = call(cloud, "GET", "/things/all", token=json.loads(body)["access_token"])
+    claims = json.loads(body)["requestContext"]["authorizer"]["jwt"]["claims"]
+    assert (status, claims["sub"], claims["client_id"]) == (200, "reviewer-7", cloud.physical("Client"))
+    status, _, body = call(cloud, "POST", "/local/oauth2/token", body=urlencode(wanted).encode(), kind=FORM)
+    assert (status, json.loads(body)["error"]) == (400, "invalid_grant")
+
+
 def test_a_token_from_the_sign_in_page_is_one(cloud: LocalCloud) -> None:
     _, _, body = call(cloud, "POST", "/local/sign-in", body=b'{"subject": "a"}')
     status, _, body = call(cloud, "GET", "/things/all", token=json.loads(body)["token"])
@@ -504,6 +553,25 @@ def test_the_inbox_shows_what_was_sent_and_filters_hold(cloud: LocalCloud) -> No
     assert b"<b>look" not in page
     listed = json.loads(call(cloud, "GET", "/local/inbox.json")[2])
     assert listed[-1]["text"] == "<b>look</b>"
+
+
+def test_an_address_that_is_added_waits_until_it_is_confirmed(cloud: LocalCloud) -> None:
+    topic, late = cloud.physical("Topic"), "late@example.org"
+    assert all(not one.confirms for one in cloud.inbox()), "the template's own addresses need no confirmation"
+    cloud.client("sns").subscribe(TopicArn=topic, Protocol="email", Endpoint=late)
+    (asked,) = [one for one in cloud.inbox() if one.confirms]
+    cloud.invoke("TakeFunction", {"send": "other"})
+    assert [one.address for one in cloud.inbox() if one.address == late] == [late]
+    page = call(cloud, "GET", f"/local/inbox?box={late}")[2]
+    assert b"Confirm subscription</button>" in page
+    form = urlencode({"address": late, "topic": asked.topic, "mail": "m1"}).encode()
+    status, _, page = call(cloud, "POST", "/local/subscriptions/confirm", body=form, kind=FORM)
+    assert (status, b"Confirm subscription</button>" in page) == (200, False)
+    cloud.invoke("TakeFunction", {"send": "other"})
+    assert [one.text for one in cloud.inbox() if one.address == late][1:] == ["<b>look</b>"]
+    status, _, body = call(cloud, "POST", "/local/subscriptions/unconfirm", body=json.dumps({"address": late}).encode())
+    assert (status, json.loads(body)["changed"]) == (200, 1)
+    assert cloud.confirm(late) == 1
 
 
 def test_what_the_template_asks_of_buckets_and_tables_is_there(cloud: LocalCloud) -> None:

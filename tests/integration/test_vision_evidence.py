@@ -74,7 +74,7 @@ def attack(pipeline, x, y, scale, *, reduced):
             if missed is None:
                 break
             if reduced:
-                image = pipeline.decode(Jpeg(pipeline.evidence(image, candidate, []).data))
+                image = pipeline.decode(Jpeg(pipeline.evidence(image, candidate, []).jpeg.data))
             (template,) = pipeline.templates(image, [missed])
             templates.append(np.frombuffer(template.packed, "<f4"))
         if len(templates) == 2:
@@ -122,7 +122,7 @@ def test_a_missed_bystander_is_at_chance_in_the_evidence(pipeline, place):
 def test_the_candidate_is_still_recognised(pipeline):
     """A picture in which nobody is recognisable would pass the tests above and be of no use."""
     image, candidate, _ = frame_with(pipeline, two_pictures_each()[0][0], *PLACES["in_the_open"])
-    shown = pipeline.decode(Jpeg(pipeline.evidence(image, candidate, []).data))
+    shown = pipeline.decode(Jpeg(pipeline.evidence(image, candidate, []).jpeg.data))
     hopper = pipeline.decode(Jpeg(hopper_jpeg()))
     before, after = pipeline.templates(image, [candidate]) + pipeline.templates(shown, [candidate])
     (reference,) = pipeline.templates(hopper, pipeline.detect(hopper))

@@ -38,6 +38,7 @@ from tests.doubles import people as frame_of
 from tests.embedded_database import Database
 from tests.fakes.cloud import (
     FakeAnchors,
+    FakeChanges,
     FakeDue,
     FakeFacesQueue,
     FakeFrames,
@@ -101,6 +102,7 @@ class House:
         self.database = database
         self.skew = timedelta(0)
         self.connectors: list[Connector] = []
+        self.changes = FakeChanges()
         self.frames, self.permits, self.queue = FakeFrames(clock=self.now), FakePermits(), FakeFacesQueue()
         self.ledger, self.notices, self.publisher = FakeLedger(clock=self.now), FakeNotices(), FakePublisher()
         self.due, self.spool, self.outbox = FakeDue(), FakeStops(clock=self.now), FakeOutbox()
@@ -368,6 +370,7 @@ class House:
             outbox=self.outbox,
             ledger=self.ledger,
             store=store or self.search,
+            changes=self.changes,
             pipeline=self.pipeline,
             software_build=SOFTWARE,
         )
@@ -411,8 +414,21 @@ class House:
             reason="alike",
             store=self.reviews,
             outbox=self.outbox,
+            changes=self.changes,
             clock=self.now,
             new_id=self.id,
+            chance=lambda: 0.5,
+        )
+
+    def withdraw(self, candidate_id: str, by: str = "reviewer") -> Any:
+        return review.withdraw(
+            principal=self.person(by),
+            candidate_id=candidate_id,
+            reason="not the same person",
+            store=self.reviews,
+            outbox=self.outbox,
+            changes=self.changes,
+            clock=self.now,
         )
 
     def alert(self, key: str) -> str:
@@ -452,6 +468,7 @@ class House:
             evidence=self.evidence,
             enrolment=self.enrolment,
             outbox=self.outbox,
+            changes=self.changes,
             ledger=self.ledger,
             subjects=self.subjects,
             anchors=self.anchors,

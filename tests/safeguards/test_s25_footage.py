@@ -72,8 +72,12 @@ def test_no_function_puts_an_object_where_frames_are_and_none_copies_one_elsewhe
             continue
         assert not [place for place in written if place.startswith("FramesBucket")], function
         if reads & {"FramesBucket/*"}:
-            # Who reads frames writes evidence pictures (S15) and notices, and nothing else.
-            assert written <= {"EvidenceBucket/evidence/*", "OutboxBucket/notices/*/*-raised.json"}, function
+            # Who reads frames writes evidence pictures (S15), notices and a mark for open pages, and nothing else.
+            assert written <= {
+                "EvidenceBucket/evidence/*",
+                "OutboxBucket/notices/*/*-raised.json",
+                "PermitsBucket/state/candidates.json",
+            }, function
 
 
 @pytest.mark.integration

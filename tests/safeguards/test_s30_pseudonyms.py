@@ -91,7 +91,7 @@ def journey(house: House) -> str:
     by = house.person("reviewer")
     given = {"store": house.reviews, "clock": house.now}
     seen = review.look(principal=by, candidate_id=candidate, **given)
-    for reference in (None, *seen.references):
+    for reference in (None, *(one.id for one in seen.references)):
         pictures = {"evidence": house.evidence, "enrolment": house.enrolment}
         shown = review.picture(principal=by, candidate_id=candidate, reference_id=reference, **pictures, **given)
         assert not isinstance(shown, Refused)

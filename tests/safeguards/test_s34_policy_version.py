@@ -23,6 +23,10 @@ PUBLISHED = {
     "eu 2026.11.1": "8f5493fdf927e21c6625bdb265bc0491a6f8c81283779e6e5f41546ba6f3d1a5",
     "uk-police 2026.11.1": "e04e35d6c75c1dd123abbd5688e2a110ec309634ad44d2041d6a0ca42d6897f3",
     "volunteers 2026.11.1": "4abf0fac787243ccc95b466748f55a4039c766b566ffd45f1fb4a591dd053143",
+    "demo 2026.11.2": "49ca5368f8229ff9cbf72fbef6819ee88fa5c12abded4f54bace1d91af2002d2",
+    "eu 2026.11.2": "88eb933d969227b0a2c441bd6a16e07ca77d0aaadebe02dd7e0321dcf54bf925",
+    "uk-police 2026.11.2": "a33671fe1ef4431d1811bb01b5ca9f9d1eba6ca190ea1e52d621a0b0499e2619",
+    "volunteers 2026.11.2": "5e99671ea5e7352804dbba8d8e9f80c4eba501931d420d365b2beb349c4b9266",
 }
 """What each version says. A file that was edited gets a new version and a new line here; lines are never changed."""
 
@@ -55,8 +59,8 @@ def test_a_local_file_that_is_edited_under_its_version_is_not_what_was_authorise
 
 
 def test_a_local_file_names_the_version_that_it_extends_and_can_ask_for_it():
-    assert parse_local(LOCAL).policy.extends == "uk-police 2026.11.1"
-    assert parse_local(LOCAL.replace('"uk-police"', '"uk-police 2026.11.1"')).policy == parse_local(LOCAL).policy
+    assert parse_local(LOCAL).policy.extends == "uk-police 2026.11.2"
+    assert parse_local(LOCAL.replace('"uk-police"', '"uk-police 2026.11.2"')).policy == parse_local(LOCAL).policy
     with pytest.raises(PolicyFault, match="give this file a new version"):
         parse_local(LOCAL.replace('"uk-police"', '"uk-police 2025.1.1"'))
 

@@ -43,6 +43,23 @@ def test_each_function_has_a_build_target(template: Template, root: Path, tmp_pa
         assert f"functions/{stage}/*.py" in done.stdout
 
 
+def test_no_function_s_archive_holds_the_local_sign_in(template: Template, root: Path, tmp_path: Path) -> None:
+    """A function's archive is its own folder; what it could bring along of the local cloud is nothing."""
+    if shutil.which("make") is None:
+        pytest.skip("make is not installed")
+    for name in template.of("AWS::Lambda::Function"):
+        built = tmp_path / name
+        command = ["make", "-s", "-f", "build.mk", f"build-{name}", f"ARTIFACTS_DIR={built}"]
+        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        files = [path for path in built.rglob("*") if path.is_file()]
+        assert any(path.name == "app.py" for path in files)
+        for path in files:
+            text = path.read_bytes()
+            assert b"proviso.local" not in text, path
+            assert b"/local/oauth2" not in text, path
+
+
 def test_every_package_that_functions_import_is_in_a_layer(root: Path) -> None:
     """Third-party imports of what goes into the core layer, against the layers and the runtime."""
     source = root / "layers/core/src/proviso"

@@ -20,7 +20,13 @@ MAY: dict[str, dict[str, set[str]]] = {
         "AlertFunction": {"OutboxBucket/notices/*", "PermitsBucket/permits/*"},
         "GovernFunction": {"PermitsBucket/permits/*"},
         "GrantFunction": {"PermitsBucket/permits/*"},
-        "ReviewFunction": {"EvidenceBucket/evidence/*", "EnrolmentBucket/enrolment/*"},
+        "ReviewFunction": {
+            "EvidenceBucket/evidence/*",
+            "EnrolmentBucket/enrolment/*",
+            "EnrolmentBucket/tests/*",
+            "PermitsBucket/state/candidates.json",
+            "PermitsBucket/state/tests.json",
+        },
         "RetainFunction": {
             "PermitsBucket/permits/*",
             "PermitsBucket/stops/*",
@@ -36,22 +42,30 @@ MAY: dict[str, dict[str, set[str]]] = {
     },
     "s3:PutObject": {
         "GrantFunction": {"FramesBucket/*"},
-        "MatchFunction": {"EvidenceBucket/evidence/*", "OutboxBucket/notices/*/*-raised.json"},
+        "MatchFunction": {
+            "EvidenceBucket/evidence/*",
+            "OutboxBucket/notices/*/*-raised.json",
+            "PermitsBucket/state/candidates.json",
+        },
         "AlertFunction": {"OutboxBucket/receipts/*"},
         "EnrolFunction": {"EnrolmentBucket/enrolment/*"},
         "GovernFunction": {
             "PermitsBucket/permits/*",
             "PermitsBucket/stops/*",
             "PermitsBucket/due/*",
+            "PermitsBucket/state/candidates.json",
             "AnchorsBucket/heads/*",
             "AnchorsBucket/erasures/entry-*",
         },
         "ReviewFunction": {
             "OutboxBucket/notices/*/*-confirmed.json",
             "OutboxBucket/notices/*/*-withdrawn.json",
+            "PermitsBucket/state/candidates.json",
+            "PermitsBucket/state/tests.json",
         },
         "RetainFunction": {
             "PermitsBucket/due/*",
+            "PermitsBucket/state/candidates.json",
             "OutboxBucket/notices/*/*-raised.json",
             "OutboxBucket/notices/*/*-confirmed.json",
             "OutboxBucket/notices/*/*-withdrawn.json",
@@ -59,7 +73,7 @@ MAY: dict[str, dict[str, set[str]]] = {
             "AnchorsBucket/erasures/*",
             "RecordsBucket/*",
         },
-        "SweepFunction": {"PermitsBucket/state/*"},
+        "SweepFunction": {"PermitsBucket/state/queues.json"},
     },
     "s3:DeleteObject": {
         "DetectFunction": {"FramesBucket/*"},
@@ -82,7 +96,7 @@ MAY: dict[str, dict[str, set[str]]] = {
         "AlertFunction": {"OutboxBucket", "PermitsBucket"},
         "GovernFunction": {"PermitsBucket"},
         "GrantFunction": {"PermitsBucket"},
-        "ReviewFunction": {"EvidenceBucket", "EnrolmentBucket"},
+        "ReviewFunction": {"EvidenceBucket", "EnrolmentBucket", "PermitsBucket"},
         "RetainFunction": {
             "FramesBucket",
             "PermitsBucket",

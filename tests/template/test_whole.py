@@ -134,6 +134,34 @@ def test_the_demo_policy_is_in_no_layer(layer: Path) -> None:
     assert not [name for name in ("local", "evaluation", "cli") if (built / "python/proviso" / name).exists()]
 
 
+def test_the_local_sign_in_is_in_no_layer(layer: Path) -> None:
+    """It gives anybody's token to whoever asks."""
+    mark = "/local/oauth2/authorize"
+    assert holding(layer / "src", mark), "the sign-in is elsewhere, and this test proves nothing"
+    code, said, built = package(layer)
+    assert code == 0, said
+    assert holding(built, mark) == []
+    assert [path for path in built.rglob("*") if {"local", "oauth.py", "sign_in.py"} & set(path.parts)] == []
+
+
+def test_the_local_sign_in_in_a_layer_stops_the_build(layer: Path) -> None:
+    """Should the recipe forget to leave it out, its own look at what was built must find it."""
+    recipe = layer / "Makefile"
+    text = recipe.read_text(encoding="utf-8")
+    forgotten = text.replace('"$(TARGET)/proviso/local" ', "", 1)
+    assert forgotten != text
+    recipe.write_text(forgotten, encoding="utf-8")
+    code, said, _ = package(layer)
+    assert code != 0
+    assert "proviso/local/sign_in.py" in said
+    assert "these must not be in the layer" in said
+
+
+def holding(folder: Path, mark: str) -> list[Path]:
+    """The files that hold this text."""
+    return [path for path in folder.rglob("*") if path.is_file() and mark.encode() in path.read_bytes()]
+
+
 def test_local_policies_go_into_the_layer_and_can_be_loaded_from_it(layer: Path) -> None:
     (layer / "policies/short.toml").write_text(local_policy(), encoding="utf-8")
     code, said, built = package(layer)
@@ -141,7 +169,7 @@ def test_local_policies_go_into_the_layer_and_can_be_loaded_from_it(layer: Path)
     assert sorted(path.name for path in (built / "policies").iterdir()) == ["short.toml"]
     found = load("short", {"short"}, built / "policies")
     assert isinstance(found, Policy)
-    assert found.title == "short 2026.12.1 (uk-police 2026.11.1, tightened)"
+    assert found.title == "short 2026.12.1 (uk-police 2026.11.2, tightened)"
 
 
 def test_a_local_policy_that_was_taken_away_does_not_stay_in_the_layer(layer: Path) -> None:
@@ -160,7 +188,7 @@ def test_a_local_policy_that_was_taken_away_does_not_stay_in_the_layer(layer: Pa
         ("my-Demo.toml", local_policy()),
         ("short.toml", local_policy(name="demo")),
         ("short.toml", local_policy(extends="demo")),
-        ("short.toml", local_policy(extends="demo 2026.11.1")),
+        ("short.toml", local_policy(extends="demo 2026.11.2")),
         ("short.toml", local_policy().replace('extends = "uk-police"', "'extends' = 'demo'")),
         ("short.toml", local_policy().replace('extends = "uk-police"', 'EXTENDS="Demo"')),
     ],

@@ -35,7 +35,7 @@ from tests.samples import (
 
 TERMS = {
     "id": "another",
-    "policy": policy(version="2026.11.2"),
+    "policy": policy(version="2026.12.1"),
     "build_digest": "c" * 64,
     "pipeline": "8" * 64,
     "threshold": Decimal("0.51"),

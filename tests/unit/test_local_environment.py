@@ -8,9 +8,9 @@ from proviso.local.worker import Function
 ROOT = Path("/checkout")
 
 
-def environment(variables, caller=None, policies=()):
+def environment(variables, caller=None, policies=(), sign_in=""):
     function = Function("GovernFunction", "govern", "app.handler", 3.0, 128, variables, in_vpc=False, log_format="Text")
-    return environment_of(function, ROOT, caller or {}, policies, {})
+    return environment_of(function, ROOT, caller or {}, policies, {}, sign_in)
 
 
 def test_local_policies_are_those_of_the_checkout():
@@ -22,3 +22,11 @@ def test_local_policies_are_those_of_the_checkout():
 def test_policies_are_permitted_beside_those_of_the_template():
     found = environment({"PROVISO_POLICIES": "volunteers"}, policies=("demo", "short", "volunteers"))
     assert found["PROVISO_POLICIES"] == "volunteers,demo,short"
+
+
+def test_pages_are_sent_to_the_local_sign_in_and_never_to_cognito():
+    cognito = {"SIGN_IN_URL": "https://proviso.auth.eu-west-2.amazoncognito.com"}
+    here = "http://127.0.0.1:1/local"
+    assert environment(cognito, {"SIGN_IN_URL": "https://elsewhere"}, sign_in=here)["SIGN_IN_URL"] == here
+    assert environment(cognito)["SIGN_IN_URL"] == ""
+    assert "SIGN_IN_URL" not in environment({}, sign_in=here)

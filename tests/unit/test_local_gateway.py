@@ -1,19 +1,15 @@
 """The local gateway's rules: which route serves a path, what a token must hold, how answers become responses."""
 
 import base64
-import json
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from proviso.domain.errors import ConfigurationFault
-from proviso.local import inbox
 from proviso.local.gateway import Route, event_of, response_of
 from proviso.local.poller import Mapping, failed_ids, record
 from proviso.local.schedule import period_of
 from proviso.local.sign_in import SignIn, as_api_gateway_gives_them
-from proviso.local.simulator import Message
 from proviso.local.worker import Invocation
 
 ROUTES = [
@@ -176,18 +172,3 @@ def test_schedules_are_rates() -> None:
     assert period_of("rate(2 hours)", "x") == 7200
     with pytest.raises(ConfigurationFault, match=r"cron\(0 0"):
         period_of("cron(0 0 * * ? *)", "x")
-
-
-def test_the_inbox_escapes_what_it_shows() -> None:
-    moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    sent = [
-        Message("sms", "+44<x>", None, "<script>", "arn:aws:sns:r:a:Topic", moment),
-        Message("email", "a@example.org", "S & T", "line\nline", "", moment),
-    ]
-    page = inbox.page(sent).decode()
-    assert "<script>" not in page
-    assert "&lt;script&gt;" in page
-    assert "S &amp; T" in page
-    assert 'class="message sms"' in page
-    assert [one["address"] for one in json.loads(inbox.as_json(sent))] == ["+44<x>", "a@example.org"]
-    assert "Nothing has been sent yet" in inbox.page([]).decode()

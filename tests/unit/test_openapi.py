@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ from proviso.domain.holds import Hold, HoldKind
 from proviso.domain.people import Member, Person, Role
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.retention import Certificate, StoreCount
+from proviso.domain.review_ports import OtherDecision, ShownReference
 from proviso.domain.subjects import Answer as SubjectAnswer
 from proviso.domain.subjects import EvidenceState, Listed, Listing, ListUse, Raised
 from proviso.domain.watchlist import Build, Entry, Watchlist
@@ -180,10 +181,16 @@ def test_a_record_that_is_shown_whole_is_described_whole(model: Any, record: Any
 def test_a_reviewer_is_shown_what_is_described_before_and_after_their_decision() -> None:
     candidate = samples.candidate()
     own = Review("r", candidate.id, "me", Decision.REJECT, "another nose", NOW)
-    before = CandidateView(candidate, ("ref",), None, None, None)
-    after = CandidateView(candidate, ("ref",), own, "volunteer", 0.61)
+    pictures = (ShownReference("ref", "key", (1, 2, 3, 4)), ShownReference("old", "key", None))
+    before = CandidateView(NOW, samples.shown(), pictures, None, None)
+    other = OtherDecision(Decision.CONFIRM, "alike", NOW)
+    after = CandidateView(NOW, samples.shown(), pictures, own, replace(samples.REVEALED, others=(other,)))
+    tested = replace(after, revealed=replace(samples.REVEALED, test_mated=True))
     review_answers.Undecided.model_validate_json(json.dumps(review._view(before)))
     review_answers.Decided.model_validate_json(json.dumps(review._view(after)))
+    assert review_answers.Decided.model_validate(review._view(tested)).test == review_answers.Tested(
+        mated=True, right=False
+    )
     assert not {"similarity", "category", "threshold"} & set(review_answers.Undecided.model_fields)
 
 

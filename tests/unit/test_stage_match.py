@@ -20,7 +20,7 @@ from proviso.domain.reasons import Reason, Refused
 from proviso.domain.timing import Stopwatch
 from proviso.stages.match import MatchRoom, match
 from tests.doubles import FakePipeline, MemorySearchStore, people
-from tests.fakes.cloud import FakeFrames, FakeLedger, FakeOutbox, FakePermits, FakePictures
+from tests.fakes.cloud import FakeChanges, FakeFrames, FakeLedger, FakeOutbox, FakePermits, FakePictures
 from tests.samples import CAMERA, DEPLOYMENT, NOW, SOFTWARE, checked_permit, faces_message, frame_key, permit
 
 
@@ -41,6 +41,7 @@ class Scene:
             outbox=FakeOutbox(self.journal),
             ledger=FakeLedger(self.journal),
             store=self.store,
+            changes=FakeChanges(self.journal),
             pipeline=FakePipeline(),
             software_build=SOFTWARE,
         )
@@ -105,6 +106,7 @@ def test_the_order_is_the_safeguard(scene):
         "store.commit",
         "store.candidates_of_frame",
         f"outbox.put notices/{candidate.id}/1-raised.json",
+        "changes.mark candidates",
         f"frames.delete {scene.key}",
         f"ledger.finish {scene.key} searched",
     ]
@@ -117,7 +119,7 @@ def test_a_candidate_carries_what_it_came_from(scene):
     permit = scene.store.permit
     assert row.counts.candidates == 1
     assert (candidate.entry_id, candidate.similarity, candidate.threshold) == ("e", 0.9, permit.threshold)
-    assert (candidate.pipeline, candidate.policy) == (permit.pipeline, "demo 2026.11.1")
+    assert (candidate.pipeline, candidate.policy) == (permit.pipeline, "demo 2026.11.2")
     assert candidate.decide_by == NOW + timedelta(seconds=permit.policy.decide_within_s)
     asked, others = scene.room.pipeline.evidence_asked[0]
     assert asked == scene.message.faces[1]

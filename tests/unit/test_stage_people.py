@@ -8,18 +8,19 @@ from types import SimpleNamespace
 
 import pytest
 
-from proviso.domain.candidate import CandidateState, Decision, Review
+from proviso.domain.candidate import Decision, Review
 from proviso.domain.errors import AuditUnwritable, StorageFault
 from proviso.domain.frame import Jpeg
 from proviso.domain.notice import Kind
 from proviso.domain.people import Person, Principal, Role
 from proviso.domain.reasons import Reason, Refused
+from proviso.domain.review_ports import ShownReference
 from proviso.domain.watchlist import Entry
 from proviso.stages import enrol, people, review, watchlist
 from tests.doubles import FakePipeline
 from tests.doubles import people as frame_of
-from tests.fakes.cloud import FakeAnchors, FakeOutbox, FakePictures, FakeSubjects
-from tests.samples import ENTRY, NOW, candidate, confirmation, policy, principal
+from tests.fakes.cloud import FakeAnchors, FakeChanges, FakeOutbox, FakePictures, FakeSubjects
+from tests.samples import ENTRY, NO_TESTS, NOW, REVEALED, candidate, confirmation, policy, principal, shown
 from tests.samples import watchlist as list_of
 
 OFFICER = principal("officer", Role.WATCHLIST_OFFICER)
@@ -39,7 +40,7 @@ class Store:
 
     @contextmanager
     def work(self):
-        kept = (list(self.acts), list(self.removed), list(self.references))
+        kept = (list(self.acts), list(self.removed), self.references)
         try:
             yield self
         except BaseException:
@@ -57,7 +58,7 @@ class Store:
         return entry_id == "entry-1"
 
     def add_reference(self, reference):
-        self.references.append(reference)
+        self.references = [*self.references, reference]
 
     def __getattr__(self, name):
         found = self.values.get(name)
@@ -350,9 +351,11 @@ def own(decision=Decision.REJECT):
 
 
 def reviews(**values):
-    given = {"candidate": candidate(), "involved": frozenset({"requester"}), "reference_keys": [("ref", "key")],
-             "category": "public_domain_photograph", "own_review": None, "reviews_for": True}  # fmt: skip
-    return Store(**{**given, **values})
+    given = {"shown": shown(), "involved": frozenset({"requester"}), "revealed": REVEALED, "own_review": None,
+             "reviews_for": True, "errs_too_often": False, "test_setting": NO_TESTS}  # fmt: skip
+    store = Store(**{**given, **values})
+    store.references = lambda *_: [ShownReference("ref", "key", None)]
+    return store
 
 
 def look(store, by=REVIEWER):
@@ -367,16 +370,17 @@ def decide(store, decision=Decision.CONFIRM, by=REVIEWER, reason="alike", outbox
         reason=reason,
         store=store,
         outbox=outbox or FakeOutbox(),
+        changes=FakeChanges(),
         clock=lambda: NOW,
         new_id=ids(),
+        chance=lambda: 0.5,
     )
 
 
 def test_before_the_own_decision_neither_similarity_nor_category_is_shown():
     view = look(reviews())
-    assert (view.own, view.category, view.similarity) == (None, None, None)
-    view = look(reviews(own_review=own()))
-    assert (view.category, view.similarity) == ("public_domain_photograph", candidate().similarity)
+    assert (view.own, view.revealed) == (None, None)
+    assert look(reviews(own_review=own())).revealed == REVEALED
 
 
 @pytest.mark.parametrize("by", [principal("requester", Role.REVIEWER), principal("x", *(set(Role) - {Role.REVIEWER}))])
@@ -431,13 +435,13 @@ def test_no_picture_of_another_entry_is_given():
 def test_an_erased_picture_is_not_asked_for():
     evidence = FakePictures()
     evidence.faults["get"] = StorageFault("an empty key is a fault of the bucket's client")
-    refused = picture(reviews(candidate=candidate(evidence_key="")), evidence=evidence)
+    refused = picture(reviews(shown=shown(evidence_key="")), evidence=evidence)
     assert refused.reason is Reason.NOT_FOUND
 
 
 def test_only_a_recorded_confirmation_puts_a_notice():
     outbox = FakeOutbox()
-    store = reviews(decide=lambda review, now: confirmation(), candidate=candidate(state=CandidateState.CONFIRMED))
+    store = reviews(decide=lambda review, now: confirmation(), own_review=own(Decision.CONFIRM))
     assert decide(store, outbox=outbox).own.decision is Decision.CONFIRM
     assert [made.kind for made in outbox.notices] == [Kind.CONFIRMED]
     assert store.acts == ["candidate_confirm"]

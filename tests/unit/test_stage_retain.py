@@ -29,6 +29,7 @@ from proviso.stages.retain import RetainRoom, retain
 from tests.doubles import MemoryDeployments
 from tests.fakes.cloud import (
     FakeAnchors,
+    FakeChanges,
     FakeDue,
     FakeLedger,
     FakeNotices,
@@ -70,6 +71,7 @@ class Scene:
             evidence=DatedPictures("evidence"),
             enrolment=DatedPictures("enrolment"),
             outbox=FakeOutbox(),
+            changes=FakeChanges(),
             ledger=FakeLedger(),
             subjects=FakeSubjects(),
             notices=FakeNotices(),

@@ -32,8 +32,8 @@ def noise(width, height, seed=1):
     return Image(np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8), width, height)
 
 
-def decoded(jpeg):
-    return cv2.imdecode(np.frombuffer(jpeg.data, np.uint8), cv2.IMREAD_COLOR).astype(int)
+def decoded(picture):
+    return cv2.imdecode(np.frombuffer(picture.jpeg.data, np.uint8), cv2.IMREAD_COLOR).astype(int)
 
 
 def outside(shape, region, border=0):
@@ -127,7 +127,7 @@ def test_the_mosaic_has_at_most_its_cells_along_the_long_side(width, height):
 def test_the_frame_is_left_as_it_was_and_the_jpeg_has_no_metadata():
     image = noise(640, 480)
     before = image.pixels.copy()
-    data = evidence_picture(image, face(100, 100, 80, 90), [face(150, 120, 80, 90).box]).data
+    data = evidence_picture(image, face(100, 100, 80, 90), [face(150, 120, 80, 90).box]).jpeg.data
     assert np.array_equal(image.pixels, before)
     assert b"Exif" not in data
     assert b"http://ns.adobe.com" not in data

@@ -124,6 +124,7 @@ class Govern(Vision, Database, Running):
 
 
 class Review(Database):
+    permits_bucket: Name
     evidence_bucket: Name
     enrolment_bucket: Name
     outbox_bucket: Name

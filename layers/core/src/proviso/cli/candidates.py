@@ -13,7 +13,7 @@ from proviso.cli.people import As
 group = typer.Typer(help="Candidates: list, show, confirm, reject, cannot-tell.", no_args_is_help=True)
 Reason = Annotated[str, typer.Option("--reason", help="What you saw, in a few words")]
 
-_ADDRESSES = ("evidence", "references")  # where the pictures are: for programs
+_ADDRESSES = ("evidence", "face", "references")  # where the pictures are, and the faces in them: for programs
 
 
 @group.command("list")
@@ -38,7 +38,8 @@ def show(
     with plain_faults():
         api = session.api(acting, say)
         one = api.get(f"/candidates/{quoted(candidate)}")
-        places = [(one["evidence"], "evidence"), *((r, f"reference-{i}") for i, r in enumerate(one["references"], 1))]
+        references = enumerate(one["references"], 1)
+        places = [(one["evidence"], "evidence"), *((r["path"], f"reference-{i}") for i, r in references)]
         if pictures is None:
             say(f"{len(places)} pictures to look at before you decide: --pictures FOLDER writes them")
         else:

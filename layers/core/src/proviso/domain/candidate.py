@@ -13,6 +13,8 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID, uuid5
 
+from proviso.domain.frame import Region
+
 _CAUSES = UUID("6f1b6a0e-5d0c-5b0a-9d7e-2f6f0a4f9c11")
 
 
@@ -91,6 +93,8 @@ class Candidate:
     sightings: int = 1
     decided_by: str | None = None
     decided_at: datetime | None = None
+    face: Region | None = None
+    """Where the face is in the evidence picture; None for candidates from before that was kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +111,61 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class ConfirmingReview:
-    """Proof that a person confirmed: the review, and the candidate as it stood after. Built by the store only."""
+    """Proof that a person confirmed: the review, and the candidate as it stood after. Built by the store only.
+
+    `category` is the entry's: it decides who is told, and stands in no message (S20).
+    """
 
     review: Review
     candidate: Candidate
     message_prefix: str
     useful_until: datetime
+    category: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """Somebody takes a confirmation back: always possible, since it only ends what should not go on."""
+
+    candidate_id: str
+    withdrawn_by: str
+    reason: str
+    withdrawn_at: datetime
+
+
+class Sex(StrEnum):
+    FEMALE = "female"
+    MALE = "male"
+    NOT_STATED = "not_stated"
+
+
+class Age(StrEnum):
+    UNDER_18 = "under_18"
+    FROM_18 = "18_34"
+    FROM_35 = "35_54"
+    FROM_55 = "55_plus"
+    NOT_STATED = "not_stated"
+
+
+class Ethnicity(StrEnum):
+    ASIAN = "asian"
+    BLACK = "black"
+    MIXED = "mixed"
+    WHITE = "white"
+    OTHER = "other"
+    NOT_STATED = "not_stated"
+
+
+@dataclass(frozen=True, slots=True)
+class Demographics:
+    """Groups as a reviewer saw them (S28): said by a person after their decision, optional, worked out by nothing."""
+
+    candidate_id: str
+    reviewer: str
+    sex: Sex
+    age: Age
+    ethnicity: Ethnicity
+    recorded_at: datetime
 
 
 def pair(hits: Sequence[Sequence[Hit]]) -> list[Pairing]:

@@ -8,7 +8,7 @@ import struct
 from dataclasses import dataclass
 from typing import NoReturn
 
-from proviso.domain.frame import _Private
+from proviso.domain.frame import Region, _Private
 from proviso.domain.reasons import Reason
 
 Point = tuple[float, float]
@@ -36,6 +36,13 @@ class Box:
         across = max(0.0, min(self.x + self.width, frame_width) - max(self.x, 0.0))
         down = max(0.0, min(self.y + self.height, frame_height) - max(self.y, 0.0))
         return across * down / self.area if self.area > 0 else 0.0
+
+    def region(self, left: int, top: int, right: int, bottom: int) -> Region:
+        """The part of the box that lies in this view of the frame, in the view's own whole pixels; one at least."""
+        x, y = (min(max(round(at), low), high - 1) for at, low, high in ((self.x, left, right), (self.y, top, bottom)))
+        width = min(round(self.x + self.width), right) - x
+        height = min(round(self.y + self.height), bottom) - y
+        return x - left, y - top, max(1, width), max(1, height)
 
 
 @dataclass(frozen=True, slots=True)

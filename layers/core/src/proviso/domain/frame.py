@@ -49,6 +49,18 @@ class Jpeg(_Private):
         return f"<Jpeg {len(self.data)} bytes>"
 
 
+Region = tuple[int, int, int, int]
+"""Where a face is in a picture: x, y, width, height in whole pixels of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvidencePicture:
+    """The picture that a reviewer sees (S15), and where the candidate's face is in it."""
+
+    jpeg: Jpeg
+    face: Region
+
+
 class Image(_Private):
     """A decoded picture. `pixels` is a uint8 array (height, width, 3) in BGR, known only to the vision wing."""
 

@@ -4,7 +4,7 @@ The files live in proviso/policies; this is what they mean. A deployment keeps t
 authorised (S34), so a policy travels as a plain mapping with a digest.
 """
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
 from proviso.domain.canonical import digest
@@ -25,7 +25,8 @@ class Policy:
 
     `extends` is the shipped policy and version that a local one was made from, or empty; `differences` are sentences,
     one for each value in which it is looser than that one, or other than it where neither way is tighter. An empty
-    `authoriser_ranks` asks for no rank; `urgent_start_hours` of 0 allows no urgent start (S37).
+    `authoriser_ranks` asks for no rank; `urgent_start_hours` of 0 allows no urgent start (S37). The last three have
+    values that hold for deployments from before there were such rules, so that these can still be closed and erased.
     """
 
     name: str
@@ -58,6 +59,9 @@ class Policy:
     public_notice_waivable: bool
     decision_required: bool
     urgent_start_hours: int
+    candidates_per_reviewer_hour: int = 30
+    reviewer_error_limit_percent: int = 20
+    test_candidates_percent: int = 0
 
     def as_mapping(self) -> dict[str, Any]:
         """Plain values, lists for tuples: what is stored and hashed."""
@@ -66,10 +70,11 @@ class Policy:
     @classmethod
     def from_mapping(cls, mapping: dict[str, Any]) -> "Policy":
         """The inverse of `as_mapping`. Raises KeyError naming what is missing; unknown keys raise TypeError."""
-        known = {f.name for f in fields(cls)}
-        if unknown := set(mapping) - known:
+        known = {f.name: f.default for f in fields(cls)}
+        if unknown := set(mapping) - set(known):
             raise TypeError(f"unknown policy values: {', '.join(sorted(unknown))}")
-        return cls(**{name: _plain(mapping[name]) for name in known})
+        given = {name for name, default in known.items() if name in mapping or default is MISSING}
+        return cls(**{name: _plain(mapping[name]) for name in given})
 
     @property
     def title(self) -> str:

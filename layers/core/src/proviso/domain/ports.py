@@ -13,11 +13,11 @@ from typing import Protocol
 
 from proviso.domain.audit import Act, AuditRecord, Head
 from proviso.domain.camera import RegisteredCamera, UploadGrant
-from proviso.domain.candidate import Candidate, ConfirmingReview, Hit, OpenCandidate, Review
+from proviso.domain.candidate import Candidate, Hit, OpenCandidate
 from proviso.domain.conditions import Attestation, Calibration, Conditions, PriorAuthorisation
 from proviso.domain.deployment import Deployment
 from proviso.domain.face import Box, Face, QualityGate, Template
-from proviso.domain.frame import Counts, Image, Jpeg, LedgerEntry
+from proviso.domain.frame import Counts, EvidencePicture, Image, Jpeg, LedgerEntry
 from proviso.domain.holds import HoldWork
 from proviso.domain.messages import FacesMessage
 from proviso.domain.notice import Kind, Notice, NoticeTexts
@@ -57,7 +57,7 @@ class Pipeline(Protocol):
     def templates(self, image: Image, faces: Sequence[Face]) -> list[Template]:
         """One template a face, in their order, cropped and aligned from the full frame."""
 
-    def evidence(self, image: Image, candidate: Face, others: Sequence[Box]) -> Jpeg:
+    def evidence(self, image: Image, candidate: Face, others: Sequence[Box]) -> EvidencePicture:
         """The picture a reviewer sees, made by inclusion (S15): only the candidate's box with margin keeps its pixels,
         `others` in it are filled flat, all else is reduced below recognition, metadata stripped."""
 
@@ -435,36 +435,3 @@ class GovernWork(AnchorWork, HoldWork, SubjectWork, Protocol):
 class GovernStore(Protocol):
     def work(self) -> AbstractContextManager[GovernWork]:
         """DatabaseAway when it cannot be opened."""
-
-
-class ReviewWork(Protocol):
-    """One transaction of review."""
-
-    def person(self, sub: str) -> Person | None: ...
-    def pending(self, now: datetime, reviewer: str) -> list[Candidate]:
-        """Raised, undecided, in time, of active deployments that name this reviewer; newest first."""
-
-    def reviews_for(self, deployment_id: str, reviewer: str) -> bool:
-        """Is this person named as a reviewer of the deployment?"""
-
-    def candidate(self, candidate_id: str, *, lock: bool = False) -> Candidate | None: ...
-    def involved(self, deployment_id: str) -> frozenset[str]:
-        """Who requested or authorised the deployment or added to its list: none of them reviews (S17)."""
-
-    def reference_keys(self, candidate_id: str) -> list[tuple[str, str]]:
-        """(reference id, enrolment picture key) of the candidate's entry, of the deployment's build."""
-
-    def own_review(self, candidate_id: str, reviewer: str) -> Review | None: ...
-
-    def category(self, candidate_id: str) -> str | None:
-        """The entry's category: shown after one's own decision only; None once erased."""
-
-    def decide(self, review: Review, now: datetime) -> ConfirmingReview | Review | Refused:
-        """Record a decision. The UPDATE itself asks for: raised, before decide_by, deployment active and in its
-        window, reviewer not involved (S16, S18). A confirmation returns the proof that a notice needs."""
-
-    def audit(self, act: Act) -> None: ...
-
-
-class ReviewStore(Protocol):
-    def work(self) -> AbstractContextManager[ReviewWork]: ...

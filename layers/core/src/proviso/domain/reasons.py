@@ -53,6 +53,9 @@ class Reason(StrEnum):
     NO_DECISION = "no_decision"
     NOT_TRAINED = "not_trained"
     NOT_A_MEMBER = "not_a_member"
+    REVIEWER_CAP = "reviewer_cap"
+    ERRS_TOO_OFTEN = "errs_too_often"
+    NO_TEST_PAIRS = "no_test_pairs"
     TAKEN = "taken"
     NOT_APPROVED = "not_approved"
     BUILD_TOO_OLD = "build_too_old"
@@ -101,6 +104,9 @@ SENTENCES: dict[Reason, str] = {
     Reason.NO_DECISION: "no court or independent authority has allowed this; record its decision first",
     Reason.NOT_TRAINED: "your training is not current; an authoriser records when it was renewed",
     Reason.NOT_A_MEMBER: "you are not named for this deployment; its requester or an authoriser can do that",
+    Reason.REVIEWER_CAP: "you have decided as many candidates as an hour allows; rest, and others go on",
+    Reason.ERRS_TOO_OFTEN: "your answers to test candidates are wrong too often; train, and have it recorded",
+    Reason.NO_TEST_PAIRS: "the policy asks for tests of reviewers, and there are no pictures for them; add test pairs",
     Reason.TAKEN: "this reference number is on the list already, and stays taken when its entry is removed",
     Reason.NOT_APPROVED: "a second person has to approve an entry under 18",
     Reason.BUILD_TOO_OLD: "the watchlist build is too old; build it again and have it authorised",

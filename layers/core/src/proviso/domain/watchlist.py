@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 from proviso.domain.canonical import digest
 from proviso.domain.face import Template
+from proviso.domain.frame import Region
 from proviso.domain.policy import Policy
 
 
@@ -72,7 +73,8 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """An enrolled template. The image it came from lies in the enrolment bucket under `image_key`."""
+    """An enrolled template. The image it came from lies in the enrolment bucket under `image_key`; `face` is where the
+    face is in it."""
 
     id: str
     entry_id: str
@@ -82,6 +84,7 @@ class Reference:
     image_digest: str
     added_by: str
     added_at: datetime
+    face: Region | None = None
 
     @property
     def pipeline(self) -> str:

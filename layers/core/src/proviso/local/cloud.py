@@ -24,6 +24,8 @@ from proviso.local import poller as sqs_poller
 from proviso.local.environment import endpoints_of, environment_of, function_of
 from proviso.local.gateway import Gateway, Route, routes_of
 from proviso.local.lambda_api import LambdaApi
+from proviso.local.pages import LocalPages
+from proviso.local.people import people
 from proviso.local.schedule import Schedule, Scheduler, period_of
 from proviso.local.sign_in import SignIn
 from proviso.local.simulator import Message, Simulator, simulator
@@ -35,7 +37,8 @@ _ALWAYS = [
     "AWS: a moto server answers for S3, SQS, SNS, DynamoDB and STS; it checks no rights, no expiry, no signatures",
     "Camera uploads: a check of signature, expiry, POST policy and grant's role stands in front of S3",
     "S3 and DynamoDB expiry: nothing expires by itself here",
-    "SNS: what would be sent is shown in the inbox",
+    "SNS: what would be sent is shown in the inbox, where a new e-mail address waits to be confirmed; those of the"
+    " template's parameters count as confirmed",
 ]
 _GIVEN = (
     "This is the database of DATABASE_URL. It must be PostgreSQL 16 or later with pgvector. Its user must be a"
@@ -98,8 +101,12 @@ class LocalCloud:
         return self._gateway.sign_in.sign(subject, lifetime_s=lifetime_s)
 
     def inbox(self) -> list[Message]:
-        """All that SNS would have sent to people so far, in order."""
+        """All that SNS would have sent to people so far, in order, its own requests to confirm an address included."""
         return self._simulator.messages()
+
+    def confirm(self, address: str) -> int:
+        """Confirm an e-mail address, as its owner's click would; returns how many subscriptions waited for it."""
+        return self._simulator.subscriptions.confirm(address)
 
     def pool(self, name: str) -> WorkerPool:
         """The workers of a function, by logical id, name or ARN (with or without alias). KeyError for no such."""
@@ -187,6 +194,7 @@ def local_cloud(
         cloud.stood_in_for = [*_ALWAYS, *resources.check(stack)]
         cleanup.callback(cloud._later.shutdown, False, cancel_futures=True)
         resources.create(stack, simulated.client)
+        simulated.count_as_confirmed()
         progress(_count(stack))
         lambda_api = LambdaApi(lambda name, event: cloud.invoke(name, event), cloud.invoke_later)
         cleanup.callback(lambda_api.close)
@@ -298,7 +306,9 @@ def _build_workers(
         if not wanted:
             continue
         endpoints = endpoints_of(function, cloud.aws_endpoint, cloud.lambda_endpoint, closed)
-        environment = environment_of(function, root, options.environment, options.extra_policies, endpoints)
+        environment = environment_of(
+            function, root, options.environment, options.extra_policies, endpoints, f"{cloud.api_url}/local"
+        )
         if function.logical_id == s3_front.SIGNS_FOR_CAMERAS:
             front, own = s3_front.in_front_of(cloud.aws_endpoint, cloud._stack.find(function.logical_id))
             cleanup.callback(front.close)
@@ -365,7 +375,8 @@ def _pumps(cloud: LocalCloud, options: LocalCloudOptions, cleanup: contextlib.Ex
     audiences = sorted({audience for route in routes for audience in route.audiences or ()})
     sign_in = SignIn(f"{cloud.api_url}/local", audiences)
     known = [route for route in routes if _known(cloud, route.function_arn)]
-    cloud._gateway.open(known, sign_in, lambda arn, event, limit: _limited(cloud, arn, event, limit), cloud.inbox)
+    pages = LocalPages(cloud.api_url, sign_in, cloud._simulator, lambda: people(cloud.database_url))
+    cloud._gateway.open(known, sign_in, lambda arn, event, limit: _limited(cloud, arn, event, limit), pages)
     scheduler = Scheduler(cloud._schedules, cloud.invoke_later)
     cleanup.callback(_stop_pollers, cloud._pollers)
     cleanup.callback(scheduler.stop)

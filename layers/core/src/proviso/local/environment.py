@@ -30,11 +30,18 @@ def function_of(resource: Resource) -> Function:
 
 
 def environment_of(
-    function: Function, root: Path, caller: Mapping[str, str], policies: Sequence[str], endpoints: Mapping[str, str]
+    function: Function,
+    root: Path,
+    caller: Mapping[str, str],
+    policies: Sequence[str],
+    endpoints: Mapping[str, str],
+    sign_in_url: str = "",
 ) -> dict[str, str]:
     """All variables of a worker but DATABASE_URL and the address of its Runtime API."""
     environment = _base(function, root, caller) | dict(function.environment)
     _override(environment, root, caller, policies)
+    if "SIGN_IN_URL" in environment:
+        environment["SIGN_IN_URL"] = sign_in_url  # never Cognito's own: no page of this machine may send anybody there
     return environment | dict(endpoints)
 
 

@@ -1,6 +1,6 @@
 """The HTTP API in front of the functions: routes, JWT authorizer and payload format 2.0, as API Gateway has them.
 
-Beside the template's routes it serves /local/: the sign-in and the inbox, which exist on this machine only.
+Beside the template's routes it serves /local/ (`pages.py`), which exists on this machine only.
 """
 
 import base64
@@ -17,10 +17,9 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from proviso.domain.errors import ConfigurationFault
-from proviso.local import inbox
+from proviso.local.pages import LocalPages
 from proviso.local.runtime_api import QuietHandler, QuietServer
 from proviso.local.sign_in import SignIn, as_api_gateway_gives_them
-from proviso.local.simulator import Message
 from proviso.local.template import ACCOUNT, Resource
 from proviso.local.worker import Invocation
 
@@ -112,7 +111,7 @@ class Gateway:
     def __init__(self, port: int = 0) -> None:
         self._routes: Sequence[Route] = ()
         self._invoke: Callable[[str, bytes, float], Invocation] | None = None
-        self._messages: Callable[[], list[Message]] = list
+        self._pages: LocalPages | None = None
         self.sign_in: SignIn | None = None
         gateway = self
 
@@ -128,10 +127,10 @@ class Gateway:
         routes: Sequence[Route],
         sign_in: SignIn,
         invoke: Callable[[str, bytes, float], Invocation],
-        messages: Callable[[], list[Message]],
+        pages: LocalPages,
     ) -> None:
         """Begin to serve. Until then every path answers 503."""
-        self._routes, self.sign_in, self._messages, self._invoke = routes, sign_in, messages, invoke
+        self._routes, self.sign_in, self._pages, self._invoke = routes, sign_in, pages, invoke
 
     def close(self) -> None:
         self._server.shutdown()
@@ -142,31 +141,16 @@ class Gateway:
     ) -> tuple[int, list[tuple[str, str]], bytes]:
         """Status, headers and body for one request."""
         url = urlsplit(target)
-        if self._invoke is None or self.sign_in is None:
+        if self._invoke is None or self._pages is None:
             return _error(503, "Service Unavailable")
         if url.path.startswith("/local/"):
-            return self._local(method, url.path, body)
+            return self._pages.answer(method, target, headers, body)
         if len(body) > REQUEST_LIMIT:
             return _error(413, "Request Entity Too Large")
         for route in self._routes:
             parameters = route.match(method, url.path)
             if parameters is not None:
                 return self._through(route, parameters, method, target, headers, body)
-        return _error(404, "Not Found")
-
-    def _local(self, method: str, path: str, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
-        json_type = [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
-        if method == "GET" and path == "/local/inbox":
-            return 200, [("Content-Type", "text/html; charset=utf-8")], inbox.page(self._messages())
-        if method == "GET" and path == "/local/inbox.json":
-            return 200, json_type, inbox.as_json(self._messages())
-        if method == "POST" and path == "/local/sign-in" and self.sign_in is not None:
-            try:
-                wanted = json.loads(body)
-                token = self.sign_in.sign(str(wanted["subject"]), lifetime_s=float(wanted.get("lifetime_s", 3600)))
-            except (ValueError, KeyError, TypeError):
-                return _error(400, 'send {"subject": "..."}')
-            return 200, json_type, json.dumps({"token": token}).encode()
         return _error(404, "Not Found")
 
     def _through(

@@ -5,34 +5,71 @@ A key is made at each start, so a token of one start is worth nothing in the nex
 
 import json
 import secrets
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 TOKEN_USE = "id"  # noqa: S105 - the kind of token, as Cognito names it
+NAME_LENGTH = 128
+_REMEMBERED = 100
+
+
+def account_fault(name: str) -> str | None:
+    """Why this cannot be the name of an account, or None."""
+    if not name.strip():
+        return "Type the name of an account."
+    if len(name) > NAME_LENGTH:
+        return f"The name of an account has at most {NAME_LENGTH} characters."
+    if name != name.strip() or not name.isprintable():
+        return "The name of an account has no space at its ends and no control characters."
+    return None
 
 
 class SignIn:
     """Signs and checks tokens (RS256). `issuer` and `audiences` are what the API's authorizer asks for."""
 
-    def __init__(self, issuer: str, audiences: Sequence[str]) -> None:
+    def __init__(self, issuer: str, audiences: Sequence[str], clock: Callable[[], float] = time.time) -> None:
         from cryptography.hazmat.primitives.asymmetric import rsa
 
         self.issuer = issuer
         self.audiences = tuple(audiences)
+        self._clock = clock
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self._kid = secrets.token_hex(8)
+        self._seen: list[str] = []
+        self._lock = threading.Lock()
 
     def sign(self, subject: str, *, lifetime_s: float = 3600, audience: str | None = None) -> str:
         """A token for that subject, good for `lifetime_s` seconds (negative: already expired)."""
+        meant_for = audience or (self.audiences[0] if self.audiences else "local")
+        return self._sign(subject, lifetime_s, {"aud": meant_for, "token_use": TOKEN_USE})
+
+    def access_token(self, subject: str, client_id: str, *, lifetime_s: float, scope: str) -> str:
+        """An access token with the claims of Cognito's: `client_id` and no `aud`."""
+        own = {"client_id": client_id, "token_use": "access", "scope": scope, "username": subject}
+        return self._sign(subject, lifetime_s, own)
+
+    def id_token(self, subject: str, client_id: str, *, lifetime_s: float, nonce: str | None) -> str:
+        """An ID token with the claims of Cognito's."""
+        own = {"aud": client_id, "token_use": TOKEN_USE, "cognito:username": subject}
+        return self._sign(subject, lifetime_s, own | ({} if nonce is None else {"nonce": nonce}))
+
+    def known(self) -> list[str]:
+        """Who was signed for since the start, the last one first."""
+        with self._lock:
+            return self._seen[::-1]
+
+    def _sign(self, subject: str, lifetime_s: float, own: dict[str, str]) -> str:
         import jwt
 
-        now = int(time.time())
+        with self._lock:
+            self._seen = [*(one for one in self._seen if one != subject), subject][-_REMEMBERED:]
+        now = int(self._clock())
         claims = {
             "sub": subject,
             "iss": self.issuer,
-            "aud": audience or (self.audiences[0] if self.audiences else "local"),
-            "token_use": TOKEN_USE,
+            **own,
             "iat": min(now, now + int(lifetime_s)),
             "auth_time": min(now, now + int(lifetime_s)),
             "exp": now + int(lifetime_s),

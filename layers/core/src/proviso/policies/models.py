@@ -88,6 +88,22 @@ class _Hours(_Sourced):
     value: Annotated[int, Field(ge=0)]
 
 
+class _ErrorLimit(_Sourced):
+    """Half of all answers wrong is what a coin does."""
+
+    value: Annotated[int, Field(ge=1, le=50)]
+
+
+def _worth_it(percent: int) -> int:
+    if 0 < percent < 5:
+        raise ValueError("tests of reviewers are 0 (none) or at least 5 percent: fewer measure nobody (S19)")
+    return percent
+
+
+class _TestShare(_Sourced):
+    value: Annotated[int, Field(ge=0, le=50), AfterValidator(_worth_it)]
+
+
 class _Switch(_Sourced):
     value: bool
 
@@ -127,6 +143,9 @@ class Values(_Form):
     reviewers_required: _Number
     decide_within_s: _Number
     notice_useful_s: _Number
+    candidates_per_reviewer_hour: _Number
+    reviewer_error_limit_percent: _ErrorLimit
+    test_candidates_percent: _TestShare
     same_entry_window_s: _Number
     message_prefix: _Prefix
     # what is kept

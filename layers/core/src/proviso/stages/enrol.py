@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from proviso.domain.face import Quality, Template
-from proviso.domain.frame import Jpeg
+from proviso.domain.frame import Jpeg, Region
 from proviso.domain.people import Principal, Role
 from proviso.domain.ports import Clock, GovernStore, PictureStore, Pipeline
 from proviso.domain.reasons import Reason, Refused
@@ -78,7 +78,7 @@ def enrol(
         with store.work() as work:
             work.audit(subject_act(clock(), principal.sub, "enrolment_refused", said, refusal))
         return prepared
-    template, quality = prepared
+    template, quality, face = prepared
     reference_id = new_id()
     details = {"entry": entry_id, "reference": reference_id, "image": image_digest}
     said = sealed(subjects, watchlist_id, entry_id, details)
@@ -101,6 +101,7 @@ def enrol(
                 image_digest=image_digest,
                 added_by=principal.sub,
                 added_at=clock(),
+                face=face,
             )
         )
         enrolled = {"watchlist": watchlist_id, "pipeline": template.pipeline}
@@ -108,7 +109,7 @@ def enrol(
     return Enrolled(reference_id, quality)
 
 
-def _prepare(picture: Jpeg, pipeline: Pipeline) -> tuple[Template, Quality] | Refused:
+def _prepare(picture: Jpeg, pipeline: Pipeline) -> tuple[Template, Quality, Region] | Refused:
     image = pipeline.decode(picture)
     if isinstance(image, Refused):
         return image
@@ -119,4 +120,5 @@ def _prepare(picture: Jpeg, pipeline: Pipeline) -> tuple[Template, Quality] | Re
         return Refused(Reason.SEVERAL_FACES, f"{len(faces)} faces")
     if reason := pipeline.enrolment_gate.judge(faces[0]):
         return Refused(reason)
-    return pipeline.templates(image, faces)[0], faces[0].quality
+    region = faces[0].box.region(0, 0, image.width, image.height)
+    return pipeline.templates(image, faces)[0], faces[0].quality, region

@@ -12,6 +12,7 @@ call (S14).
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -43,6 +44,7 @@ from proviso.domain.ports import (
     SearchWork,
 )
 from proviso.domain.reasons import Reason, Refused
+from proviso.domain.review_ports import Changes
 from proviso.domain.timing import Stopwatch
 
 _FIRST_WAIT_S = 0.25
@@ -61,6 +63,7 @@ class MatchRoom:
     outbox: Outbox
     ledger: Ledger
     store: SearchStore
+    changes: Changes
     pipeline: Pipeline
     software_build: str
 
@@ -215,8 +218,9 @@ def _raise(
         face = message.faces[pairing.face_index]
         others = [f.box for i, f in enumerate(message.faces) if i != pairing.face_index] + list(message.bystanders)
         picture = room.pipeline.evidence(image, face, others)
-        candidate = replace(candidate, evidence_digest=hashlib.sha256(picture.data).hexdigest())
-        room.evidence.put(candidate.evidence_key, picture)
+        digest = hashlib.sha256(picture.jpeg.data).hexdigest()
+        candidate = replace(candidate, evidence_digest=digest, face=picture.face)
+        room.evidence.put(candidate.evidence_key, picture.jpeg)
         work.open(candidate, pairing.runners_up)
         opened.append(candidate)
     return opened
@@ -273,6 +277,9 @@ def _after_commit(row: LedgerEntry, message: FacesMessage, room: MatchRoom, stop
         raised = room.store.candidates_of_frame(message.frame_key)
         for candidate, message_prefix in raised:
             room.outbox.put(raised_notice(candidate, message_prefix))
+        if raised:
+            with suppress(TransientFault):  # open pages ask by themselves too, later
+                room.changes.mark()
     with stopwatch.lap("delete"):
         room.frames.delete(message.frame_key)
     counts = Counts(

@@ -3,9 +3,10 @@
 from proviso.domain.audit import SYSTEM_CHAIN, Act, deployment_act
 from proviso.domain.deployment import LIVE
 from proviso.domain.people import Member, Person, Principal, Role
-from proviso.domain.ports import Clock, GovernStore, GovernWork, ReviewWork
+from proviso.domain.ports import Clock, GovernStore, GovernWork
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.retain_ports import RetainWork
+from proviso.domain.review_ports import ReviewWork
 
 
 def principal_of(work: GovernWork | ReviewWork | RetainWork, sub: str) -> Principal | Refused:

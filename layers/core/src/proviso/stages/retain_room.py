@@ -22,6 +22,7 @@ from proviso.domain.ports import (
     StopSpool,
 )
 from proviso.domain.retain_ports import QueueLook, RetainStore
+from proviso.domain.review_ports import Changes
 from proviso.domain.subject_ports import SubjectKeys
 
 ACTOR = "function:retain"
@@ -39,6 +40,7 @@ class RetainRoom:
     evidence: PictureStore
     enrolment: PictureStore
     outbox: Outbox
+    changes: Changes
     ledger: Ledger
     subjects: SubjectKeys
     anchors: Anchors

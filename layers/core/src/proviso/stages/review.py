@@ -2,56 +2,78 @@
 
 The order is part of the safeguard: pictures first, then the reviewer's own decision, and only then the similarity, the
 category and what others decided. Each look at a picture is an act, and is recorded before the picture is given (S29).
+A seeded test goes the same way and looks the same (S19); only its acts are recorded under names of their own.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from proviso.domain.audit import Act
-from proviso.domain.candidate import Candidate, ConfirmingReview, Decision, Review
+from proviso.domain.candidate import Age, ConfirmingReview, Decision, Demographics, Ethnicity, Review, Sex, Withdrawal
+from proviso.domain.errors import TransientFault
 from proviso.domain.frame import Jpeg
-from proviso.domain.notice import confirmed_notice
+from proviso.domain.notice import confirmed_notice, withdrawn_notice
 from proviso.domain.people import Principal, Role
-from proviso.domain.ports import Clock, Outbox, PictureStore, ReviewStore, ReviewWork
+from proviso.domain.ports import Clock, Outbox, PictureStore
 from proviso.domain.reasons import Reason, Refused
+from proviso.domain.review_ports import Changes, Revealed, ReviewStore, ReviewWork, Shown, ShownReference
+from proviso.stages.seeding import top_up
+
+OWN_DECISIONS_SHOWN = timedelta(hours=12)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits for this reviewer, what they decided lately, and how much of the hour's cap is used."""
+
+    now: datetime
+    candidates: tuple[Shown, ...]
+    own: tuple[tuple[Shown, Decision], ...]
+    per_hour: int | None
+    decided: int
 
 
 @dataclass(frozen=True, slots=True)
 class CandidateView:
-    """What a reviewer may see now. `own` is None before their decision, and then so are the last two."""
+    """What a reviewer may see now. `own` is None before their decision, and then so is `revealed`."""
 
-    candidate: Candidate
-    references: tuple[str, ...]
+    now: datetime
+    candidate: Shown
+    references: tuple[ShownReference, ...]
     own: Review | None
-    category: str | None
-    similarity: float | None
+    revealed: Revealed | None
 
 
-def pending(*, principal: Principal, store: ReviewStore, clock: Clock) -> list[Candidate] | Refused:
+def pending(*, principal: Principal, store: ReviewStore, clock: Clock) -> Waiting | Refused:
     """Candidates that wait for a decision and that this reviewer may decide, newest first."""
-    if refused := principal.needs(Role.REVIEWER) or principal.needs_training(clock()):
+    now = clock()
+    if refused := principal.needs(Role.REVIEWER) or principal.needs_training(now):
         return refused
     with store.work() as work:
-        waiting = work.pending(clock(), principal.sub)
-        return [c for c in waiting if principal.sub not in work.involved(c.deployment_id)]
+        found = work.pending(now, principal.sub)
+        refusals = {one.deployment_id: _barred(work, principal, one) for one in found}
+        waiting = tuple(one for one in found if refusals[one.deployment_id] is None)
+        if not waiting and (refused := next((r for r in refusals.values() if _about_the_person(r)), None)):
+            return refused
+        return Waiting(
+            now=now,
+            candidates=waiting,
+            own=tuple(work.decided(now - OWN_DECISIONS_SHOWN, principal.sub)),
+            per_hour=min((one.per_hour for one in waiting), default=None),
+            decided=work.decided_within_the_hour(principal.sub, now),
+        )
 
 
 def look(*, principal: Principal, candidate_id: str, store: ReviewStore, clock: Clock) -> CandidateView | Refused:
     """One candidate."""
     with store.work() as work:
-        candidate = _reviewable(work, principal, candidate_id, clock())
-        if isinstance(candidate, Refused):
-            return candidate
-        own = work.own_review(candidate_id, principal.sub)
-        work.audit(_act(clock, principal, candidate, "candidate_consulted", {}))
-        return CandidateView(
-            candidate=candidate,
-            references=tuple(reference for reference, _ in work.reference_keys(candidate_id)),
-            own=own,
-            category=work.category(candidate_id) if own else None,
-            similarity=candidate.similarity if own else None,
-        )
+        shown = _reviewable(work, principal, candidate_id, clock())
+        if isinstance(shown, Refused):
+            return shown
+        work.audit(_act(clock, principal, shown, "consulted", {}))
+        return _view(work, principal, shown, clock())
 
 
 def picture(
@@ -66,18 +88,19 @@ def picture(
 ) -> Jpeg | Refused:
     """The evidence picture (reference_id None) or one reference's enrolment picture. The look is committed first."""
     with store.work() as work:
-        candidate = _reviewable(work, principal, candidate_id, clock())
-        if isinstance(candidate, Refused):
-            return candidate
+        shown = _reviewable(work, principal, candidate_id, clock())
+        if isinstance(shown, Refused):
+            return shown
         if reference_id is None:
-            source, key, shown = evidence, candidate.evidence_key, "evidence"
+            # The pictures of tests lie together: they are nobody's evidence.
+            source, key, what = enrolment if shown.seeded else evidence, shown.evidence_key, "evidence"
         else:
-            keys = dict(work.reference_keys(candidate_id))
+            keys = {reference.id: reference.key for reference in work.references(candidate_id, principal.sub)}
             if reference_id not in keys:
                 return Refused(Reason.NOT_FOUND, "reference of this candidate")
             # Recorded by its place among the candidate's references: its id would name a listed person (S30).
-            source, key, shown = enrolment, keys[reference_id], f"reference {list(keys).index(reference_id) + 1}"
-        work.audit(_act(clock, principal, candidate, "picture_consulted", {"picture": shown}))
+            source, key, what = enrolment, keys[reference_id], f"reference {list(keys).index(reference_id) + 1}"
+        work.audit(_act(clock, principal, shown, "picture_consulted", {"picture": what}))
     if not key:
         return Refused(Reason.NOT_FOUND, "picture: it is deleted")
     return source.get(key) or Refused(Reason.NOT_FOUND, "picture")
@@ -91,8 +114,10 @@ def decide(
     reason: str,
     store: ReviewStore,
     outbox: Outbox,
+    changes: Changes,
     clock: Clock,
     new_id: Callable[[], str],
+    chance: Callable[[], float],
 ) -> CandidateView | Refused:
     """Record a decision, and after a confirmation put the recipients' notice. A lost notice is put again by retain."""
     if not reason.strip():
@@ -100,48 +125,136 @@ def decide(
     now = clock()
     review = Review(new_id(), candidate_id, principal.sub, decision, reason.strip(), now)
     with store.work() as work:
-        candidate = _reviewable(work, principal, candidate_id, clock())
-        if isinstance(candidate, Refused):
-            return candidate
+        shown = _reviewable(work, principal, candidate_id, clock())
+        if isinstance(shown, Refused):
+            return shown
         decided = work.decide(review, now)
         if isinstance(decided, Refused):
             return decided
-        work.audit(_act(clock, principal, candidate, f"candidate_{decision.value}", {"review": review.id}))
-        after = work.candidate(candidate_id) or candidate
-        view = CandidateView(
-            candidate=after,
-            references=tuple(reference for reference, _ in work.reference_keys(candidate_id)),
-            own=review,
-            category=work.category(candidate_id),
-            similarity=after.similarity,
+        due = top_up(
+            work, deployment_id=shown.deployment_id, reviewer=principal.sub, now=now, chance=chance, new_id=new_id
         )
+        # Of a test the audit keeps that it was answered: how, stands with the test, and in no count of candidates.
+        details = {} if shown.seeded else {"review": review.id}
+        work.audit(_act(clock, principal, shown, "answered" if shown.seeded else decision.value, details))
+        view = _view(work, principal, work.shown(candidate_id, principal.sub) or shown, now)
     if isinstance(decided, ConfirmingReview):
         outbox.put(confirmed_notice(decided))
+    _tell(changes, due, now)
     return view
 
 
-def _reviewable(work: ReviewWork, principal: Principal, candidate_id: str, now: datetime) -> Candidate | Refused:
+def withdraw(
+    *,
+    principal: Principal,
+    candidate_id: str,
+    reason: str,
+    store: ReviewStore,
+    outbox: Outbox,
+    changes: Changes,
+    clock: Clock,
+) -> CandidateView | Refused:
+    """Take a confirmation back and tell the recipients: by any reviewer of the deployment, also after a stop, and also
+    when their training has run out."""
+    if not reason.strip():
+        return Refused(Reason.INVALID, "a withdrawal needs a reason")
+    if refused := principal.needs(Role.REVIEWER):
+        return refused
+    now = clock()
+    with store.work() as work:
+        shown = work.shown(candidate_id, principal.sub)
+        if shown is None or shown.seeded:
+            return Refused(Reason.NOT_FOUND, "candidate")
+        if not work.reviews_for(shown.deployment_id, principal.sub):
+            return Refused(Reason.NOT_A_MEMBER)
+        proof = work.withdraw(Withdrawal(candidate_id, principal.sub, reason.strip(), now))
+        if isinstance(proof, Refused):
+            return proof
+        work.audit(_act(clock, principal, shown, "withdrawn", {"review": proof.review.id}))
+        view = _view(work, principal, work.shown(candidate_id, principal.sub) or shown, now)
+    outbox.put(withdrawn_notice(proof))
+    _tell(changes, [], now)
+    return view
+
+
+def record_demographics(
+    *,
+    principal: Principal,
+    candidate_id: str,
+    sex: Sex,
+    age: Age,
+    ethnicity: Ethnicity,
+    store: ReviewStore,
+    clock: Clock,
+) -> bool | Refused:
+    """What groups the reviewer saw (S28): optional, after their own decision, once. Of a test nothing is kept."""
+    with store.work() as work:
+        shown = _reviewable(work, principal, candidate_id, clock())
+        if isinstance(shown, Refused):
+            return shown
+        if work.own_review(candidate_id, principal.sub) is None:
+            return Refused(Reason.WRONG_STATE, "decide first; then say what you saw")
+        if shown.seeded:
+            return True
+        said = Demographics(candidate_id, principal.sub, sex, age, ethnicity, clock())
+        if refused := work.record_demographics(said):
+            return refused
+        work.audit(_act(clock, principal, shown, "demographics_recorded", {}))
+    return True
+
+
+def _view(work: ReviewWork, principal: Principal, shown: Shown, now: datetime) -> CandidateView:
+    own = work.own_review(shown.id, principal.sub)
+    return CandidateView(
+        now=now,
+        candidate=shown,
+        references=tuple(work.references(shown.id, principal.sub)),
+        own=own,
+        revealed=work.revealed(shown.id, principal.sub) if own else None,
+    )
+
+
+def _reviewable(work: ReviewWork, principal: Principal, candidate_id: str, now: datetime) -> Shown | Refused:
     """The candidate, if this person may review it: a trained reviewer (S19) whom the deployment names, and who neither
     requested, authorised nor listed (S17)."""
     if refused := principal.needs(Role.REVIEWER) or principal.needs_training(now):
         return refused
-    candidate = work.candidate(candidate_id)
-    if candidate is None:
+    shown = work.shown(candidate_id, principal.sub)
+    if shown is None:
         return Refused(Reason.NOT_FOUND, "candidate")
-    if principal.sub in work.involved(candidate.deployment_id):
+    return _barred(work, principal, shown) or shown
+
+
+def _barred(work: ReviewWork, principal: Principal, shown: Shown) -> Refused | None:
+    if principal.sub in work.involved(shown.deployment_id):
         return Refused(Reason.SAME_PERSON, "who requested, authorised or listed does not review")
-    if not work.reviews_for(candidate.deployment_id, principal.sub):
+    if not work.reviews_for(shown.deployment_id, principal.sub):
         return Refused(Reason.NOT_A_MEMBER)
-    return candidate
+    if work.errs_too_often(principal.sub, shown.error_limit_percent):
+        return Refused(Reason.ERRS_TOO_OFTEN)
+    return None
 
 
-def _act(clock: Clock, principal: Principal, candidate: Candidate, action: str, details: dict[str, str]) -> Act:
+def _tell(changes: Changes, due: list[datetime], now: datetime) -> None:
+    """Open pages ask again. A page that was not told asks by itself later: what is recorded is no failure for that."""
+    with suppress(TransientFault):
+        if due:
+            changes.again_at(due, now)
+        changes.mark()
+
+
+def _about_the_person(refused: Refused | None) -> bool:
+    return refused is not None and refused.reason is Reason.ERRS_TOO_OFTEN
+
+
+def _act(clock: Clock, principal: Principal, shown: Shown, what: str, details: dict[str, str]) -> Act:
+    subject = "test" if shown.seeded else "candidate"
     return Act(
-        chain=candidate.deployment_id,
+        chain=shown.deployment_id,
         at=clock(),
         actor=principal.sub,
-        action=action,
-        subject=candidate.id,
-        purpose="review",
+        action=what if what == "picture_consulted" else f"{subject}_{what}",
+        subject=shown.id,
+        purpose="test of a reviewer" if shown.seeded else "review",
         details=dict(details),
     )

@@ -6,36 +6,33 @@ ask again, for whoever writes past this module.
 """
 
 from datetime import datetime, timedelta
-from typing import Any, LiteralString
+from typing import Any
 
-from proviso.domain.candidate import Candidate, CandidateState, ConfirmingReview, Decision, Review
+from proviso.domain.candidate import CandidateState, ConfirmingReview, Decision, Demographics, Review, Withdrawal
 from proviso.domain.deployment import DeploymentState
 from proviso.domain.people import Person
 from proviso.domain.policy import Policy
 from proviso.domain.reasons import Reason, Refused
+from proviso.domain.review_ports import Revealed, Shown, ShownReference
+from proviso.domain.seeding import SeededTest, SeedSetting
 from proviso.store import rows
 from proviso.store.audit import AuditTable
 from proviso.store.connection import Connector, RuleBroken, Session, Store
 from proviso.store.deployments import SHARE_DEPLOYMENT
 from proviso.store.people import PeopleTable
+from proviso.store.seeds import SeedTables
+from proviso.store.shown import ShownCandidates
 
-_PENDING = """
-WHERE c.state = 'raised' AND %(now)s < c.decide_by
-  AND d.state = 'active' AND d.starts_at <= %(now)s AND %(now)s < LEAST(d.ends_at, d.search_until)
-  AND EXISTS (SELECT FROM deployment_member m WHERE m.deployment_id = d.id AND m.sub = %(reviewer)s
-              AND m.role = 'reviewer' AND m.removed_at IS NULL)
-ORDER BY c.raised_at DESC, c.id
-"""
 _CIRCUMSTANCES = """
-SELECT c.state, c.decide_by, d.state AS deployment_state, LEAST(d.ends_at, d.search_until) AS ends_at,
-       d.policy, clock_timestamp() AS database_now,
+SELECT c.deployment_id, c.state, c.decide_by, d.state AS deployment_state, LEAST(d.ends_at, d.search_until) AS ends_at,
+       d.policy, e.category, clock_timestamp() AS database_now,
        EXISTS (SELECT FROM involved_in(d.id) AS i (sub) WHERE i.sub = %(reviewer)s) AS involved,
        EXISTS (SELECT FROM person WHERE sub = %(reviewer)s AND 'reviewer' = ANY (roles)) AS reviews,
        EXISTS (SELECT FROM person WHERE sub = %(reviewer)s AND trained_until > clock_timestamp()) AS trained,
        EXISTS (SELECT FROM deployment_member m WHERE m.deployment_id = d.id AND m.sub = %(reviewer)s
                AND m.role = 'reviewer' AND m.removed_at IS NULL) AS member,
        EXISTS (SELECT FROM review r WHERE r.candidate_id = c.id AND r.reviewer = %(reviewer)s) AS decided
-FROM candidate c JOIN deployment d ON d.id = c.deployment_id
+FROM candidate c JOIN deployment d ON d.id = c.deployment_id JOIN entry e ON e.id = c.entry_id
 WHERE c.id = %(candidate)s
 """
 _ADD_REVIEW = """
@@ -63,6 +60,20 @@ SELECT EXISTS (SELECT FROM deployment_member WHERE deployment_id = %(deployment)
 _CONFIRMATIONS = """
 SELECT count(DISTINCT reviewer) FROM review WHERE candidate_id = %(candidate)s AND decision = 'confirm'
 """
+_CONFIRMED_BY = """
+SELECT r.id, r.candidate_id, r.reviewer, r.decision, r.reason, r.decided_at
+FROM candidate c JOIN review r ON r.id = c.confirming_review WHERE c.id = %(candidate)s
+"""
+_DECIDED_ALREADY = Refused(Reason.WRONG_STATE, "you have decided this one already")
+REFUSED_BY = {
+    "PV016": Refused(Reason.TOO_LATE),
+    "PV017": Refused(Reason.NOT_A_MEMBER),
+    "PV018": Refused(Reason.TOO_LATE),
+    "PV019": Refused(Reason.NOT_TRAINED),
+    "PV119": Refused(Reason.REVIEWER_CAP),
+    "PV219": Refused(Reason.ERRS_TOO_OFTEN),
+}
+"""What the triggers say when something changed between the look and the write, or was never looked at."""
 
 
 class PostgresReviewWork(AuditTable):
@@ -71,46 +82,50 @@ class PostgresReviewWork(AuditTable):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._people = PeopleTable(session)
+        self._shown = ShownCandidates(session)
+        self._seeds = SeedTables(session)
 
     def person(self, sub: str) -> Person | None:
         """Who this account belongs to."""
         return self._people.person(sub)
 
-    def pending(self, now: datetime, reviewer: str) -> list[Candidate]:
-        """Raised, in time, of active deployments that name this reviewer; newest first."""
-        given = {"now": now, "reviewer": reviewer}
-        return [rows.candidate(row) for row in self._session.rows(rows.CANDIDATES + _PENDING, given)]
+    def pending(self, now: datetime, reviewer: str) -> list[Shown]:
+        """Candidates and this reviewer's tests, newest first."""
+        found = self._shown.pending(now, reviewer) + self._seeds.pending(now, reviewer)
+        return sorted(found, key=lambda one: (one.raised_at, one.id), reverse=True)
+
+    def decided(self, since: datetime, reviewer: str) -> list[tuple[Shown, Decision]]:
+        """Own decisions since then with their times left out, latest first."""
+        found = self._shown.decided(since, reviewer) + self._seeds.decided(since, reviewer)
+        return [(shown, decision) for _, shown, decision in sorted(found, key=lambda one: one[0], reverse=True)]
+
+    def shown(self, candidate_id: str, reviewer: str) -> Shown | None:
+        """A candidate, or a test of this reviewer that has come due."""
+        return self._shown.one(candidate_id) or self._seeds.one(candidate_id, reviewer)
+
+    def references(self, candidate_id: str, reviewer: str) -> list[ShownReference]:
+        """The pictures beside the probe."""
+        return self._shown.references(candidate_id) or self._seeds.references(candidate_id, reviewer)
 
     def reviews_for(self, deployment_id: str, reviewer: str) -> bool:
         """Is this person named as a reviewer of the deployment?"""
         given = {"deployment": deployment_id, "reviewer": reviewer}
         return bool(self._session.value(_MEMBER, given))
 
-    def candidate(self, candidate_id: str, *, lock: bool = False) -> Candidate | None:
-        """One candidate as it stands."""
-        query: LiteralString = rows.CANDIDATES + "WHERE c.id = %(candidate)s"
-        found = self._session.row(query + (" FOR UPDATE OF c" if lock else ""), {"candidate": candidate_id})
-        return rows.candidate(found) if found else None
-
     def involved(self, deployment_id: str) -> frozenset[str]:
         """Who requested or authorised it, or added an entry or a reference to its list."""
         found = self._session.tuples("SELECT * FROM involved_in(%(deployment)s)", {"deployment": deployment_id})
         return frozenset(row[0] for row in found)
 
-    def reference_keys(self, candidate_id: str) -> list[tuple[str, str]]:
-        """(reference id, enrolment picture key) of the candidate's entry, of the deployment's build."""
-        found = self._session.tuples(
-            """
-            SELECT r.id, r.image_key
-            FROM candidate c
-            JOIN deployment d ON d.id = c.deployment_id
-            JOIN build_reference b ON b.build_id = d.build_id AND b.entry_id = c.entry_id
-            JOIN reference r ON r.id = b.reference_id
-            WHERE c.id = %(candidate)s ORDER BY r.id
-            """,
-            {"candidate": candidate_id},
-        )
-        return [(row[0], row[1]) for row in found]
+    def errs_too_often(self, reviewer: str, limit_percent: int) -> bool:
+        """By the database's own count of answered tests."""
+        given = {"reviewer": reviewer, "limit": limit_percent}
+        return bool(self._session.value("SELECT errs_too_often(%(reviewer)s, %(limit)s)", given))
+
+    def decided_within_the_hour(self, reviewer: str, now: datetime) -> int:
+        """Candidates and tests."""
+        given = {"reviewer": reviewer, "now": now}
+        return int(self._session.value("SELECT decided_within_the_hour(%(reviewer)s, %(now)s)", given) or 0)
 
     def own_review(self, candidate_id: str, reviewer: str) -> Review | None:
         """What this reviewer decided, if anything."""
@@ -118,18 +133,11 @@ class PostgresReviewWork(AuditTable):
             rows.REVIEWS + "WHERE candidate_id = %(candidate)s AND reviewer = %(reviewer)s",
             {"candidate": candidate_id, "reviewer": reviewer},
         )
-        return rows.review(found) if found else None
+        return rows.review(found) if found else self._seeds.answer_of(candidate_id, reviewer)
 
-    def category(self, candidate_id: str) -> str | None:
-        """The entry's category; None once the entry is erased."""
-        found = self._session.value(
-            """
-            SELECT e.category FROM candidate c JOIN entry e ON e.id = c.entry_id
-            WHERE c.id = %(candidate)s AND e.erased_at IS NULL
-            """,
-            {"candidate": candidate_id},
-        )
-        return str(found) if found is not None else None
+    def revealed(self, candidate_id: str, reviewer: str) -> Revealed | None:
+        """For after one's own decision."""
+        return self._shown.revealed(candidate_id, reviewer) or self._seeds.revealed(candidate_id, reviewer)
 
     def decide(self, review: Review, now: datetime) -> ConfirmingReview | Review | Refused:
         """Record a decision and, by it, move the candidate. One decision a reviewer and candidate.
@@ -138,28 +146,89 @@ class PostgresReviewWork(AuditTable):
         `cannot_tell`, the review alone is recorded and the candidate waits on. One rejection is enough.
         """
         given = {"candidate": review.candidate_id, "reviewer": review.reviewer}
+        try:
+            with self._session.attempt():
+                if self._seeds.one(review.candidate_id, review.reviewer) is not None:
+                    if self._seeds.answer_of(review.candidate_id, review.reviewer) is not None:
+                        return _DECIDED_ALREADY
+                    return self._seeds.answer(review)
+                circumstances = self._locked_circumstances(given)
+                if circumstances is None:
+                    return Refused(Reason.NOT_FOUND, "candidate")
+                if refused := _refusal(circumstances, max(now, review.decided_at, circumstances["database_now"])):
+                    return refused
+                return self._decide(review, now, given, circumstances)
+        except RuleBroken as broken:
+            if broken.rule not in REFUSED_BY:
+                raise
+            return REFUSED_BY[broken.rule]
+
+    def withdraw(self, withdrawal: Withdrawal) -> ConfirmingReview | Refused:
+        """Take the confirmation back. WRONG_STATE when none stands."""
+        given = {"candidate": withdrawal.candidate_id, "reviewer": withdrawal.withdrawn_by}
         circumstances = self._locked_circumstances(given)
         if circumstances is None:
             return Refused(Reason.NOT_FOUND, "candidate")
-        if refused := _refusal(circumstances, max(now, review.decided_at, circumstances["database_now"])):
-            return refused
+        if circumstances["state"] != CandidateState.CONFIRMED.value:
+            return Refused(Reason.WRONG_STATE, circumstances["state"])
+        self._session.change(
+            """
+            INSERT INTO withdrawal (candidate_id, withdrawn_by, reason, withdrawn_at)
+            VALUES (%(candidate)s, %(reviewer)s, %(reason)s, %(at)s)
+            """,
+            {**given, "reason": withdrawal.reason, "at": withdrawal.withdrawn_at},
+        )
+        self._session.change(
+            "UPDATE candidate SET state = 'withdrawn', revision = revision + 1 WHERE id = %(candidate)s", given
+        )
+        confirmed_by = self._session.row(_CONFIRMED_BY, given)
+        if confirmed_by is None:
+            raise RuleBroken("a confirmation without its review", "PV016", "PV016")
+        return self._proof(rows.review(confirmed_by), circumstances)
+
+    def record_demographics(self, said: Demographics) -> Refused | None:
+        """Once a reviewer and candidate."""
         try:
             with self._session.attempt():
-                return self._decide(review, now, given, circumstances)
+                self._session.change(
+                    """
+                    INSERT INTO demographics (candidate_id, reviewer, sex, age, ethnicity, recorded_at)
+                    VALUES (%(candidate)s, %(reviewer)s, %(sex)s, %(age)s, %(ethnicity)s, %(at)s)
+                    """,
+                    {
+                        "candidate": said.candidate_id,
+                        "reviewer": said.reviewer,
+                        "sex": said.sex.value,
+                        "age": said.age.value,
+                        "ethnicity": said.ethnicity.value,
+                        "at": said.recorded_at,
+                    },
+                )
         except RuleBroken as broken:
-            if broken.rule not in ("PV016", "PV018"):
-                raise
-            return Refused(Reason.TOO_LATE)  # its time ran out between the look and the write
+            if broken.duplicate:
+                return Refused(Reason.WRONG_STATE, "you have said this already")
+            if broken.rule == "PV028":
+                return Refused(Reason.WRONG_STATE, "decide first; then say what you saw")
+            raise
+        return None
+
+    def test_setting(self, deployment_id: str, reviewer: str) -> SeedSetting:
+        """What is known for the next tests of this reviewer."""
+        return self._seeds.setting(deployment_id, reviewer)
+
+    def add_test(self, test: SeededTest) -> bool:
+        """Give the reviewer a test; False when the pool has none of its kind."""
+        return self._seeds.add(test)
 
     def _locked_circumstances(self, given: dict[str, str]) -> dict[str, Any] | None:
         """Deployment for share, then candidate, in the order in which a stop takes them; then what stands."""
-        candidate = self.candidate(given["candidate"])
-        if candidate is None:
+        found = self._session.value("SELECT deployment_id FROM candidate WHERE id = %(candidate)s", given)
+        if found is None:
             return None
-        deployment = {"deployment": candidate.deployment_id}
+        deployment = {"deployment": found}
         self._session.tuples(SHARE_DEPLOYMENT, deployment)
         self._session.tuples("SELECT id FROM deployment WHERE id = %(deployment)s FOR SHARE", deployment)
-        self.candidate(given["candidate"], lock=True)
+        self._session.tuples("SELECT id FROM candidate WHERE id = %(candidate)s FOR UPDATE", given)
         return self._session.row(_CIRCUMSTANCES, given)
 
     def _decide(
@@ -190,17 +259,23 @@ class PostgresReviewWork(AuditTable):
                 "revisions": 1 if confirms else 0,  # the revision is that of the latest notice: confirmed is the second
             },
         )
-        decided = self.candidate(review.candidate_id) if changed == 1 else None
-        if decided is None:
+        if changed != 1:
             raise RuleBroken("the decision came too late", "PV018", "PV018")
-        if not confirms:
-            return review
+        return self._proof(review, circumstances) if confirms else review
+
+    def _proof(self, review: Review, circumstances: dict[str, Any]) -> ConfirmingReview:
+        """The confirmed candidate as it stands now, with what its notice needs."""
+        found = self._session.row(rows.CANDIDATES + "WHERE c.id = %(candidate)s", {"candidate": review.candidate_id})
+        if found is None:
+            raise RuleBroken("the candidate is gone", "PV016", "PV016")
+        policy = Policy.from_mapping(circumstances["policy"])
         useful_until = review.decided_at + timedelta(seconds=policy.notice_useful_s)
         return ConfirmingReview(
             review=review,
-            candidate=decided,
+            candidate=rows.candidate(found),
             message_prefix=policy.message_prefix,
             useful_until=min(useful_until, circumstances["ends_at"]),
+            category=circumstances["category"],
         )
 
 
@@ -230,5 +305,5 @@ def _refusal(found: dict[str, Any], moment: datetime) -> Refused | None:
     if not found["trained"]:
         return Refused(Reason.NOT_TRAINED)
     if found["decided"]:
-        return Refused(Reason.WRONG_STATE, "you have decided this one already")
+        return _DECIDED_ALREADY
     return None

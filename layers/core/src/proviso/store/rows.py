@@ -17,6 +17,7 @@ CANDIDATES = """
 SELECT c.id, c.deployment_id, c.entry_id, c.camera, c.place, c.frame_key, c.captured_at, c.raised_at, c.decide_by,
        c.last_sighting_at, c.state, c.similarity, c.threshold, c.pipeline, c.policy, c.calibrated, c.evidence_key,
        c.evidence_digest, c.correlation_id, c.revision, c.sightings, c.decided_by, c.decided_at,
+       c.face,
        d.policy ->> 'message_prefix' AS message_prefix
 FROM candidate c JOIN deployment d ON d.id = c.deployment_id
 """
@@ -70,7 +71,8 @@ def grounds(values: Grounds) -> dict[str, str]:
 def candidate(row: Row) -> Candidate:
     """A row of CANDIDATES."""
     values = {name: value for name, value in row.items() if name != "message_prefix"}
-    return Candidate(**{**values, "state": CandidateState(values["state"])})
+    face = tuple(values["face"]) if values["face"] else None
+    return Candidate(**{**values, "state": CandidateState(values["state"]), "face": face})
 
 
 def review(row: Row) -> Review:

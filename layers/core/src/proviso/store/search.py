@@ -70,10 +70,10 @@ FOR NO KEY UPDATE
 _ADD_CANDIDATE = """
 INSERT INTO candidate (id, deployment_id, entry_id, camera, place, frame_key, captured_at, raised_at, decide_by,
                        last_sighting_at, state, similarity, threshold, pipeline, policy, calibrated, evidence_key,
-                       evidence_digest, correlation_id)
+                       evidence_digest, correlation_id, face)
 VALUES (%(id)s, %(deployment_id)s, %(entry_id)s, %(camera)s, %(place)s, %(frame_key)s, %(captured_at)s, %(raised_at)s,
         %(decide_by)s, %(last_sighting_at)s, %(state)s, %(similarity)s, %(threshold)s, %(pipeline)s, %(policy)s,
-        %(calibrated)s, %(evidence_key)s, %(evidence_digest)s, %(correlation_id)s)
+        %(calibrated)s, %(evidence_key)s, %(evidence_digest)s, %(correlation_id)s, %(face)s)
 """
 _ADD_SIGHTING = """
 INSERT INTO sighting (candidate_id, frame_key, captured_at, similarity)
@@ -206,7 +206,8 @@ class PostgresSearchWork(AuditTable):
             "correlation_id",
         )
         values = {name: getattr(candidate, name) for name in names}
-        self._once(_ADD_CANDIDATE, {**values, "state": candidate.state.value})
+        face = list(candidate.face) if candidate.face else None
+        self._once(_ADD_CANDIDATE, {**values, "state": candidate.state.value, "face": face})
         self._sighting(candidate.id, candidate.frame_key, candidate.captured_at, candidate.similarity)
         if runners_up:
             self._session.change(

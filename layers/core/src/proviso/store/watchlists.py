@@ -40,9 +40,9 @@ VALUES (%(id)s, %(watchlist_id)s, %(reference_no)s, %(label)s, %(category)s, %(r
         %(harm_reason)s)
 """
 _ADD_REFERENCE = """
-INSERT INTO reference (id, entry_id, watchlist_id, pipeline, image_key, image_digest, added_by, added_at)
+INSERT INTO reference (id, entry_id, watchlist_id, pipeline, image_key, image_digest, added_by, added_at, face)
 VALUES (%(id)s, %(entry_id)s, %(watchlist_id)s, %(pipeline)s, %(image_key)s, %(image_digest)s, %(added_by)s,
-        %(added_at)s)
+        %(added_at)s, %(face)s)
 """
 _ADD_BUILD = """
 INSERT INTO build (id, watchlist_id, pipeline, digest, entries, "references", built_by, built_at)
@@ -190,7 +190,7 @@ class WatchlistTables:
         """Store a reference and, apart from it, its template. RuleBroken when the list is erased."""
         names = ("id", "entry_id", "watchlist_id", "pipeline", "image_key", "image_digest", "added_by", "added_at")
         values = {name: getattr(reference, name) for name in names}
-        self._session.change(_ADD_REFERENCE, values)
+        self._session.change(_ADD_REFERENCE, {**values, "face": list(reference.face) if reference.face else None})
         self._session.change(
             """
             INSERT INTO reference_template (reference_id, watchlist_id, pipeline, template)

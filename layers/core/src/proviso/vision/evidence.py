@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from proviso.domain.face import Box, Face
-from proviso.domain.frame import Image, Jpeg
+from proviso.domain.frame import EvidencePicture, Image, Jpeg
 
 if TYPE_CHECKING:
     from proviso.vision.alignment import Pixels
@@ -40,11 +40,11 @@ MAX_SIDE_PX = 1280
 FRAME_PX = 2
 JPEG_QUALITY = 88
 
-Region = tuple[int, int, int, int]
+Edges = tuple[int, int, int, int]
 """Left, top, right, bottom in whole pixels; right and bottom are one past the last."""
 
 
-def evidence_picture(image: Image, candidate: Face, others: Sequence[Box]) -> Jpeg:
+def evidence_picture(image: Image, candidate: Face, others: Sequence[Box]) -> EvidencePicture:
     """A JPEG of the frame's shape, at most 1280 px a side, that is empty but for the oval of the candidate's face.
 
     The oval has the frame's own pixels at their own size, and lies where it lay in the frame, in proportion. `others`
@@ -66,16 +66,17 @@ def evidence_picture(image: Image, candidate: Face, others: Sequence[Box]) -> Jp
         FRAME_PX,
     )
     picture[top:bottom, left:right] = _face(image, candidate, others, kept)
-    return Jpeg(simplejpeg.encode_jpeg(picture, quality=JPEG_QUALITY, colorspace="BGR", colorsubsampling="444"))
+    jpeg = Jpeg(simplejpeg.encode_jpeg(picture, quality=JPEG_QUALITY, colorspace="BGR", colorsubsampling="444"))
+    return EvidencePicture(jpeg, _on_lattice(candidate.box).region(*view))
 
 
-def kept_region(box: Box, width: int, height: int) -> Region:
+def kept_region(box: Box, width: int, height: int) -> Edges:
     """The part of the frame in which pixels are kept: the candidate's box on its lattice. There is no margin: a missed
     face may stand in it, and a strip of a few pixels is enough to know somebody by."""
     return _grown(_on_lattice(box), width, height, 0.0)
 
 
-def kept_oval(box: Box, kept: Region) -> Any:
+def kept_oval(box: Box, kept: Edges) -> Any:
     """Which pixels of the kept region survive, bool (height, width): those whose middle lies in an oval inside the
     box. The corners of a box show what is beside the chin and behind the ears, so they do not."""
     import numpy as np
@@ -99,7 +100,7 @@ def _on_lattice(box: Box) -> Box:
     return Box(left, top, right - left, bottom - top)
 
 
-def view_region(kept: Region, width: int, height: int) -> Region:
+def view_region(kept: Edges, width: int, height: int) -> Edges:
     """The part of the frame that the picture's sides stand for: all of it up to 1280 px a side. Of a larger frame, a
     window of the same proportions in which the kept part lies as it lies in the frame (left third in left third), so
     that the candidate is never reduced and its place can still be read. Larger only where the kept part is."""
@@ -127,7 +128,7 @@ def _ground(width: int, height: int) -> "Pixels":
     return ground
 
 
-def _face(image: Image, candidate: Face, others: Sequence[Box], kept: Region) -> "Pixels":
+def _face(image: Image, candidate: Face, others: Sequence[Box], kept: Edges) -> "Pixels":
     """The kept region: the oval's pixels, other faces in it filled, all else empty."""
     import numpy as np
 
@@ -142,7 +143,7 @@ def _face(image: Image, candidate: Face, others: Sequence[Box], kept: Region) ->
     return np.where(kept_oval(candidate.box, kept)[:, :, None], pixels, np.uint8(GROUND_GREY))
 
 
-def _grown(box: Box, width: int, height: int, share: float) -> Region:
+def _grown(box: Box, width: int, height: int, share: float) -> Edges:
     across, down = box.width * share, box.height * share
     left, top = max(0, int(box.x - across)), max(0, int(box.y - down))
     right = min(width, math.ceil(box.x + box.width + across))
@@ -150,7 +151,7 @@ def _grown(box: Box, width: int, height: int, share: float) -> Region:
     return min(left, width), min(top, height), max(right, min(left, width)), max(bottom, min(top, height))
 
 
-def _overlap(one: Region, two: Region) -> Region | None:
+def _overlap(one: Edges, two: Edges) -> Edges | None:
     left, top = max(one[0], two[0]), max(one[1], two[1])
     right, bottom = min(one[2], two[2]), min(one[3], two[3])
     return (left, top, right, bottom) if left < right and top < bottom else None

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from proviso.domain.errors import ConfigurationFault
 from proviso.domain.face import Box, Face, QualityGate, Template
-from proviso.domain.frame import Image, Jpeg
+from proviso.domain.frame import EvidencePicture, Image, Jpeg
 from proviso.domain.reasons import Refused
 from proviso.vision.alignment import aligned_crop
 from proviso.vision.decoding import decode
@@ -73,7 +73,7 @@ class VisionPipeline:
         vectors = self._embedder.embed_faces(image, faces)
         return [Template(packed, self._dimension, self._digest) for packed in vectors]
 
-    def evidence(self, image: Image, candidate: Face, others: Sequence[Box]) -> Jpeg:
+    def evidence(self, image: Image, candidate: Face, others: Sequence[Box]) -> EvidencePicture:
         return evidence_picture(image, candidate, others)
 
 

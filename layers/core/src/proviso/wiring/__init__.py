@@ -10,6 +10,7 @@ import secrets
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -34,11 +35,11 @@ from proviso.domain.ports import (
     PermitStore,
     PictureStore,
     Pipeline,
-    ReviewStore,
     StopSpool,
 )
 from proviso.domain.reasons import Refused
 from proviso.domain.retain_ports import RetainStore
+from proviso.domain.review_ports import Changes, ReviewStore
 from proviso.domain.subject_ports import SubjectKeys
 from proviso.domain.timing import Stopwatch
 
@@ -152,6 +153,7 @@ def _match_room() -> Any:
         outbox=S3Outbox(client("s3"), read.outbox_bucket),
         ledger=DynamoLedger(client("dynamodb"), read.ledger_table, now),
         store=PostgresSearchStore(_connector(read, "match", connect_timeout_s=_CONNECT_S)),
+        changes=_changes(read.permits_bucket),
         pipeline=_pipeline(read.proviso_pack, read.proviso_models),
         software_build=read.software_build,
     )
@@ -203,6 +205,7 @@ class GovernRoom:
     subjects: SubjectKeys
     cameras: CameraRegistry
     anchors: Anchors
+    changes: Changes
     pipeline: str
     software_build: str
     permitted_policies: frozenset[str]
@@ -221,12 +224,19 @@ class GovernRoom:
         from proviso.stages.anchor import anchor_now
 
         anchor_now(store=self.store, anchors=self.anchors, due=self.due, clock=self.clock, deployment_id=deployment_id)
+        self._tell_pages()
 
     def anchor_soon(self) -> None:
         """After any other act: within ten minutes, by retain."""
         from proviso.stages.anchor import anchor_soon
 
         anchor_soon(due=self.due, clock=self.clock)
+        self._tell_pages()
+
+    def _tell_pages(self) -> None:
+        """A stop or a removal takes away what waits for a reviewer (S04, S06); other acts may change who sees it."""
+        with suppress(TransientFault):
+            self.changes.mark()
 
     def principal(self, sub: str) -> Principal | Refused:
         return _principal(self.store, sub)
@@ -255,6 +265,7 @@ def govern() -> GovernRoom:
         subjects=DynamoSubjects(client("dynamodb", hurried=True), read.subjects_table, os.urandom),
         cameras=DynamoCameras(client("dynamodb"), read.cameras_table),
         anchors=S3Anchors(client("s3"), read.anchors_bucket),
+        changes=_changes(read.permits_bucket),
         pipeline=pipeline_digest(load_manifest(read.proviso_pack)),
         software_build=read.software_build,
         permitted_policies=read.permitted_policies,
@@ -319,14 +330,16 @@ def enrol() -> EnrolRoom:
 
 @dataclass(frozen=True, slots=True)
 class ReviewRoom:
-    """What review's routes work with."""
+    """What review's routes work with. `chance` draws from 0 to 1, so that nobody foresees a test (S19)."""
 
     store: ReviewStore
     evidence: PictureStore
     enrolment: PictureStore
     outbox: Outbox
+    changes: Changes
     clock: Clock
     new_id: Callable[[], str]
+    chance: Callable[[], float]
 
     def principal(self, sub: str) -> Principal | Refused:
         return _principal(self.store, sub)
@@ -346,9 +359,18 @@ def review() -> ReviewRoom:
         evidence=S3Pictures(client("s3"), read.evidence_bucket),
         enrolment=S3Pictures(client("s3"), read.enrolment_bucket),
         outbox=S3Outbox(client("s3"), read.outbox_bucket),
+        changes=_changes(read.permits_bucket),
         clock=now,
         new_id=new_id,
+        chance=secrets.SystemRandom().random,
     )
+
+
+def _changes(bucket: str) -> Changes:
+    from proviso.cloud.changes import S3Changes
+    from proviso.cloud.clients import client
+
+    return S3Changes(client("s3"), bucket, new_id)
 
 
 def _principal(store: GovernStore | ReviewStore | RetainStore, sub: str) -> Principal | Refused:

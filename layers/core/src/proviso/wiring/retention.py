@@ -8,7 +8,7 @@ from typing import Any
 from proviso import settings
 from proviso.domain.people import Principal
 from proviso.domain.reasons import Refused
-from proviso.wiring import _connector, _principal, _read, now
+from proviso.wiring import _changes, _connector, _principal, _read, now
 
 CHECK_S = 15
 """After how long a look into all stores begins no other store: the API waits for 29 s."""
@@ -90,6 +90,7 @@ def _retain_room() -> Any:
         evidence=S3Pictures(client("s3"), read.evidence_bucket),
         enrolment=S3Pictures(client("s3"), read.enrolment_bucket),
         outbox=S3Outbox(client("s3"), read.outbox_bucket),
+        changes=_changes(read.permits_bucket),
         ledger=DynamoLedger(client("dynamodb"), read.ledger_table, now),
         subjects=DynamoSubjects(client("dynamodb"), read.subjects_table, os.urandom),
         anchors=S3Anchors(client("s3"), read.anchors_bucket),

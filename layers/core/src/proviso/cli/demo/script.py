@@ -230,7 +230,10 @@ class Demonstration:
         shown = reviewer.get(f"/candidates/{candidate}")
         self.out.mkdir(parents=True, exist_ok=True)
         written = []
-        for path, name in [(shown["evidence"], "evidence"), *((path, "reference") for path in shown["references"][:1])]:
+        for path, name in [
+            (shown["evidence"], "evidence"),
+            *((r["path"], "reference") for r in shown["references"][:1]),
+        ]:
             target = self.out / f"{name}-{shown['reference']}.jpg"
             target.write_bytes(reviewer.picture(path))
             written.append(target)
