@@ -16,13 +16,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-import simplejpeg
 from scipy.stats import binomtest
+from simplejpeg import encode_jpeg
 
 from bench.vision_scenes import (
     SHARED,
@@ -35,7 +34,7 @@ from bench.vision_scenes import (
     to_pixels,
 )
 from proviso.domain.face import Box, Face
-from proviso.domain.frame import Image, Jpeg
+from proviso.domain.frame import Image
 from proviso.vision.alignment import TEMPLATE, aligned_crop
 from proviso.vision.evidence import JPEG_QUALITY, kept_region, view_region
 from proviso.vision.pipeline import VisionPipeline, load_pipeline
@@ -130,26 +129,24 @@ class Scene:
         self._behind = self._before & (person == 0)
 
     def frame(self, picture: bytes) -> Image:
-        """The frame with the face of this LFW picture at each place."""
+        """The frame with the face of this LFW picture at each place, through the camera's JPEG: its blocks carry a
+        little of each pixel to its neighbours."""
         source, out = to_pixels(picture), self.ground.copy()
         height, width = out.shape[:2]
         for place in self.places:
             left, top, right, bottom = place.bounds(width, height)
             factor = place.width / FACE_WIDTH
-            reduced = cv2.resize(source, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-            moved = np.array(
-                [
-                    [1.0, 0.0, place.x - FACE_MIDDLE[0] * factor - left],
-                    [0.0, 1.0, place.y - FACE_MIDDLE[1] * factor - top],
-                ]
-            )
+            smaller = min(1.0, factor)  # a warp alone skips pixels where a picture shrinks
+            reduced = cv2.resize(source, None, fx=smaller, fy=smaller, interpolation=cv2.INTER_AREA)
+            across, down = place.x - FACE_MIDDLE[0] * factor - left, place.y - FACE_MIDDLE[1] * factor - top
+            moved = np.array([[factor / smaller, 0.0, across], [0.0, factor / smaller, down]])
             patch = cv2.warpAffine(reduced, moved, (right - left, bottom - top), borderMode=cv2.BORDER_REPLICATE)
             across = (np.arange(left, right) + 0.5 - place.x) / (FACE_OVAL[0] * factor)
             down = (np.arange(top, bottom) + 0.5 - place.y) / (FACE_OVAL[1] * factor)
             inside = across[None, :] ** 2 + down[:, None] ** 2 <= 1.0
             inside &= (self._before if place.before else self._behind)[top:bottom, left:right]
             out[top:bottom, left:right][inside] = patch[inside]
-        return Image(out, width, height)
+        return Image(to_pixels(encode_jpeg(out, quality=85, colorspace="BGR", colorsubsampling="420")), width, height)
 
     def template(self, shown: Any, place: Place) -> Any:
         """The template (128) at the place, whose alignment is everybody's. Equal crops are embedded once."""
@@ -181,11 +178,8 @@ Picture = Callable[[Image, Face], Any]
 
 
 def through_jpeg(pixels: Any) -> Any:
-    return to_pixels(
-        simplejpeg.encode_jpeg(
-            np.ascontiguousarray(pixels), quality=JPEG_QUALITY, colorspace="BGR", colorsubsampling="444"
-        )
-    )
+    whole = np.ascontiguousarray(pixels)
+    return to_pixels(encode_jpeg(whole, quality=JPEG_QUALITY, colorspace="BGR", colorsubsampling="444"))
 
 
 def evidence(pipeline: VisionPipeline) -> Picture:
@@ -276,7 +270,7 @@ def read(scene: Scene, picture: bytes, make: Picture) -> Reading | None:
 def read_all(
     scene: Scene, everybody: Sequence[Sequence[bytes]], make: Picture, *, pictures: int, workers: int = 2
 ) -> list[list[Reading]]:
-    """Readings of the first `pictures` pictures of each person; people of whom fewer than two can be read are left out."""
+    """Readings of the first `pictures` pictures of each person, without people of whom fewer than two can be read."""
     with ThreadPoolExecutor(workers) as pool:
         read_one = [[pool.submit(read, scene, one, make) for one in person[:pictures]] for person in everybody]
         found = [[reading for one in person if (reading := one.result()) is not None] for person in read_one]
@@ -318,10 +312,9 @@ class Found:
         said = []
         for places in (1, 10, self.gallery // 2):
             low, high = self.interval(places)
-            said.append(
-                f"rank {places}: {self.within(places)} = {self.within(places) / self.probes:.1%} [{low:.1%}, {high:.1%}]"
-                f"{'' if self.at_chance(places) else ' *'} ({places / self.gallery:.1%})"
-            )
+            share, marked = self.within(places) / self.probes, "" if self.at_chance(places) else " *"
+            by_chance = places / self.gallery
+            said.append(f"rank {places}: {share:.1%} [{low:.1%}, {high:.1%}]{marked} by chance {by_chance:.1%}")
         return f"AUC {self.auc:.3f}; {self.probes} probes, {self.gallery} people; {'; '.join(said)}"
 
 
@@ -341,8 +334,8 @@ def attacks(readings: Sequence[Sequence[Reading]], place: int) -> dict[str, Foun
 
     def stacked(take: Callable[[Reading], Any]) -> tuple[Any, Any]:
         return (
-            np.array([take(one) for _, one in probes], np.float32).reshape(len(probes), -1),
-            np.array([take(one) for one in gallery], np.float32).reshape(len(gallery), -1),
+            np.array([take(one) for _, one in probes], np.float64).reshape(len(probes), -1),
+            np.array([take(one) for one in gallery], np.float64).reshape(len(gallery), -1),
         )
 
     one, many = stacked(lambda reading: reading.templates[place])
@@ -362,29 +355,27 @@ def nearness(one: Any, many: Any) -> Any:
 
 # --- the scenes ---
 
-
-def scenes(pipeline: VisionPipeline, only: Sequence[str] = ()) -> dict[str, Scene]:
-    """Missed faces in the open and cheek by jowl with the candidate, in frames of three sizes."""
-    made = {}
-    for name, (width, height, photograph, outline, x, y, scale) in {
-        "720p": (1280, 720, hopper_jpeg(), HOPPER, 60, 120, 0.5),
-        "360p": (640, 360, upper_astronaut(), ASTRONAUT, 60, 60, 0.5),
-        "1080p": (1920, 1080, hopper_jpeg(), HOPPER, 200, 150, 1.0),
-    }.items():
-        ground = placed(backdrop(width, height), photograph, x, y, scale)
-        person = np.array(outline) * scale + (x, y)
-        alone = Scene(pipeline, ground, person, ()).alone.box
-        for kind, places in _places(alone, width, height).items():
-            if not only or f"{name} {kind}" in only:
-                made[f"{name} {kind}"] = Scene(pipeline, ground, person, places)
-    return made
+SIZES = {"720p": (1280, 720), "360p": (640, 360), "1080p": (1920, 1080)}
+KINDS = ("open", "beside", "around", "close", "touching")
 
 
-def upper_astronaut() -> bytes:
-    return to_jpeg(to_pixels(astronaut_jpeg())[:310], quality=95)
+def scene(pipeline: VisionPipeline, size: str, *kinds: str) -> Scene:
+    """A frame of 1280x720, 640x360 or 1920x1080 with one candidate (a face of 90, 47 or 177 px), and missed faces of
+    these kinds: in the open, behind her on both sides, above and before the chin, in the corner and in what was the
+    margin of her box, and cheek by jowl as no two heads can be."""
+    width, height = SIZES[size]
+    photograph, outline, x, y, scale = {
+        "720p": (hopper_jpeg(), HOPPER, 60, 120, 0.5),
+        "360p": (to_jpeg(to_pixels(astronaut_jpeg())[:310], quality=95), ASTRONAUT, 60, 60, 0.5),
+        "1080p": (hopper_jpeg(), HOPPER, 200, 150, 1.0),
+    }[size]
+    ground = placed(backdrop(width, height), photograph, x, y, scale)
+    person = np.array(outline) * scale + (x, y)
+    box = Scene(pipeline, ground, person, ()).alone.box
+    return Scene(pipeline, ground, person, [place for kind in kinds for place in _places(kind, box, width, height)])
 
 
-def _places(box: Box, width: int, height: int) -> dict[str, list[Place]]:
+def _places(kind: str, box: Box, width: int, height: int) -> list[Place]:
     right, bottom = box.x + box.width, box.y + box.height
     middle_x, middle_y = box.x + box.width / 2, box.y + box.height / 2
     return {
@@ -406,10 +397,12 @@ def _places(box: Box, width: int, height: int) -> dict[str, list[Place]]:
             Place("in the margin", right + 8, middle_y + 10, 14, True),
         ],
         "touching": [Place("behind a head without hair or ears", box.x, middle_y, box.width, True)],
-    }
+    }[kind]
 
 
 def main() -> None:
+    """`python bench/vision_bystanders.py "tuning" 2 "evidence;mosaic 24" "720p;360p"`: people of which part, how many
+    pictures of each, which kinds of picture, which sizes of frame (all where the last two are left out)."""
     part, pictures = sys.argv[1], int(sys.argv[2])
     pipeline = load_pipeline("mobilefacenet", folders=model_folders(), threads=1)
     makers: dict[str, Picture] = {
@@ -428,13 +421,15 @@ def main() -> None:
         "box": box_only(0),
     }
     wanted = sys.argv[3].split(";") if len(sys.argv) > 3 else list(makers)
-    only = sys.argv[4].split(";") if len(sys.argv) > 4 else []
-    for name, scene in scenes(pipeline, only).items():
-        for which in wanted:
-            readings = read_all(scene, people(part), makers[which], pictures=pictures)
-            for at, place in enumerate(scene.places):
-                for how, result in attacks(readings, at).items():
-                    print(f"{which} | {name}, {place.name} | {how} | {result}", flush=True)
+    sizes = sys.argv[4].split(";") if len(sys.argv) > 4 else list(SIZES)
+    for size in sizes:
+        for kind in KINDS:
+            set_up = scene(pipeline, size, kind)
+            for which in wanted:
+                readings = read_all(set_up, people(part), makers[which], pictures=pictures)
+                for at, place in enumerate(set_up.places):
+                    for how, result in attacks(readings, at).items():
+                        print(f"{which} | {size}, {place.name} | {how} | {result}", flush=True)
 
 
 if __name__ == "__main__":
