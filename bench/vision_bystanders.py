@@ -201,6 +201,9 @@ def frame_itself(image: Image, candidate: Face) -> Any:
     return through_jpeg(image.pixels)
 
 
+WITHOUT_CANDIDATE: set[Picture] = {frame_itself}
+
+
 def mosaic(cells: int, step: int = 64, margin: float | None = None) -> Picture:
     """What was tried and given up: the frame in grey cells, and the candidate's box with a margin of a quarter of its
     side, at most `margin` pixels (None: no part of the frame keeps its pixels)."""
@@ -214,6 +217,8 @@ def mosaic(cells: int, step: int = 64, margin: float | None = None) -> Picture:
         out = cv2.cvtColor(large, cv2.COLOR_GRAY2BGR)
         return through_jpeg(out if margin is None else _with_box(out, image, candidate.box, margin))
 
+    if margin is None:
+        WITHOUT_CANDIDATE.add(made)
     return made
 
 
@@ -249,9 +254,10 @@ class Reading:
 
 
 def read(scene: Scene, picture: bytes, make: Picture) -> Reading | None:
-    """None where the candidate is not found in the frame: then there is no evidence picture."""
+    """None where the candidate is not found in the frame: then there is no evidence picture. (She is not looked for
+    where the picture does not depend on her.)"""
     image = scene.frame(picture)
-    candidate = scene.candidate(image)
+    candidate = scene.candidate(image) if make not in WITHOUT_CANDIDATE else scene.alone
     if candidate is None:
         return None
     shown = make(image, candidate)
