@@ -1,130 +1,147 @@
-"""S15 under attack: can a bystander whom the detector missed be recognised in the evidence picture?
+"""S15 under attack: can a bystander whom the detector missed be told from the evidence picture?
 
-The attacker knows everything: where the bystander stands, the exact landmarks, and how pictures are reduced, and so
-reduces the own gallery of known people in the very same way. `others` is left empty, as if nobody had been found.
-The same attack on the whole frame finds nearly everybody; that shows that it is a real one.
+The attacker knows everything but the answer and makes the own gallery in the very same way (bench/vision_bystanders.py
+says how): `others` is empty, as if nobody had been found, and only the missed face differs between two pictures. Three
+attacks: by the embedder at the place of the face, by the pixels of that place, and by the candidate's box, which the
+detector draws a little differently beside another face. 398 people, whom nothing was tuned on.
+
+What the tests can find. A place and an attack fail when the exact interval (Clopper and Pearson, 99.9 %, because there
+are nearly sixty of them) of those found first, or among the first ten, leaves out what chance gives. With 398 people a
+leak by which 3 % are found first is noticed with probability 0.95, one of 4 % with 0.99 (chance: 0.25 %). In the open
+the whole order is at chance, because the pictures are the same. Where a face touches the candidate's, the box that the
+detector draws still moves a little with it, and the order is slightly better than chance (AUC up to 0.57 measured).
+
+The controls below show the attack at work: it finds people in the frame itself, in a mosaic
+of 24 cells, and in the box with the margin that this picture once had.
 """
 
 from functools import cache
 
-import cv2
 import numpy as np
 import pytest
+from scipy.stats import binom
 
-from bench.vision_scenes import SHARED, backdrop, hopper_jpeg, model_folders, placed
+from bench.vision_bystanders import (
+    LFW,
+    attacks,
+    box_only,
+    evidence,
+    found,
+    frame_itself,
+    mosaic,
+    people,
+    read_all,
+    scene,
+)
+from bench.vision_scenes import hopper_jpeg, model_folders
 from proviso.domain.errors import ConfigurationFault
-from proviso.domain.frame import Image, Jpeg
+from proviso.domain.frame import Jpeg
 from proviso.vision.locate import find_files
 from proviso.vision.pack import load_manifest
 from proviso.vision.pipeline import load_pipeline
 
 pytestmark = pytest.mark.integration
 
-PEOPLE = 100
-LFW = SHARED / "faces" / "lfw"
-
-
-@pytest.fixture(scope="module")
-def pipeline():
-    if not LFW.is_dir():
-        pytest.skip("the LFW pictures are absent; they belong into ../shared/faces beside the checkout")
-    folders = model_folders()
-    try:
-        find_files(load_manifest("mobilefacenet"), folders)
-    except ConfigurationFault as absent:
-        pytest.skip(str(absent))
-    return load_pipeline("mobilefacenet", folders=folders, threads=2)
+SURE = 0.999
+SCENES = (("720p", "open", "beside"), ("360p", "around"), ("360p", "close"))
 
 
 @cache
-def two_pictures_each():
-    folders = [folder for folder in sorted(LFW.iterdir()) if len(list(folder.glob("*.jpg"))) >= 2]
-    step = len(folders) // PEOPLE
-    return [[path.read_bytes() for path in sorted(folder.glob("*.jpg"))[:2]] for folder in folders[::step][:PEOPLE]]
+def the_pipeline():
+    return load_pipeline("mobilefacenet", folders=model_folders(), threads=1)
 
 
-def with_bystander(frame, picture, x, y, scale):
-    """The frame with the face alone out of an LFW picture (its middle, as an oval) set into it. The rest of that
-    picture stays out: two press photographs of one occasion share their background, and that is not what is asked."""
-    patch = placed(frame, picture, x, y, scale)
-    mask = np.zeros(frame.shape[:2], np.uint8)
-    middle = (round(x + 125 * scale), round(y + 128 * scale))
-    cv2.ellipse(mask, middle, (round(48 * scale), round(62 * scale)), 0, 0, 360, 255, -1)
-    return np.where(mask[:, :, None] > 0, patch, frame)
+@pytest.fixture
+def pipeline():
+    if not LFW.is_dir():
+        pytest.skip("the LFW pictures are absent; they belong into ../shared/faces beside the checkout")
+    try:
+        find_files(load_manifest("mobilefacenet"), model_folders())
+    except ConfigurationFault as absent:
+        pytest.skip(str(absent))
+    return the_pipeline()
 
 
-def frame_with(pipeline, picture, x, y, scale):
-    """A frame with the candidate (Hopper, on the left) and a bystander, the candidate as detected, and the bystander
-    as detected in the same place of a frame without the candidate; None where the detector missed that one."""
-    alone = Image(with_bystander(backdrop(), picture, x, y, scale), 1280, 720)
-    missed = next(iter(pipeline.detect(alone)), None)
-    hopper = placed(backdrop(), hopper_jpeg(), 60, 120, 0.5)
-    (candidate,) = pipeline.detect(Image(hopper, 1280, 720))
-    return Image(with_bystander(hopper, picture, x, y, scale), 1280, 720), candidate, missed
+def by_place(pipeline, wanted, make, count=None):
+    """What each attack finds at each place of the scene: {(place, attack): Found}."""
+    frame = scene(pipeline, *wanted)
+    readings = read_all(frame, people("held out")[:count], make, pictures=2)
+    return {
+        (place.name, attack): result
+        for at, place in enumerate(frame.places)
+        for attack, result in attacks(readings, at).items()
+    }
 
 
-def attack(pipeline, x, y, scale, *, reduced):
-    """Similarities (N, N) of probe pictures against gallery pictures, each set into a frame; mated on the diagonal.
-    The template is taken at the bystander's true landmarks."""
-    probes, gallery = [], []
-    for pictures in two_pictures_each():
-        templates = []
-        for picture in pictures:
-            image, candidate, missed = frame_with(pipeline, picture, x, y, scale)
-            if missed is None:
-                break
-            if reduced:
-                image = pipeline.decode(Jpeg(pipeline.evidence(image, candidate, []).jpeg.data))
-            (template,) = pipeline.templates(image, [missed])
-            templates.append(np.frombuffer(template.packed, "<f4"))
-        if len(templates) == 2:
-            probes.append(templates[0])
-            gallery.append(templates[1])
-    assert len(probes) >= 0.95 * PEOPLE
-    return np.array(probes) @ np.array(gallery).T
+@pytest.mark.parametrize("wanted", SCENES, ids=" ".join)
+def test_a_missed_bystander_is_at_chance_in_the_evidence(pipeline, wanted):
+    results = by_place(pipeline, wanted, evidence(pipeline))
+    assert all(result.probes > 385 for result in results.values()), "the candidate is found in nearly every frame"
+    beyond = {
+        where: str(one) for where, one in results.items() if not (one.at_chance(1, SURE) and one.at_chance(10, SURE))
+    }
+    assert not beyond
+    for (place, attack), result in results.items():
+        in_the_open = place in ("small", "middling", "very close") and attack != "box"
+        assert abs(result.auc - 0.5) < (0.01 if in_the_open else 0.1), (place, attack, str(result))
 
 
-def auc(similarity):
-    """The chance that a mated similarity is above a non-mated one (0.5: the attacker might as well toss a coin)."""
-    same = np.eye(len(similarity), dtype=bool)
-    mated, strangers = similarity[same], similarity[~same]
-    above = (mated[:, None] > strangers[None, :]).mean()
-    return float(above + (mated[:, None] == strangers[None, :]).mean() / 2)
+def test_the_attack_finds_people_in_the_frame_itself(pipeline):
+    results = by_place(pipeline, SCENES[0], frame_itself, 80)
+    first = {place: one.first / one.probes for (place, attack), one in results.items() if attack == "template"}
+    assert first["middling"] > 0.85
+    assert first["very close"] > 0.85
+    assert first["small"] > 0.6
+    assert first["behind, left"] > 0.3
 
 
-def found_first(similarity):
-    """How many probes have their own person at the head of the list."""
-    return int((similarity.argmax(axis=1) == np.arange(len(similarity))).sum())
+def test_the_attack_finds_people_in_a_mosaic_of_24_cells(pipeline):
+    """The light of a large face is enough; the embedder helps little there."""
+    results = by_place(pipeline, ("720p", "open"), mosaic(24), 200)
+    result = results["very close", "pixels"]
+    assert result.interval(1, SURE)[0] > 2 / result.gallery, str(result)
+    assert not any(result.at_chance(places, SURE) for places in (1, 10, result.gallery // 2)), str(result)
 
 
-# A face of about 130 px in the open; one of about 270 px, very close; one of about 95 px cheek by jowl with the
-# candidate, so that a strip of it lies in the margin.
-PLACES = {"in_the_open": (700, 100, 1.4), "very_close": (520, 10, 2.8), "beside": (164, 108, 1.0)}
+def test_the_attack_finds_people_in_a_box_with_a_margin(pipeline):
+    """What this picture once kept: the box and a quarter of its side around it, at most 16 px."""
+    results = by_place(pipeline, ("360p", "close"), box_only(16), 120)
+    for place in ("in the corner", "in the margin"):
+        result = results[place, "template"]
+        assert result.interval(1, SURE)[0] > 3 / result.gallery, (place, str(result))
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_the_attack_finds_people_in_the_frame_itself(pipeline, place):
-    similarity = attack(pipeline, *PLACES[place], reduced=False)
-    assert auc(similarity) > 0.97
-    assert found_first(similarity) > 0.8 * len(similarity)
+def test_the_power_that_is_claimed():
+    """The least count found first that is called a leak, and how often a leak of 3 and 4 % gives that many."""
+    everybody = 398
+    own = np.arange(everybody)
+    least = 0
+    while found(np.where(own < least, 1.0, -1.0)[:, None] * np.eye(everybody), own).at_chance(1, SURE) or least == 0:
+        least += 1
+    assert 1 < least < 10
+    assert binom.sf(least - 1, everybody, 0.03) > 0.95
+    assert binom.sf(least - 1, everybody, 0.04) > 0.99
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_a_missed_bystander_is_at_chance_in_the_evidence(pipeline, place):
-    """By chance the AUC is 0.5 and one of the hundred is found first. What is allowed above it is the light of a
-    face, which two pictures of one occasion share."""
-    similarity = attack(pipeline, *PLACES[place], reduced=True)
-    measured = f"AUC {auc(similarity):.3f}, found first {found_first(similarity)} of {len(similarity)}"
-    assert auc(similarity) < 0.62, measured
-    assert found_first(similarity) <= 5, measured
+def test_nobody_is_in_two_parts():
+    if not LFW.is_dir():
+        pytest.skip("the LFW pictures are absent; they belong into ../shared/faces beside the checkout")
+    tuned, held_out = ({picture for person in people(part) for picture in person} for part in ("tuning", "held out"))
+    assert len(people("held out")) == 398
+    assert not tuned & held_out
 
 
-def test_the_candidate_is_still_recognised(pipeline):
+@pytest.mark.parametrize("size", ["720p", "360p"])
+def test_the_candidate_is_still_recognised(pipeline, size):
     """A picture in which nobody is recognisable would pass the tests above and be of no use."""
-    image, candidate, _ = frame_with(pipeline, two_pictures_each()[0][0], *PLACES["in_the_open"])
+    frame = scene(pipeline, size, "open")
+    image = frame.frame(people("held out")[0][0])
+    candidate = frame.candidate(image)
     shown = pipeline.decode(Jpeg(pipeline.evidence(image, candidate, []).jpeg.data))
-    hopper = pipeline.decode(Jpeg(hopper_jpeg()))
-    before, after = pipeline.templates(image, [candidate]) + pipeline.templates(shown, [candidate])
-    (reference,) = pipeline.templates(hopper, pipeline.detect(hopper))
-    similarity = [float(np.dot(t.floats(), reference.floats())) for t in (before, after)]
-    assert similarity[1] > similarity[0] - 0.1
+    (seen,) = pipeline.detect(shown)
+    before, after = pipeline.templates(image, [candidate]) + pipeline.templates(shown, [seen])
+    assert float(np.dot(before.floats(), after.floats())) > 0.7
+    if size == "720p":
+        hopper = pipeline.decode(Jpeg(hopper_jpeg()))
+        (reference,) = pipeline.templates(hopper, pipeline.detect(hopper))
+        assert float(np.dot(after.floats(), reference.floats())) > 0.7
