@@ -144,7 +144,8 @@ class Demonstration:
                 "build_id": self.build,
                 "threshold": self.threshold,
                 "policy": self.policy.name,
-                "grounds": dict.fromkeys(GROUNDS, _GROUND) | {"operator_kind": "demonstration"},
+                "grounds": dict.fromkeys(GROUNDS, _GROUND)
+                | {"operator_kind": "demonstration", "operator_name": "Proviso demonstration"},
             },
         )
         self.deployment = made["id"]
