@@ -12,7 +12,7 @@ const REASONS = {
   confirm: [
     "Eyes, nose and mouth agree",
     "Marks, scars or moles agree",
-    "Shape of face and ears agree",
+    "Shape of the face agrees",
     "Agree in spite of another age or pose",
   ],
   reject: [
