@@ -17,7 +17,7 @@ const REASONS = {
   ],
   reject: [
     "Eyes, nose or mouth differ",
-    "Shape of face or ears differs",
+    "Shape of the face differs",
     "Marks, scars or moles differ",
     "Clearly another age",
   ],

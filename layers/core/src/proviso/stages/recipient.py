@@ -22,6 +22,7 @@ from proviso.domain.ports import Clock, PictureStore
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.recipient_ports import Noticed, Particulars, RecipientStore, RecipientWork
 from proviso.domain.review_ports import Changes, ShownReference
+from proviso.stages.pictures import choose
 
 HOLD_FOR = timedelta(days=MOST_DAYS)
 """A person who asks that their picture be kept gets the longest hold there is, without having to know of it."""
@@ -99,18 +100,17 @@ def picture(
             return Refused(Reason.WRONG_STATE, "the notice is withdrawn: no picture of it is shown any more")
         if found.asked_at >= found.useful_until:
             return Refused(Reason.TOO_LATE, "pictures are shown while the notice is of use, and no longer")
-        if reference_id is None:
-            source, key, what = evidence, found.evidence_key, "evidence"
-        else:
-            keys = {reference.id: reference.key for reference in work.references(candidate_id)}
-            if reference_id not in keys:
-                return Refused(Reason.NOT_FOUND, "reference of this candidate")
-            # Recorded by its place among the candidate's references: its id would name a listed person (S30).
-            source, key, what = enrolment, keys[reference_id], f"reference {list(keys).index(reference_id) + 1}"
-        work.audit(_act(clock, principal, found, "picture_consulted", {"picture": what}))
-    if not key:
-        return Refused(Reason.NOT_FOUND, "picture: it is deleted")
-    return source.get(key) or Refused(Reason.NOT_FOUND, "picture")
+        chosen = choose(
+            reference_id,
+            evidence=evidence,
+            evidence_key=found.evidence_key,
+            enrolment=enrolment,
+            references=work.references(candidate_id),
+        )
+        if isinstance(chosen, Refused):
+            return chosen
+        work.audit(_act(clock, principal, found, "picture_consulted", {"picture": chosen.name}))
+    return chosen.get()
 
 
 def record(

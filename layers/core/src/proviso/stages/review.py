@@ -29,6 +29,7 @@ from proviso.domain.people import Principal, Role
 from proviso.domain.ports import Clock, Outbox, PictureStore
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.review_ports import Changes, Revealed, ReviewStore, ReviewWork, Shown, ShownReference
+from proviso.stages.pictures import choose
 from proviso.stages.seeding import top_up
 
 OWN_DECISIONS_SHOWN = timedelta(hours=12)
@@ -101,19 +102,18 @@ def picture(
         shown = _reviewable(work, principal, candidate_id, clock())
         if isinstance(shown, Refused):
             return shown
-        if reference_id is None:
+        chosen = choose(
+            reference_id,
             # The pictures of tests lie together: they are nobody's evidence.
-            source, key, what = enrolment if shown.seeded else evidence, shown.evidence_key, "evidence"
-        else:
-            keys = {reference.id: reference.key for reference in work.references(candidate_id, principal.sub)}
-            if reference_id not in keys:
-                return Refused(Reason.NOT_FOUND, "reference of this candidate")
-            # Recorded by its place among the candidate's references: its id would name a listed person (S30).
-            source, key, what = enrolment, keys[reference_id], f"reference {list(keys).index(reference_id) + 1}"
-        work.audit(_act(clock, principal, shown, "picture_consulted", {"picture": what}))
-    if not key:
-        return Refused(Reason.NOT_FOUND, "picture: it is deleted")
-    return source.get(key) or Refused(Reason.NOT_FOUND, "picture")
+            evidence=enrolment if shown.seeded else evidence,
+            evidence_key=shown.evidence_key,
+            enrolment=enrolment,
+            references=work.references(candidate_id, principal.sub),
+        )
+        if isinstance(chosen, Refused):
+            return chosen
+        work.audit(_act(clock, principal, shown, "picture_consulted", {"picture": chosen.name}))
+    return chosen.get()
 
 
 def decide(
