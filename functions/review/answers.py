@@ -44,12 +44,13 @@ class Cap(Answer):
 
 
 class Pending(Answer):
-    """Candidates that wait for this reviewer, newest first, and what they decided in the last 12 hours."""
+    """Candidates that wait for this reviewer, newest first, and what they or others decided in the last 12 hours."""
 
     now: Moment
     cap: Cap
     candidates: list[Waiting]
     decided: list[OwnDecision]
+    confirmed: list[Waiting] = Field(description="confirmed by others; any reviewer of the deployment may take it back")
 
 
 class ReferencePicture(Answer):

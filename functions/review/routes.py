@@ -68,6 +68,7 @@ def pending() -> Response[Any]:
             "cap": {"per_hour": found.per_hour, "decided": found.decided},
             "candidates": [_brief(shown) for shown in found.candidates],
             "decided": [{**_brief(shown), "own_decision": decision.value} for shown, decision in found.own],
+            "confirmed": [_brief(shown) for shown in found.confirmed],
         },
     )
 

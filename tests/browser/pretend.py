@@ -204,12 +204,14 @@ class Pretended:
     def _list(self) -> dict[str, Any]:
         waiting = [c for c in reversed(self.candidates.values()) if c["state"] == "raised" and not c["own_decision"]]
         own = [c for c in reversed(self.candidates.values()) if c["own_decision"]]
+        others = [c for c in self.candidates.values() if c["state"] == "confirmed" and not c["own_decision"]]
         names = (*BEFORE, "message_prefix")
         return {
             "now": moment(),
             "cap": {"per_hour": self.cap, "decided": self.decided},
             "candidates": [{name: c[name] for name in names} for c in waiting],
             "decided": [{name: c[name] for name in (*names, "own_decision")} for c in own],
+            "confirmed": [{name: c[name] for name in names} for c in others],
         }
 
     def _candidate(self, one: dict[str, Any], rest: list[str], asked: Asked) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from proviso.domain.candidate import Candidate, CandidateState, ConfirmingReview, Decision, Review
+from proviso.domain.candidate import Candidate, CandidateState, ConfirmingReview, Decision, Review, Withdrawal
 from proviso.domain.people import Person, Role
 from proviso.domain.reasons import Reason, Refused
 from proviso.store import rows
@@ -88,6 +88,20 @@ def test_a_confirmation_is_the_proof_that_a_notice_needs(scene: Scene) -> None:
     with scene.house.review().work() as work:
         assert work.own_review(made.id, "reviewer") == review
         assert work.pending(now(), "reviewer") == []
+
+
+def test_what_others_confirmed_is_listed_for_who_may_take_it_back(scene: Scene) -> None:
+    made, rejected = scene.raised(), scene.raised()
+    decide(scene, decision(made))
+    decide(scene, decision(rejected, Decision.REJECT))
+    since = now() - timedelta(hours=1)
+    with scene.house.review().work() as work:
+        assert [one.id for one in work.confirmed_by_others(since, "second-reviewer")] == [made.id]
+        assert work.confirmed_by_others(since, "reviewer") == []
+        assert work.confirmed_by_others(since, "somebody-else") == []
+        assert work.confirmed_by_others(now() + timedelta(hours=1), "second-reviewer") == []
+        assert isinstance(work.withdraw(Withdrawal(made.id, "second-reviewer", "not alike", now())), ConfirmingReview)
+        assert work.confirmed_by_others(since, "second-reviewer") == []
 
 
 def test_a_rejection_is_no_proof(scene: Scene) -> None:

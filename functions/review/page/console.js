@@ -16,6 +16,7 @@ const NEW_MS = 20_000;
 let view = null; // the open candidate
 let waiting = []; // as the API listed it last
 let decided = [];
+let confirmed = []; // by others
 let known = null; // ids that were listed before, so that new ones are told apart
 let fresh = new Map(); // id → when it was new
 let watching = null;
@@ -46,19 +47,22 @@ function showList(said) {
   for (const one of arrived) fresh.set(one.id, Date.now());
   waiting = said.candidates;
   decided = said.decided ?? [];
+  confirmed = said.confirmed ?? [];
   const { decided: done, per_hour: most } = said.cap ?? {};
   byId("cap").textContent = done === undefined ? "" : `Decided by you: ${done}${most ? ` of ${most}` : ""} this hour`;
   byId("cap").classList.toggle("reached", Boolean(most) && done >= most);
   fill(byId("waiting"), waiting, waitingRow);
   fill(byId("decided"), decided, decidedRow);
   byId("decided-section").hidden = decided.length === 0;
+  fill(byId("confirmed"), confirmed, confirmedRow);
+  byId("confirmed-section").hidden = confirmed.length === 0;
   const nothing = byId("nothing");
   nothing.hidden = waiting.length > 0;
   nothing.textContent = "Nothing waits for you. New candidates appear here by themselves.";
   counted();
   markOpen();
   if (arrived.length) told(arrived);
-  if (view) view.changed([...waiting, ...decided].find((one) => one.id === view.id) ?? null);
+  if (view) view.changed([...waiting, ...decided, ...confirmed].find((one) => one.id === view.id) ?? null);
 }
 
 /** Rows by id: one that stays keeps its element, and so its focus. */
@@ -95,6 +99,10 @@ function waitingRow(one) {
 function decidedRow(one) {
   return row(one, [el("span", { class: "badge plain" }, DECISIONS[one.own_decision] ?? one.own_decision),
     el("span", {}, stateOf(one)), el("span", {}, "seen ", at(one.captured_at))]);
+}
+
+function confirmedRow(one) {
+  return row(one, [el("span", { class: "badge plain" }, "Confirmed"), el("span", {}, "seen ", at(one.captured_at))]);
 }
 
 function stateOf(one) {
@@ -298,7 +306,8 @@ function signedOut(why = "") {
   closeCandidate();
   waiting = [];
   decided = [];
-  for (const id of ["waiting", "decided", "reviewers-content", "list-fault"]) byId(id).replaceChildren();
+  confirmed = [];
+  for (const id of ["waiting", "decided", "confirmed", "reviewers-content", "list-fault"]) byId(id).replaceChildren();
   document.body.dataset.view = "signed-out";
   document.title = "Sign in · Proviso";
   byId("signed-out").hidden = false;

@@ -87,6 +87,10 @@ class ReviewWork(Protocol):
     def decided(self, since: datetime, reviewer: str) -> list[tuple[Shown, Decision]]:
         """What this reviewer decided since then, latest first."""
 
+    def confirmed_by_others(self, since: datetime, reviewer: str) -> list[Shown]:
+        """Confirmations since then, of deployments that name this reviewer, in which they had no part: what they may
+        take back. Latest first."""
+
     def shown(self, candidate_id: str, reviewer: str) -> Shown | None: ...
 
     def references(self, candidate_id: str, reviewer: str) -> list[ShownReference]:

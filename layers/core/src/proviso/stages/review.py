@@ -37,11 +37,13 @@ OWN_DECISIONS_SHOWN = timedelta(hours=12)
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What waits for this reviewer, what they decided lately, and how much of the hour's cap is used."""
+    """What waits for this reviewer, what they decided lately, what others confirmed lately and they may take back, and
+    how much of the hour's cap is used."""
 
     now: datetime
     candidates: tuple[Shown, ...]
     own: tuple[tuple[Shown, Decision], ...]
+    confirmed: tuple[Shown, ...]
     per_hour: int | None
     decided: int
 
@@ -72,6 +74,7 @@ def pending(*, principal: Principal, store: ReviewStore, clock: Clock) -> Waitin
             now=now,
             candidates=waiting,
             own=tuple(work.decided(now - OWN_DECISIONS_SHOWN, principal.sub)),
+            confirmed=tuple(work.confirmed_by_others(now - OWN_DECISIONS_SHOWN, principal.sub)),
             per_hour=min((one.per_hour for one in waiting), default=None),
             decided=work.decided_within_the_hour(principal.sub, now),
         )

@@ -101,6 +101,10 @@ class PostgresReviewWork(AuditTable):
         found = self._shown.decided(since, reviewer) + self._seeds.decided(since, reviewer)
         return [(shown, decision) for _, shown, decision in sorted(found, key=lambda one: one[0], reverse=True)]
 
+    def confirmed_by_others(self, since: datetime, reviewer: str) -> list[Shown]:
+        """Real candidates only: a test is confirmed by nobody."""
+        return self._shown.confirmed_by_others(since, reviewer)
+
     def shown(self, candidate_id: str, reviewer: str) -> Shown | None:
         """A candidate, or a test of this reviewer that has come due."""
         return self._shown.one(candidate_id) or self._seeds.one(candidate_id, reviewer)

@@ -38,6 +38,11 @@ _DECIDED = (
     _SHOWN.replace("c.face,", "c.face, r.decision, r.decided_at,")
     + """JOIN review r ON r.candidate_id = c.id AND r.reviewer = %(reviewer)s WHERE r.decided_at >= %(since)s"""
 )
+_CONFIRMED = """WHERE c.state = 'confirmed' AND c.decided_at >= %(since)s AND d.state <> 'closed'
+  AND NOT EXISTS (SELECT FROM review r WHERE r.candidate_id = c.id AND r.reviewer = %(reviewer)s)
+  AND EXISTS (SELECT FROM deployment_member m WHERE m.deployment_id = d.id AND m.sub = %(reviewer)s
+              AND m.role = 'reviewer' AND m.removed_at IS NULL)
+ORDER BY c.decided_at DESC, c.id"""
 _REFERENCES = """
 SELECT r.id, r.image_key, r.face
 FROM candidate c
@@ -97,6 +102,11 @@ class ShownCandidates:
         """What they decided since then."""
         found = self._session.rows(_DECIDED, {"since": since, "reviewer": reviewer})
         return [(row["decided_at"], shown(row, seeded=False), Decision(row["decision"])) for row in found]
+
+    def confirmed_by_others(self, since: datetime, reviewer: str) -> list[Shown]:
+        """What others confirmed in this reviewer's deployments."""
+        found = self._session.rows(_SHOWN + _CONFIRMED, {"since": since, "reviewer": reviewer})
+        return [shown(row, seeded=False) for row in found]
 
     def one(self, candidate_id: str) -> Shown | None:
         """One candidate as it stands."""
