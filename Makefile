@@ -13,7 +13,7 @@ PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 CODE := layers functions tests scripts bench
 .DEFAULT_GOAL := help
-.PHONY: help demo install install-dev install-dlib lock test safeguards docs lint openapi format bench preflight system-deps clean
+.PHONY: help demo install install-dev install-dlib lock test safeguards docs lint openapi screenshots format bench preflight system-deps clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST) | sort
@@ -91,6 +91,9 @@ lint: install-dev .venv-sam/.done ## ruff, mypy, import-linter, cfn-lint, sam va
 
 openapi: install-dev ## the API's description, from the routes: layers/core/src/proviso/edge/openapi.json
 	@PYTHONPATH=.:layers/core/src $(BIN)/python scripts/openapi.py
+
+screenshots: install-dev ## pictures of the pages from the local cloud: docs/images
+	@PYTHONPATH=.:layers/core/src $(BIN)/python scripts/screenshots.py
 
 format: install-dev ## ruff's formatting and its safe fixes
 	@$(BIN)/ruff check --fix $(CODE)

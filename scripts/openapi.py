@@ -33,6 +33,7 @@ PARAMETERS = {
     "role": "a role",
     "sub": "an account, as the identity provider names it",
     "camera": "a camera's name",
+    "file": "a name from the closed list of what the pages are made of",
 }
 NOTHING_OF_THAT_NAME = {
     "description": f"`{Reason.NOT_FOUND.value}`: {SENTENCES[Reason.NOT_FOUND]}",

@@ -13,9 +13,11 @@ from types import SimpleNamespace
 from proviso.domain.audit import Act, Head
 from proviso.domain.candidate import Candidate, Hit, OpenCandidate
 from proviso.domain.conditions import Conditions
+from proviso.domain.contacts import Kept
 from proviso.domain.deployment import LIVE, OVER, Deployment, DeploymentState
 from proviso.domain.face import Box, Face, QualityGate, Template
 from proviso.domain.frame import EvidencePicture, Image, Jpeg
+from proviso.domain.people import Member, Person, Role
 from proviso.domain.permit import CheckedPermit
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.retention import ListStanding, StoreCount, over_since
@@ -157,7 +159,12 @@ class MemoryDeployments(Memory):
     lists: dict[str, ListStanding] = field(default_factory=dict)
     backups: dict[str, datetime] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
+    named: list[Member] = field(default_factory=list)
+    roles: dict[str, frozenset[Role]] = field(default_factory=dict)
+    kept: dict[str, Kept] = field(default_factory=dict)
     marked: dict[str, Head] = field(default_factory=dict)
+    unanswered: dict[str, list[str]] = field(default_factory=dict)
+    outcome_due: datetime | None = None
 
     @contextmanager
     def work(self) -> Iterator["MemoryDeployments"]:
@@ -206,8 +213,31 @@ class MemoryDeployments(Memory):
     def calibration_for(self, pipeline: str) -> None:
         return None
 
-    def members(self, deployment_id: str) -> list:
-        return []
+    def members(self, deployment_id: str) -> list[Member]:
+        return [one for one in self.named if one.deployment_id == deployment_id]
+
+    def people(self) -> list[Person]:
+        return [Person(sub, roles) for sub, roles in self.roles.items()]
+
+    def contact(self, sub: str) -> Kept | None:
+        return self.kept.get(sub)
+
+    def contacts(self) -> list[Kept]:
+        return [self.kept[sub] for sub in sorted(self.kept)]
+
+    def set_contact(self, kept: Kept) -> None:
+        self._do("set_contact", kept.contact.sub)
+        self.kept[kept.contact.sub] = kept
+
+    def remove_contact(self, sub: str, at: datetime) -> bool:
+        self._do("remove_contact", sub)
+        return self.kept.pop(sub, None) is not None
+
+    def person(self, sub: str) -> Person | None:
+        return Person(sub, self.roles[sub]) if sub in self.roles else None
+
+    def deployments_naming(self, sub: str) -> list[str]:
+        return sorted({one.deployment_id for one in self.named if one.sub == sub})
 
     def begin_warming(self, deployment_id: str, at: datetime) -> Refused | None:
         self._do("begin_warming")
@@ -247,6 +277,14 @@ class MemoryDeployments(Memory):
         self._do("expire_candidates")
         return []
 
+    def close_outcomes(self, now: datetime) -> dict[str, list[str]]:
+        self._do("close_outcomes")
+        closed, self.unanswered = self.unanswered, {}
+        return closed
+
+    def next_outcome(self) -> datetime | None:
+        return self.outcome_due
+
     def unput_notices(self, now: datetime) -> list:
         self._do("unput_notices")
         return []
@@ -258,6 +296,9 @@ class MemoryDeployments(Memory):
     def without_row(self, evidence_keys: Sequence[str]) -> list[str]:
         self._do("without_row")
         return [key for key in evidence_keys if not any(one in key for one in self.candidate_ids)]
+
+    def pair_pictures(self) -> dict[str, datetime]:
+        return {}
 
     def to_close(self, now: datetime) -> list[str]:
         return [key for key, row in self.rows.items() if row.state in OVER and over_since(row) <= now]

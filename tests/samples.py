@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from proviso.domain.candidate import Candidate, CandidateState, ConfirmingReview, Decision, Review, candidate_id
 from proviso.domain.conditions import Attestation, Attested, Conditions
+from proviso.domain.contacts import Address, Contact, Members
 from proviso.domain.deployment import Deployment, DeploymentState, Grounds
 from proviso.domain.face import Box, Face, Quality, QualityGate, Template
 from proviso.domain.frame import FrameKey
@@ -15,6 +16,7 @@ from proviso.domain.notice import Kind, Notice
 from proviso.domain.people import Person, Principal, Role
 from proviso.domain.permit import CheckedPermit, Permit
 from proviso.domain.policy import Policy
+from proviso.domain.recipient_ports import Noticed, Particulars
 from proviso.domain.review_ports import Revealed, Shown
 from proviso.domain.seeding import SeedSetting
 from proviso.domain.watchlist import Watchlist
@@ -26,6 +28,7 @@ CAMERA = "gate-1"
 DEPLOYMENT = "0d2f7c1a-6a3e-4f5b-9c8d-7e6f5a4b3c2d"
 PIPELINE = "9" * 64
 SOFTWARE = "test-build"
+CATEGORY = "public_domain_photograph"
 GATE = QualityGate(32, 16, 20, 40, 220, 0.4, 30, 0.9)
 
 
@@ -251,6 +254,35 @@ NO_TESTS = SeedSetting(
 )
 
 
+def noticed(**changed) -> Noticed:
+    """`candidate()` as its recipients see it, confirmed at NOW."""
+    seen = candidate()
+    made = Noticed(
+        id=seen.id,
+        deployment_id=DEPLOYMENT,
+        state=CandidateState.CONFIRMED,
+        camera=CAMERA,
+        place="Gate 1",
+        captured_at=NOW,
+        raised_at=NOW,
+        confirmed_at=NOW,
+        useful_until=NOW + timedelta(minutes=10),
+        over_at=END,
+        message_prefix="DEMONSTRATION",
+        calibrated=False,
+        category="public_domain_photograph",
+        evidence_key=seen.evidence_key,
+        face=(10, 20, 30, 40),
+        outcome=None,
+        asked_at=NOW,
+    )
+    return replace(made, **changed)
+
+
+def particulars() -> Particulars:
+    return Particulars("Example", "demonstration", "for the test", "demo 2026.11.2", policy())
+
+
 def confirmation(**changed) -> ConfirmingReview:
     confirmed = candidate(state=CandidateState.CONFIRMED, **changed)
     review = Review("review-1", confirmed.id, "reviewer", Decision.CONFIRM, "alike", NOW)
@@ -269,8 +301,38 @@ def notice(kind: Kind = Kind.RAISED, **changed) -> Notice:
         message_prefix="DEMONSTRATION",
         calibrated=False,
         correlation_id="3f0e2d1c-4b5a-5968-8776-655443322110",
+        category="" if kind is Kind.RAISED else CATEGORY,
     )
     return replace(made, **changed)
+
+
+def contact(sub: str = "recipient-1", *roles: Role, **changed) -> Contact:
+    """Somebody with one e-mail address and one telephone, told of everything; numbers are Ofcom's for drama."""
+    digits = sum(sub.encode()) % 1000
+    made = Contact(
+        sub=sub,
+        language="en",
+        email=Address(f"{sub}@example.com"),
+        phone=Address(f"+447700900{digits:03}"),
+        places=(),
+        categories=(),
+        roles=frozenset(roles or (Role.RECIPIENT,)),
+        set_at=NOW - timedelta(hours=1),
+    )
+    return replace(made, **changed)
+
+
+REVIEWERS, RECIPIENTS = ("reviewer-1", "reviewer-2"), ("recipient-1",)
+
+
+def members(**changed) -> Members:
+    return replace(Members(REVIEWERS, RECIPIENTS), **changed)
+
+
+def contacts() -> dict[str, Contact]:
+    """Of everybody in `members()`."""
+    reviewers = {sub: contact(sub, Role.REVIEWER) for sub in REVIEWERS}
+    return reviewers | {sub: contact(sub) for sub in RECIPIENTS}
 
 
 def principal(sub: str, *roles: Role) -> Principal:

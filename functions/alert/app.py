@@ -1,22 +1,35 @@
 """alert: notices from the outbox to SNS, none that is not to go out. Each once; twice only where a call died between
-SNS's answer and its own note of it, since SNS knows no message again and silence would be the worse."""
+SNS's answer and its own note of it, since SNS knows no message again and silence would be the worse.
+
+The same queue brings word of contacts that were written or removed; by the clock all subscriptions are looked at."""
 
 from typing import Any
 
-from proviso import wiring
 from proviso.edge.batch import Event, each_message, s3_keys
-from proviso.edge.telemetry import correlated, count, logger
+from proviso.edge.telemetry import correlated, count, invocation, logger
+from proviso.wiring import alerting as wiring
 
 
 def handler(event: Event, context: Any) -> Event:
-    """SQS batch of S3 notifications → partial batch response."""
+    """SQS batch of S3 notifications → partial batch response; schedule → counts."""
+    if isinstance(event, dict) and event.get("source") == "aws.events":
+        return _check(context)
     alert = wiring.alert_invocation()
 
     def message(body: str) -> None:
         for key in s3_keys(body):
             with correlated(key.split("/")[1] if key.count("/") >= 2 else key[:80]):
                 outcome = alert(key)
-                logger().info("notice", extra={"notice": key, "outcome": outcome})
-                count(f"Notice.{outcome}")
+                what = "contact" if key.startswith("contacts/") else "notice"
+                logger().info(what, extra={what: key, "outcome": outcome})
+                count(f"{what.capitalize()}.{outcome}")
 
     return each_message(event, context, message)
+
+
+def _check(context: Any) -> Event:
+    with invocation(context.aws_request_id):
+        counts = wiring.alert_check()
+        logger().info("subscriptions looked at", extra=dict(counts))
+        count("ContactsUnreachable", counts["unreachable"])
+        return dict(counts)

@@ -3,8 +3,9 @@
 from pydantic import Field
 
 from proviso.domain.face import Quality
+from proviso.domain.pairs import PairState
 from proviso.domain.reasons import Reason
-from proviso.edge.answers import Answer
+from proviso.edge.answers import Answer, Moment
 
 PICTURE_REFUSED = (
     Reason.WRONG_TYPE,
@@ -32,3 +33,39 @@ class Enrolled(Answer):
     quality: Quality | None = Field(description="measures of the face in it; null where it was enrolled before")
     already: bool = Field(description="the same picture was enrolled before: this is its reference")
     pipeline: str = Field(description="with which the reference was computed")
+
+
+class AddedPair(Answer):
+    """A new pair."""
+
+    id: str
+    similarity: float = Field(description="of its two pictures, a cosine; a pair far from any threshold tests little")
+    expires_at: Moment = Field(description="until when tests are drawn from it")
+
+
+class ShownPair(Answer):
+    """A pair of pictures for tests."""
+
+    id: str
+    mated: bool = Field(description="true: both show the same person")
+    similarity: float
+    consent: str = Field(description="where the consent is recorded")
+    added_by: str
+    added_at: Moment
+    expires_at: Moment
+    removed_at: Moment | None
+    state: PairState
+
+
+class ListedPairs(Answer):
+    """All pairs, newest first."""
+
+    now: Moment
+    pairs: list[ShownPair]
+
+
+class RemovedPair(Answer):
+    """Its pictures are deleted."""
+
+    id: str
+    removed_at: Moment

@@ -1,10 +1,11 @@
-"""enrol: one JPEG becomes one reference of an entry, or is rejected with the reason."""
+"""enrol: one JPEG becomes one reference of an entry, or is rejected with the reason. Pairs for tests: pairs.py."""
 
 from functools import cache
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
+from functions.enrol import pairs
 from functions.enrol.answers import PICTURE_REFUSED, Enrolled
 from proviso import wiring
 from proviso.domain.frame import Jpeg
@@ -64,8 +65,8 @@ def reference(watchlist_id: str, entry_id: str) -> Response[Any]:
 
 @cache
 def app() -> APIGatewayHttpResolver:
-    """The function's one route."""
-    return api(router)
+    """The function's routes."""
+    return api(router, pairs.router)
 
 
 def handler(event: Event, context: Any) -> Event:

@@ -223,6 +223,7 @@ class ShownDeployment(Deployment):
     decisions: list[PriorAuthorisation]
     members: list[NamedMember]
     missing: str | None = Field(description="what its start would be refused for now")
+    warnings: list[str] = Field(description="who would be told nothing, and why")
 
 
 class Stopped(Answer):

@@ -5,7 +5,7 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
-from functions.govern import cameras, conditions, deployments, holds, subjects, watchlists
+from functions.govern import cameras, conditions, contacts, deployments, holds, subjects, watchlists
 from proviso.edge.batch import Event
 from proviso.edge.http import answer_request, api
 
@@ -13,7 +13,15 @@ from proviso.edge.http import answer_request, api
 @cache
 def app() -> APIGatewayHttpResolver:
     """All routes of this function."""
-    return api(watchlists.router, deployments.router, conditions.router, cameras.router, holds.router, subjects.router)
+    return api(
+        watchlists.router,
+        deployments.router,
+        conditions.router,
+        cameras.router,
+        contacts.router,
+        holds.router,
+        subjects.router,
+    )
 
 
 def handler(event: Event, context: Any) -> Event:

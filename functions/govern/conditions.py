@@ -37,6 +37,7 @@ def name_member(deployment_id: str, body: requests.MemberBody) -> Response[Any]:
             sub=body.sub,
             role=body.role,
             store=room.store,
+            board=room.board,
             clock=room.clock,
         ),
         status=201,
@@ -50,7 +51,13 @@ def remove_member(deployment_id: str, role: Role, sub: str) -> Response[Any]:
     return acting(
         router.current_event,
         lambda p: people.remove_member(
-            principal=p, deployment_id=deployment_id, sub=sub, role=role, store=room.store, clock=room.clock
+            principal=p,
+            deployment_id=deployment_id,
+            sub=sub,
+            role=role,
+            store=room.store,
+            board=room.board,
+            clock=room.clock,
         ),
         lambda removed: {"removed": removed},
     )

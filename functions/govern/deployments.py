@@ -27,6 +27,7 @@ STARTING = (
     Reason.NO_DECISION,
     Reason.NOT_APPROVED,
     Reason.CAMERA_BUSY,
+    Reason.NOT_REACHABLE,
 )
 """What a start may be refused for, beside the role."""
 
@@ -87,6 +88,7 @@ def show(deployment_id: str) -> Response[Any]:
             pipeline=room.pipeline,
             software_build=room.software_build,
             store=room.store,
+            board=room.board,
             clock=room.clock,
         ),
         views.shown_deployment,
@@ -113,7 +115,12 @@ def authorise(deployment_id: str, body: requests.AuthoriseBody) -> Response[Any]
     return acting(
         router.current_event,
         lambda p: deployment.authorise(
-            principal=p, deployment_id=deployment_id, shown_digest=body.digest, store=room.store, clock=room.clock
+            principal=p,
+            deployment_id=deployment_id,
+            shown_digest=body.digest,
+            store=room.store,
+            board=room.board,
+            clock=room.clock,
         ),
         views.deployment,
         transition=deployment_id,
@@ -137,6 +144,7 @@ def start(deployment_id: str) -> Response[Any]:
             store=room.store,
             permits=room.permits,
             due=room.due,
+            board=room.board,
             clock=room.clock,
         ),
         views.deployment,

@@ -8,6 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from proviso.domain.conditions import Attested, PriorAuthorisation
+from proviso.domain.contacts import Address, Contact
 from proviso.domain.deployment import Grounds, RealTimeGrounds
 from proviso.domain.holds import MOST_DAYS, HoldKind
 from proviso.domain.people import Person, Role
@@ -64,6 +65,28 @@ class MemberBody(_Body):
 
     sub: Annotated[Line, Field(description="an account that is registered with this role")]
     role: Role
+
+
+class ContactBody(_Body):
+    """Where somebody is told, in which language, and of what."""
+
+    email: Annotated[Line | None, Field(description="must confirm once before anything arrives", repr=False)] = None
+    phone: Annotated[Line | None, Field(description="in international form, as +44...", repr=False)] = None
+    language: Annotated[Line, Field(description="`en` or `cy`")] = "en"
+    places: Annotated[list[Line], Field(max_length=50, description="as deployments name them; empty for all")] = []
+    categories: Annotated[list[Line], Field(max_length=50, description="of the policies; empty for all")] = []
+
+    def contact(self, sub: str, at: datetime) -> Contact:
+        return Contact(
+            sub=sub,
+            language=self.language,
+            email=Address(self.email) if self.email else None,
+            phone=Address(self.phone) if self.phone else None,
+            places=tuple(self.places),
+            categories=tuple(self.categories),
+            roles=frozenset(),
+            set_at=at,
+        )
 
 
 class CameraBody(_Body):

@@ -37,6 +37,7 @@ def shown_deployment(shown: Shown) -> dict[str, Any]:
         "decisions": plain(conditions.decisions) if conditions else [],
         "members": [{"sub": one.sub, "role": one.role.value} for one in shown.members],
         "missing": shown.missing.sentence if shown.missing else None,
+        "warnings": list(shown.warnings),
     }
 
 

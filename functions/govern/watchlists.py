@@ -25,7 +25,9 @@ def register(body: requests.PersonBody) -> Response[Any]:
     room = wiring.govern()
     return acting(
         router.current_event,
-        lambda p: people.register(principal=p, person=body.person(), store=room.store, clock=room.clock),
+        lambda p: people.register(
+            principal=p, person=body.person(), store=room.store, board=room.board, clock=room.clock
+        ),
     )
 
 

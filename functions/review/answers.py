@@ -122,3 +122,46 @@ class Token(Answer):
 
 class Nothing(Answer):
     """It is recorded."""
+
+
+class Measured(Answer):
+    """A rate with its 95 % interval (Clopper and Pearson)."""
+
+    rate: float
+    low: float
+    high: float
+
+
+class ReviewerShown(Answer):
+    """How one reviewer answered their tests since they were trained."""
+
+    sub: str
+    trained_until: Moment | None
+    rated_from: Moment | None = Field(description="since when answers count; null: all of them")
+    tests: int = Field(description="tests answered, in whatever way")
+    non_mates: int = Field(description="pairs of different people, confirmed or rejected")
+    confirmed_non_mates: int
+    mates: int = Field(description="pairs of one person, confirmed or rejected")
+    rejected_mates: int
+    cannot_tell: int = Field(description="counts as neither right nor wrong")
+    unanswered: int = Field(description="left until it was too late")
+    error_rate: float | None = Field(description="wrong of all confirmed or rejected; null: not measured")
+    low: float | None
+    high: float | None
+    strangers_confirmed: Measured | None
+    mates_rejected: Measured | None
+    limit: float = Field(description="the strictest of the deployments that are not over, as a share")
+    denied: bool = Field(description="`low` lies above the limit: refused to look and to decide until trained anew")
+
+
+class Reviewers(Answer):
+    """Everybody with the role of a reviewer, by account."""
+
+    reviewers: list[ReviewerShown]
+
+
+class PageSettings(Answer):
+    """Where the pages sign people in: OAuth 2.0, authorization code with PKCE (S256)."""
+
+    sign_in_url: str = Field(description="`/oauth2/authorize`, `/oauth2/token` and `/logout` are below it")
+    client_id: str

@@ -41,6 +41,7 @@ def notice(kind: Kind = Kind.RAISED, candidate: str = CANDIDATE, place: str = "G
         message_prefix="DEMONSTRATION",
         calibrated=False,
         correlation_id="3f0e2d1c-4b5a-5968-8776-655443322110",
+        category="" if kind is Kind.RAISED else "public_domain_photograph",
     )
 
 

@@ -13,12 +13,19 @@ from proviso.cloud.queues import SqsFaces
 from proviso.cloud.waker import LambdaWaker
 from proviso.domain.errors import ConfigurationFault, StorageFault
 from proviso.domain.messages import FacesMessage
-from proviso.domain.notice import Kind, texts
+from proviso.domain.notice import Kind, Notice, NoticeTexts
+from proviso.domain.wording import texts
+from proviso.notices import wording
 from tests.contract.conftest import Cloud
 from tests.contract.samples import DEPLOYMENT, faces, notice
 from tests.fakes.cloud import FakeFacesQueue, FakePublisher, FakeWaker
 
 LONDON = ZoneInfo("Europe/London")
+TO = ("recipient-1", "recipient-2")
+
+
+def words_of(made: Notice) -> NoticeTexts:
+    return texts(made, LONDON, wording("en"))
 
 
 class TestFacesQueue:
@@ -39,14 +46,15 @@ class TestPublisher:
     @pytest.mark.parametrize("kind", ["fake", "sns"])
     @pytest.mark.parametrize("audience", ["reviewers", "recipients"])
     def test_each_audience_has_its_topic(self, kind: str, audience: str, cloud: Cloud) -> None:
-        words = texts(notice(Kind.CONFIRMED), LONDON)
+        words = words_of(notice(Kind.CONFIRMED))
         if kind == "fake":
             fake = FakePublisher()
-            fake.publish(audience, notice(Kind.CONFIRMED), words)
+            fake.publish(audience, notice(Kind.CONFIRMED), words, TO)
             assert fake.sent == [(audience, notice(Kind.CONFIRMED), words)]
+            assert fake.to == [TO]
             return
         topics = {"reviewers": cloud.topic(), "recipients": cloud.topic()}
-        SnsPublisher(cloud.client("sns"), topics).publish(audience, notice(Kind.CONFIRMED), words)
+        SnsPublisher(cloud.client("sns"), topics).publish(audience, notice(Kind.CONFIRMED), words, TO)
         from moto.core import DEFAULT_ACCOUNT_ID
         from moto.sns.models import sns_backends
 
@@ -59,9 +67,10 @@ class TestPublisher:
         assert subject == words.subject
         assert attributes["kind"]["Value"] == "confirmed"
         assert attributes["deployment"]["Value"] == DEPLOYMENT
+        assert attributes["to"] == {"Type": "String.Array", "Value": json.dumps(list(TO))}
 
     def test_an_sms_subscriber_gets_the_sms_and_an_e_mail_subscriber_the_e_mail(self, cloud: Cloud) -> None:
-        client, words = cloud.client("sns"), texts(notice(Kind.CONFIRMED), LONDON)
+        client, words = cloud.client("sns"), words_of(notice(Kind.CONFIRMED))
         with Stubber(client) as stub:
             stub.add_response(
                 "publish",
@@ -74,17 +83,20 @@ class TestPublisher:
                     "MessageAttributes": {
                         "kind": {"DataType": "String", "StringValue": "confirmed"},
                         "deployment": {"DataType": "String", "StringValue": DEPLOYMENT},
+                        "to": {"DataType": "String.Array", "StringValue": '["recipient-1", "recipient-2"]'},
                         "AWS.SNS.SMS.SMSType": {"DataType": "String", "StringValue": "Transactional"},
                     },
                 },
             )
-            SnsPublisher(client, {"recipients": "arn:recipients"}).publish("recipients", notice(Kind.CONFIRMED), words)
+            SnsPublisher(client, {"recipients": "arn:recipients"}).publish(
+                "recipients", notice(Kind.CONFIRMED), words, TO
+            )
             stub.assert_no_pending_responses()
 
     @pytest.mark.parametrize("topics", [{}, {"reviewers": ""}])
     def test_an_audience_without_a_topic_is_a_fault_of_the_installation(self, topics: dict[str, str]) -> None:
         with pytest.raises(ConfigurationFault, match="reviewers"):
-            SnsPublisher(None, topics).publish("reviewers", notice(), texts(notice(), LONDON))  # type: ignore[arg-type]
+            SnsPublisher(None, topics).publish("reviewers", notice(), words_of(notice()), TO)  # type: ignore[arg-type]
 
 
 class TestWaker:

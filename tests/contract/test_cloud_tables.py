@@ -201,7 +201,7 @@ class TestNoticeLedger:
         notices.settle(raised, "sent", NOW + timedelta(seconds=1))
         assert notices.claim(raised, NOW + timedelta(hours=1), LEASE_S) is NoticeClaim.SENT
 
-    @pytest.mark.parametrize("outcome", ["sent", "stale", "withheld"])
+    @pytest.mark.parametrize("outcome", ["sent", "stale", "withheld", "nobody", "sent_in_part"])
     @pytest.mark.parametrize("kind_of_notice", [Kind.RAISED, Kind.CONFIRMED])
     def test_whatever_became_of_it_it_is_done(
         self, notices: Any, candidate: str, outcome: str, kind_of_notice: Kind
@@ -256,7 +256,7 @@ class TestNoticeLedger:
         late = notices.claim(notice(Kind.CONFIRMED, candidate), NOW + timedelta(hours=1), LEASE_S)
         assert late is NoticeClaim.SUPERSEDED
 
-    @pytest.mark.parametrize("outcome", ["stale", "withheld"])
+    @pytest.mark.parametrize("outcome", ["stale", "withheld", "nobody"])
     def test_a_confirmation_that_was_held_back_needs_no_withdrawal(
         self, notices: Any, candidate: str, outcome: str
     ) -> None:
@@ -311,7 +311,7 @@ class TestNoticeLedger:
         steps=st.lists(
             st.tuples(
                 st.sampled_from(list(Kind)),
-                st.sampled_from(["claim", "settle sent", "settle stale", "settle withheld"]),
+                st.sampled_from(["claim", "settle sent", "settle stale", "settle withheld", "settle nobody"]),
                 st.sampled_from([0, 1, LEASE_S + 1]),
             ),
             max_size=14,
@@ -359,7 +359,7 @@ class TestNoticeLedgerOnDynamo:
         steps=st.lists(
             st.tuples(
                 st.sampled_from(list(Kind)),
-                st.sampled_from(["claim", "claim", "sent", "stale", "withheld"]),
+                st.sampled_from(["claim", "claim", "sent", "stale", "withheld", "nobody"]),
                 st.sampled_from([0, LEASE_S + 1]),
             ),
             max_size=12,

@@ -9,7 +9,7 @@ import numpy as np
 import psycopg
 import pytest
 
-from proviso.domain.candidate import CandidateState, Hit
+from proviso.domain.candidate import CandidateState, Hit, Withdrawal
 from proviso.domain.deployment import DeploymentState
 from proviso.domain.errors import Fault
 from proviso.domain.holds import HeldCandidate, Hold, HoldKind
@@ -87,15 +87,62 @@ def test_notices_that_may_have_been_lost(scene: Scene) -> None:
     useful = review.decided_at + timedelta(seconds=POLICY.notice_useful_s)
     with scene.house.retain().work() as retain:
         found = retain.unput_notices(now())
-        assert [(c.id, prefix, kind, until) for c, prefix, kind, until in found] == [
-            (waiting.id, "TRIAL", Kind.RAISED, waiting.decide_by),
-            (confirmed.id, "TRIAL", Kind.CONFIRMED, useful),
+        category = scene.entry.category
+        assert [(c.id, *rest) for c, *rest in found] == [
+            (waiting.id, "TRIAL", Kind.RAISED, waiting.decide_by, category),
+            (confirmed.id, "TRIAL", Kind.CONFIRMED, useful, category),
         ]
         assert [c.id for c, *_ in retain.unput_notices(waiting.decide_by)] == [confirmed.id]
         assert retain.unput_notices(useful) == []
     stop(scene)
     with scene.house.retain().work() as retain:
         assert retain.unput_notices(now()) == []  # S04: withheld
+
+
+def test_a_withdrawal_that_may_have_been_lost_is_put_for_a_day_and_after_a_stop(scene: Scene) -> None:
+    confirmed = scene.raised()
+    review = decision(confirmed)
+    with scene.house.review().work() as work:
+        work.decide(review, now())
+    stop(scene)
+    at = now()
+    with scene.house.review().work() as work:
+        work.withdraw(Withdrawal(confirmed.id, review.reviewer, "another person", at))
+    with scene.house.retain().work() as retain:
+        until = at + timedelta(hours=24)
+        found = retain.unput_notices(now())
+        assert [(c.id, *rest) for c, *rest in found] == [
+            (confirmed.id, "TRIAL", Kind.WITHDRAWN, until, scene.entry.category)
+        ]
+        assert retain.unput_notices(until) == []
+    with psycopg.connect(scene.house.database.master_url) as master:
+        master.execute("SET session_replication_role = replica")
+        master.execute("UPDATE deployment SET state = 'closed', closed_at = now(), closed_by = 'x'")
+    with scene.house.retain().work() as retain:
+        assert retain.unput_notices(now()) == []  # nothing of it goes into the outbox again
+
+
+def test_outcomes_that_nobody_recorded_in_time(scene: Scene) -> None:
+    """S22: by both clocks, once, by deployment."""
+    made, day = scene.raised(), timedelta(hours=24)
+    review = decision(made)
+    with scene.house.review().work() as work:
+        work.decide(review, now())
+    with scene.house.retain().work() as retain:
+        assert retain.next_outcome() == review.decided_at + day
+        assert retain.close_outcomes(now() + day) == {}  # a function whose clock is ahead
+    with psycopg.connect(scene.house.database.master_url) as master:
+        master.execute("SET session_replication_role = replica")
+        master.execute(
+            "UPDATE candidate SET raised_at = raised_at - %(by)s, decide_by = decide_by - %(by)s,"
+            " decided_at = decided_at - %(by)s",
+            {"by": day},
+        )
+    with scene.house.retain().work() as retain:
+        assert retain.close_outcomes(review.decided_at - day) == {}  # and one whose clock is behind
+        assert retain.close_outcomes(now()) == {scene.deployment.id: [made.id]}
+        assert retain.close_outcomes(now()) == {}
+        assert retain.next_outcome() is None
 
 
 def test_a_deployment_closes_to_zero(scene: Scene) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 from proviso.domain.audit import Head
 from proviso.domain.camera import FRAME_TYPE, RegisteredCamera, UploadGrant
 from proviso.domain.canonical import canonical_bytes
+from proviso.domain.contacts import Address, Channel, Contact, Members, Reach
 from proviso.domain.errors import PermitUnreadable, StorageFault
 from proviso.domain.frame import MAX_FRAME_BYTES, Jpeg, LedgerEntry, Outcome
 from proviso.domain.messages import FacesMessage
@@ -30,6 +31,7 @@ from proviso.domain.retention import QUEUES, Erasure, QueuesSeen
 from proviso.domain.subjects import Sealed
 
 DENIED = StorageFault("denied for the test")
+NEVER = ("stale", "withheld", "nobody")
 
 
 def utc_now() -> datetime:
@@ -267,13 +269,14 @@ class FakePictures(Fake):
 
 
 class FakeOutbox(Fake):
-    """Outbox. `objects`: key to body (notices) or to outcome (receipts)."""
+    """Outbox. `objects`: key to body (notices) or to outcome (receipts); the members are another fake's."""
 
     port = "outbox"
 
     def __init__(self, journal: list[str] | None = None) -> None:
         super().__init__(journal)
         self.objects: dict[str, str] = {}
+        self.members_deleted: list[str] = []
 
     @property
     def notices(self) -> list[Notice]:
@@ -309,6 +312,10 @@ class FakeOutbox(Fake):
     def count_candidate(self, candidate_id: str) -> int:
         self._read("count_candidate")
         return len(self._keys(candidate_id))
+
+    def delete_members(self, deployment_id: str) -> None:
+        self._change("delete_members", deployment_id)
+        self.members_deleted.append(deployment_id)
 
     def count_all(self) -> dict[str, int]:
         self._read("count_all")
@@ -373,7 +380,7 @@ class FakeLedger(Fake):
 
 
 class FakeNotices(Fake):
-    """NoticeLedger. `items`: candidate to its item."""
+    """AlertLedger. `items`: candidate to its item."""
 
     port = "notices"
 
@@ -383,6 +390,7 @@ class FakeNotices(Fake):
         settled: bool
         claimed_at: datetime
         outcomes: dict[Kind, str]
+        told: dict[Kind, frozenset[str]] = dataclasses.field(default_factory=dict)
 
     def __init__(self, journal: list[str] | None = None) -> None:
         super().__init__(journal)
@@ -405,12 +413,13 @@ class FakeNotices(Fake):
             if confirmed and held:
                 return NoticeClaim.BUSY
             never = item is None or not confirmed
-            if never or (item is not None and item.settled and item.outcomes[Kind.CONFIRMED] in ("stale", "withheld")):
+            if never or (item is not None and item.settled and item.outcomes[Kind.CONFIRMED] in NEVER):
                 outcomes = (item.outcomes if item else {}) | {Kind.WITHDRAWN: "not_tried"}
-                self.items[notice.candidate_id] = FakeNotices.Item(3, True, now, outcomes)
+                self.items[notice.candidate_id] = FakeNotices.Item(3, True, now, outcomes, item.told if item else {})
                 return NoticeClaim.NOT_TRIED
         outcomes = item.outcomes if item else {}
-        self.items[notice.candidate_id] = FakeNotices.Item(notice.revision, False, now, outcomes)
+        told = item.told if item else {}
+        self.items[notice.candidate_id] = FakeNotices.Item(notice.revision, False, now, outcomes, told)
         return NoticeClaim.MINE
 
     def settle(self, notice: Notice, outcome: str, now: datetime) -> None:
@@ -419,6 +428,16 @@ class FakeNotices(Fake):
         item.outcomes[notice.kind] = outcome
         if item.revision <= notice.revision:
             item.revision, item.settled = notice.revision, True
+
+    def told(self, candidate_id: str, kind: Kind) -> frozenset[str]:
+        self._read("told")
+        item = self.items.get(candidate_id)
+        return item.told.get(kind, frozenset()) if item else frozenset()
+
+    def note_told(self, notice: Notice, subs: Sequence[str], now: datetime) -> None:
+        self._change("note_told", f"{notice.key} {' '.join(subs)}")
+        item = self.items.setdefault(notice.candidate_id, FakeNotices.Item(notice.revision, False, now, {}))
+        item.told[notice.kind] = item.told.get(notice.kind, frozenset()) | set(subs)
 
     def has(self, candidate_id: str) -> bool:
         self._read("has")
@@ -444,17 +463,113 @@ class FakeFacesQueue(Fake):
 
 
 class FakePublisher(Fake):
-    """Publisher. `sent`: (audience, notice, texts) in order."""
+    """Publisher. `sent`: (audience, notice, texts) in order; `to`: the accounts of each, in the same order."""
 
     port = "publisher"
 
     def __init__(self, journal: list[str] | None = None) -> None:
         super().__init__(journal)
         self.sent: list[tuple[str, Notice, NoticeTexts]] = []
+        self.to: list[tuple[str, ...]] = []
 
-    def publish(self, audience: str, notice: Notice, texts: NoticeTexts) -> None:
+    def publish(self, audience: str, notice: Notice, texts: NoticeTexts, to: Sequence[str]) -> None:
         self._change("publish", f"{audience} {notice.kind.value}")
         self.sent.append((audience, notice, texts))
+        self.to.append(tuple(to))
+
+
+class FakeContacts(Fake):
+    """ContactBoard and ContactDesk. The three dictionaries by account or deployment; None for what says nothing."""
+
+    port = "contacts"
+
+    def __init__(self, journal: list[str] | None = None) -> None:
+        super().__init__(journal)
+        self.cards: dict[str, Contact | None] = {}
+        self.named: dict[str, Members | None] = {}
+        self.reaches: dict[str, Reach | None] = {}
+
+    def put_contact(self, contact: Contact) -> None:
+        self._change("put_contact", contact.sub)
+        self.cards[contact.sub] = Contact.from_json(contact.sub, contact.to_json())
+
+    def remove_contact(self, sub: str) -> None:
+        self._change("remove_contact", sub)
+        self.cards.pop(sub, None)
+
+    def contact(self, sub: str) -> Contact | None:
+        self._read("contact")
+        if sub in self.cards and self.cards[sub] is None:
+            raise ValueError("not a contact")
+        return self.cards.get(sub)
+
+    def contacts(self, subs: Sequence[str]) -> dict[str, Contact]:
+        self._read("contacts")
+        return {sub: found for sub in subs if (found := self.cards.get(sub)) is not None}
+
+    def subs(self) -> list[str]:
+        self._read("subs")
+        return sorted(self.cards)
+
+    def put_members(self, deployment_id: str, members: Members) -> None:
+        self._change("put_members", deployment_id)
+        self.named[deployment_id] = Members.from_json(members.to_json())
+
+    def members(self, deployment_id: str) -> Members | None:
+        self._read("members")
+        if deployment_id in self.named and self.named[deployment_id] is None:
+            raise ValueError("not a list of members")
+        return self.named.get(deployment_id)
+
+    def reach(self, sub: str) -> Reach | None:
+        self._read("reach")
+        return self.reaches.get(sub)
+
+    def put_reach(self, sub: str, reach: Reach) -> None:
+        self._change("put_reach", sub)
+        self.reaches[sub] = Reach.from_json(reach.to_json())
+
+    def remove_reach(self, sub: str) -> None:
+        self._change("remove_reach", sub)
+        self.reaches.pop(sub, None)
+
+    def reached(self) -> list[str]:
+        self._read("reached")
+        return sorted(self.reaches)
+
+
+class FakeSubscriptions(Fake):
+    """Subscriptions, as SNS has them: `items` is (audience, channel, address) to [ARN, account of the filter, whether
+    it is confirmed]. An e-mail waits until `confirm`; a telephone does not."""
+
+    port = "subscriptions"
+
+    def __init__(self, journal: list[str] | None = None) -> None:
+        super().__init__(journal)
+        self.items: dict[tuple[str, Channel, str], list[Any]] = {}
+        self.asked: list[str] = []
+        self._numbers = itertools.count(1)
+
+    def confirm(self, address: str) -> None:
+        """What a person does with the link in the mail; not part of the port."""
+        for (_, _, one), item in self.items.items():
+            if one == address:
+                item[2] = True
+
+    def listing(self) -> dict[tuple[str, Channel, str], str]:
+        self._read("listing")
+        return {key: arn if confirmed else "" for key, (arn, _, confirmed) in self.items.items()}
+
+    def subscribe(self, audience: str, channel: Channel, address: Address, sub: str) -> str | None:
+        self._change("subscribe", f"{audience} {channel.value} {sub}")
+        self.asked.append(f"{audience} {channel.value} {sub}")
+        key = (audience, channel, address.value.casefold())
+        item = self.items.setdefault(key, [f"arn:{next(self._numbers)}", sub, channel is Channel.PHONE])
+        return str(item[0]) if item[1] == sub else None
+
+    def unsubscribe(self, arn: str) -> None:
+        self._change("unsubscribe", arn)
+        self.items = {key: item for key, item in self.items.items() if item[0] != arn or not item[2]}
 
 
 class FakeSubjects(Fake):

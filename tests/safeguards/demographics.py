@@ -9,21 +9,9 @@ from proviso import domain
 from tests.safeguards.house import House
 
 WORDS = (
-    *(
-        "gender",
-        "sex",
-        "female",
-        "male",
-        "race",
-        "racial",
-        "ethnic",
-        "ancestry",
-        "skin",
-        "tone",
-        "colour",
-        "nationality",
-    ),
-    *("religion", "faith", "birth", "age_group", "estimated_age", "demographic", "group_of", "subgroup", "disability"),
+    *("gender", "sex", "female", "male", "race", "racial", "ethnic", "ethnicity", "ancestry", "skin", "tone", "colour"),
+    *("nationality", "religion", "faith", "birth", "age_group", "estimated_age", "demographic", "demographics"),
+    *("group_of", "subgroup", "disability"),
 )
 
 

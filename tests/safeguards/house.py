@@ -27,9 +27,24 @@ from proviso.domain.policy import Policy
 from proviso.domain.reasons import Refused
 from proviso.domain.retention import QueuesSeen
 from proviso.domain.timing import Stopwatch
-from proviso.stages import alert, conditions, deployment, detect, enrol, match, people, retain, review, sweep, watchlist
+from proviso.notices import all_wordings
+from proviso.stages import (
+    alert,
+    conditions,
+    deployment,
+    detect,
+    enrol,
+    match,
+    pairs,
+    people,
+    retain,
+    review,
+    sweep,
+    watchlist,
+)
 from proviso.store.connection import Connector
 from proviso.store.govern import PostgresGovernStore
+from proviso.store.pairs import PostgresPairStore
 from proviso.store.retention import PostgresRetainStore
 from proviso.store.review import PostgresReviewStore
 from proviso.store.search import PostgresSearchStore
@@ -39,6 +54,7 @@ from tests.embedded_database import Database
 from tests.fakes.cloud import (
     FakeAnchors,
     FakeChanges,
+    FakeContacts,
     FakeDue,
     FakeFacesQueue,
     FakeFrames,
@@ -54,7 +70,7 @@ from tests.fakes.cloud import (
     FakeSubjects,
     FakeWaker,
 )
-from tests.samples import CAMERA, ENTRY, SOFTWARE, grounds, policy
+from tests.samples import CAMERA, ENTRY, SOFTWARE, contact, grounds, policy
 
 ROLES = {
     "requester": Role.REQUESTER,
@@ -62,6 +78,7 @@ ROLES = {
     "officer": Role.WATCHLIST_OFFICER,
     "reviewer": Role.REVIEWER,
     "second": Role.REVIEWER,
+    "recipient": Role.RECIPIENT,
     "auditor": Role.AUDITOR,
     "protector": Role.DATA_PROTECTION_OFFICER,
 }
@@ -106,13 +123,14 @@ class House:
         self.frames, self.permits, self.queue = FakeFrames(clock=self.now), FakePermits(), FakeFacesQueue()
         self.ledger, self.notices, self.publisher = FakeLedger(clock=self.now), FakeNotices(), FakePublisher()
         self.due, self.spool, self.outbox = FakeDue(), FakeStops(clock=self.now), FakeOutbox()
-        self.anchors = FakeAnchors()
+        self.anchors, self.desk = FakeAnchors(), FakeContacts()
         self.gauge, self.look = FakeQueueGauge(), FakeQueueLook()
         self.evidence, self.enrolment = Pictures(), Pictures()
         self.subjects: Any = FakeSubjects()
         self.pipeline: Any = FakePipeline()
         self.govern = PostgresGovernStore(self.connector("govern"))
         self.enrol_store = PostgresGovernStore(self.connector("enrol"))
+        self.pairs = PostgresPairStore(self.connector("enrol"))
         self.search = PostgresSearchStore(self.connector("match"))
         self.reviews = PostgresReviewStore(self.connector("review"))
         self.retains = PostgresRetainStore(self.connector("retain"))
@@ -165,9 +183,12 @@ class House:
         return found
 
     def register(self) -> None:
+        """Everybody, with a contact where they are told something: in the bucket alone, as if it were confirmed."""
         with self.govern.work() as work:
             for sub, role in ROLES.items():
                 work.register(Person(sub, frozenset({role}), self.now() + timedelta(days=30)))
+                if role in (Role.REVIEWER, Role.RECIPIENT):
+                    self.desk.cards[sub] = contact(sub, role)
 
     # --- a list, a deployment ---
 
@@ -280,10 +301,11 @@ class House:
             assert not isinstance(self.attest(deployment_id, kind), Refused)
 
     def name_reviewers(self, deployment_id: str) -> None:
-        for sub in ("reviewer", "second"):
+        named = {"reviewer": Role.REVIEWER, "second": Role.REVIEWER, "recipient": Role.RECIPIENT}
+        for sub, role in named.items():
             with self.govern.work() as work:
                 if work.person(sub) is not None:
-                    work.add_member(Member(deployment_id, sub, Role.REVIEWER, "requester", self.now()))
+                    work.add_member(Member(deployment_id, sub, role, "requester", self.now()))
 
     def authorise(self, deployment_id: str, by: str = "authoriser", digest: str | None = None) -> Any:
         shown = digest or self.deployment(deployment_id).digest
@@ -292,6 +314,7 @@ class House:
             deployment_id=deployment_id,
             shown_digest=shown,
             store=self.govern,
+            board=self.desk,
             clock=self.now,
         )
 
@@ -302,6 +325,7 @@ class House:
             store=self.govern,
             permits=self.permits,
             due=self.due,
+            board=self.desk,
             clock=self.now,
             **{"pipeline": self.pipeline.digest, "software_build": SOFTWARE, **changed},
         )
@@ -406,7 +430,9 @@ class House:
         columns, selected = ", ".join(values), ", ".join(values.values())
         self.sql(role, f"INSERT INTO candidate ({columns}) SELECT {selected} FROM candidate LIMIT 1")
 
-    def decide(self, candidate_id: str, decision: Decision = Decision.CONFIRM, by: str = "reviewer") -> Any:
+    def decide(
+        self, candidate_id: str, decision: Decision = Decision.CONFIRM, by: str = "reviewer", **changed: Any
+    ) -> Any:
         return review.decide(
             principal=self.person(by),
             candidate_id=candidate_id,
@@ -417,7 +443,37 @@ class House:
             changes=self.changes,
             clock=self.now,
             new_id=self.id,
-            chance=lambda: 0.5,
+            **{"chance": lambda: 0.5, **changed},
+        )
+
+    # --- tests of reviewers ---
+
+    def add_pair(self, mated: bool, by: str = "officer", **changed: Any) -> Any:
+        """Two pictures of persons 50 and 50, or of 50 and 51."""
+        pictures = {"probe": Jpeg(frame_of(50)), "reference": Jpeg(frame_of(50 if mated else 51))}
+        return pairs.add(
+            principal=self.person(by),
+            mated=mated,
+            pipeline=self.pipeline,
+            pictures=self.enrolment,
+            store=self.pairs,
+            clock=self.now,
+            new_id=self.id,
+            **{"consent": "form 1", **pictures, **changed},
+        )
+
+    def pool(self, mates: int = 2, non_mates: int = 3) -> None:
+        """Pairs that tests can be drawn from."""
+        for mated in (*[True] * mates, *[False] * non_mates):
+            assert not isinstance(self.add_pair(mated), Refused)
+
+    def remove_pair(self, pair_id: str, by: str = "officer") -> Any:
+        return pairs.remove(
+            principal=self.person(by),
+            pair_id=pair_id,
+            store=self.pairs,
+            pictures=self.enrolment,
+            clock=self.now,
         )
 
     def withdraw(self, candidate_id: str, by: str = "reviewer") -> Any:
@@ -432,15 +488,17 @@ class House:
         )
 
     def alert(self, key: str) -> str:
-        return alert.alert(
-            key=key,
+        room = alert.AlertRoom(
             clock=self.now,
             outbox=self.outbox,
             permits=self.permits,
             notices=self.notices,
             publisher=self.publisher,
+            desk=self.desk,
+            words=all_wordings(),
             zone=ZoneInfo("Europe/London"),
         )
+        return alert.alert(key=key, room=room)
 
     def alert_all(self) -> list[str]:
         """Every notice in the outbox, as S3's events would bring them."""

@@ -120,6 +120,7 @@ def expected(house: House, **changed):
         pipeline=house.pipeline.digest,
         software_build=SOFTWARE,
         store=house.govern,
+        board=house.desk,
         clock=house.now,
     )
     return shown.expected

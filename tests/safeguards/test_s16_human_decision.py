@@ -2,6 +2,7 @@
 
 Surveillance Camera Code; no solely automated decision. The ways round: a document forged into the outbox, a candidate's
 state changed by SQL as a function's role, a decision that is no confirmation, and a confirmation that was not recorded.
+A confirmation can be taken back, by a reviewer of the deployment, at any time.
 """
 
 from dataclasses import replace
@@ -10,12 +11,13 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from proviso.domain.candidate import Decision
+from proviso.domain.candidate import CandidateState, Decision
 from proviso.domain.errors import AuditUnwritable
 from proviso.domain.notice import Kind, Notice
-from proviso.domain.people import Person, Role
+from proviso.domain.people import Member, Person, Role
 from proviso.domain.reasons import Reason
 from tests.safeguards.house import House
+from tests.safeguards.past_the_code import broken
 from tests.samples import policy
 
 pytest_plugins = ["tests.databases"]
@@ -232,3 +234,150 @@ def test_said_plainly_alert_believes_a_confirmed_key(raised: House):
     assert raised.alert(forged.key) == "sent"
     assert raised.candidates[0]["state"] == "raised"
     assert raised.one("SELECT count(*) FROM review") == 0
+
+
+# --- taking a confirmation back ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def confirmed(raised: House) -> House:
+    raised.decide(raised.candidate)
+    raised.alert_all()
+    raised.publisher.sent.clear()
+    return raised
+
+
+def withdrawn_key(house: House) -> str:
+    return f"notices/{house.candidate}/3-withdrawn.json"
+
+
+@pytest.mark.parametrize("by", ["reviewer", "second"])
+def test_any_reviewer_of_the_deployment_takes_it_back(confirmed: House, by: str):
+    """The control."""
+    view = confirmed.withdraw(confirmed.candidate, by=by)
+    assert view.candidate.state is CandidateState.WITHDRAWN
+    (row,) = confirmed.candidates
+    assert (row["state"], row["decided_by"], row["revision"]) == ("withdrawn", "reviewer", 3)
+    assert confirmed.one("SELECT withdrawn_by FROM withdrawal") == by
+    assert confirmed.one("SELECT count(*) FROM audit_event WHERE body LIKE '%%candidate_withdrawn%%'::bytea") == 1
+    assert confirmed.alert(withdrawn_key(confirmed)) == "sent"
+    assert confirmed.told == [("recipients", "withdrawn")]
+
+
+@pytest.mark.safeguard("S04")
+def test_also_after_a_stop_and_with_training_run_out(confirmed: House):
+    """The control: when something is wrong, what ends it must not need anything else to be right."""
+    confirmed.stop(confirmed.active.id)
+    with confirmed.meddling() as master:
+        master.execute("UPDATE person SET trained_until = now() - interval '1 day'")
+    assert confirmed.decide(confirmed.candidate, by="second").reason is Reason.NOT_TRAINED
+    confirmed.withdraw(confirmed.candidate)
+    assert confirmed.candidates[0]["state"] == "withdrawn"
+    assert confirmed.alert(withdrawn_key(confirmed)) == "sent"
+
+
+def test_also_long_after_its_time_to_decide(confirmed: House):
+    """The control."""
+    with confirmed.meddling() as master:
+        master.execute(
+            "UPDATE candidate SET raised_at = raised_at - interval '5 hours',"
+            " decide_by = decide_by - interval '5 hours', decided_at = decided_at - interval '5 hours'"
+        )
+    confirmed.withdraw(confirmed.candidate)
+    assert confirmed.candidates[0]["state"] == "withdrawn"
+
+
+WITHDRAW = "INSERT INTO withdrawal VALUES (%(id)s, %(by)s, 'x', now())"
+
+
+@pytest.mark.parametrize("by", ["requester", "authoriser", "officer", "auditor", "stranger", "removed"])
+def test_nobody_else_takes_it_back(confirmed: House, by: str):
+    """Else whoever was confirmed could have it undone, and the recipients told to look away."""
+    if by in ("stranger", "removed"):
+        with confirmed.govern.work() as work:
+            work.register(Person(by, frozenset({Role.REVIEWER}), confirmed.now() + timedelta(days=1)))
+            if by == "removed":
+                work.add_member(Member(confirmed.active.id, by, Role.REVIEWER, "requester", confirmed.now()))
+                work.remove_member(confirmed.active.id, by, Role.REVIEWER, confirmed.now())
+    expected = Reason.NOT_A_MEMBER if by in ("stranger", "removed") else Reason.ROLE_MISSING
+    assert confirmed.withdraw(confirmed.candidate, by=by).reason is expected
+    for role in ("review", "master"):
+        with broken("PV017"):
+            confirmed.sql(role, WITHDRAW, id=confirmed.candidate, by=by)
+    for role in ("match", "enrol", "govern", "retain", "report"):
+        with broken("42501"):
+            confirmed.sql(role, WITHDRAW, id=confirmed.candidate, by="reviewer")
+    assert confirmed.candidates[0]["state"] == "confirmed"
+
+
+def test_no_role_takes_it_back_by_the_state_alone(confirmed: House):
+    for role in ("match", "enrol", "govern", "review", "retain", "report", "master"):
+        with pytest.raises(psycopg.Error):
+            confirmed.sql(role, "UPDATE candidate SET state = 'withdrawn'")
+    assert confirmed.candidates[0]["state"] == "confirmed"
+
+
+def test_it_changes_nothing_of_who_decided_and_when(confirmed: House):
+    confirmed.sql("review", WITHDRAW, id=confirmed.candidate, by="second")
+    for role in ("review", "master"):
+        for change in ("decided_by = 'second'", "decided_at = now()", "confirming_review = NULL"):
+            with broken("PV016"):
+                confirmed.sql(role, f"UPDATE candidate SET state = 'withdrawn', {change}")
+    confirmed.sql("review", "UPDATE candidate SET state = 'withdrawn'")
+    assert confirmed.candidates[0]["decided_by"] == "reviewer"
+
+
+@pytest.mark.parametrize("decision", [Decision.REJECT, Decision.CANNOT_TELL, None])
+def test_there_is_nothing_to_take_back_of_what_nobody_confirmed(raised: House, decision: Decision | None):
+    if decision:
+        raised.decide(raised.candidate, decision)
+    assert raised.withdraw(raised.candidate).reason is Reason.WRONG_STATE
+    for role in ("review", "master"):
+        with broken("PV016"):
+            raised.sql(role, WITHDRAW, id=raised.candidate, by="reviewer")
+    assert not any("withdrawn" in key for key in raised.outbox.objects)
+
+
+def test_it_is_taken_back_once_and_for_good(confirmed: House):
+    confirmed.withdraw(confirmed.candidate)
+    assert confirmed.withdraw(confirmed.candidate, by="second").reason is Reason.WRONG_STATE
+    assert confirmed.decide(confirmed.candidate, by="second").reason is Reason.WRONG_STATE
+    for role in ("review", "retain", "master"):
+        for statement in ("UPDATE candidate SET state = 'confirmed'", "UPDATE candidate SET state = 'raised'"):
+            with pytest.raises(psycopg.Error):
+                confirmed.sql(role, statement)
+    for statement in ("DELETE FROM withdrawal", "UPDATE withdrawal SET reason = 'y'"):
+        for role in ("review", "master"):
+            with pytest.raises(psycopg.Error):
+                confirmed.sql(role, statement)
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_lost_withdrawal_is_put_again(confirmed: House, stopped: bool):
+    """review died between its commit and its put; also where everything was stopped after that."""
+    confirmed.withdraw(confirmed.candidate)
+    lost = Notice.from_json(withdrawn_key(confirmed), confirmed.outbox.objects.pop(withdrawn_key(confirmed)))
+    if stopped:
+        confirmed.stop(confirmed.active.id)
+    assert confirmed.retain().notices_put == 1
+    again = Notice.from_json(withdrawn_key(confirmed), confirmed.outbox.objects[withdrawn_key(confirmed)])
+    assert replace(again, expires_at=lost.expires_at) == lost
+    assert confirmed.alert(withdrawn_key(confirmed)) == "sent"
+    assert confirmed.retain().notices_put == 0
+    del confirmed.outbox.objects[withdrawn_key(confirmed)]
+    assert confirmed.retain().notices_put == 0  # there is a receipt
+
+
+def test_a_withdrawal_that_cannot_be_recorded_does_not_happen(confirmed: House):
+    confirmed.sql(
+        "master",
+        "CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;"
+        " CREATE TRIGGER broken BEFORE INSERT ON audit_event FOR EACH ROW EXECUTE FUNCTION broken()",
+    )
+    try:
+        with pytest.raises(AuditUnwritable):
+            confirmed.withdraw(confirmed.candidate)
+    finally:
+        confirmed.sql("master", "DROP TRIGGER broken ON audit_event; DROP FUNCTION broken")
+    assert confirmed.candidates[0]["state"] == "confirmed"
+    assert withdrawn_key(confirmed) not in confirmed.outbox.objects

@@ -51,6 +51,7 @@ def name(house: House, sub: str, by: str = "requester", role: Role = Role.REVIEW
         sub=sub,
         role=role,
         store=house.govern,
+        board=house.desk,
         clock=house.now,
     )
 
@@ -62,6 +63,7 @@ def take_off(house: House, sub: str, by: str = "requester"):
         sub=sub,
         role=Role.REVIEWER,
         store=house.govern,
+        board=house.desk,
         clock=house.now,
     )
 
@@ -85,7 +87,8 @@ def picture(house: House, by: str):
 
 
 def pending(house: House, by: str):
-    return list(review.pending(principal=house.person(by), store=house.reviews, clock=house.now).candidates)
+    found = review.pending(principal=house.person(by), store=house.reviews, clock=house.now)
+    return found if isinstance(found, Refused) else list(found.candidates)
 
 
 def write_review(house: House, sub: str, role: str = "review", decision: str = "confirm") -> None:

@@ -184,3 +184,44 @@ def test_none_after_a_stop(house: House):
     house.stop(house.active.id)
     assert house.decide(candidate).reason is Reason.NOT_ACTIVE
     assert state(house) == "frozen"
+
+
+@pytest.mark.safeguard("S04")
+def test_nor_by_sql_on_the_strength_of_what_was_recorded_before_it(house: House):
+    """A confirmation by one of two, or "cannot tell"; then the stop; then whoever writes moves the candidate."""
+    house.permitted = policy(reviewers_required=2)
+    candidate = raised_before(house, timedelta(0))
+    house.decide(candidate)
+    house.decide(candidate, Decision.CANNOT_TELL, by="second")
+    assert state(house) == "raised"
+    house.stop(house.active.id)
+    review = house.one("SELECT id FROM review WHERE decision = 'confirm'")
+    for role in ("review", "master"):
+        with pytest.raises(psycopg.Error, match="no decision is open"):
+            house.sql(
+                role,
+                "INSERT INTO review (id, candidate_id, reviewer, decision, reason, decided_at)"
+                " SELECT 'r', id, 'second', 'confirm', 'x', now() FROM candidate",
+            )
+        with pytest.raises(psycopg.Error, match="cannot become confirmed"):
+            house.sql(
+                role,
+                "UPDATE candidate SET state = 'confirmed', decided_by = 'reviewer', decided_at = now(),"
+                " confirming_review = %(review)s",
+                review=review,
+            )
+    assert state(house) == "frozen"
+
+
+@pytest.mark.parametrize(("wanted", "review"), [("confirmed", "(SELECT id FROM review)"), ("rejected", "NULL")])
+def test_cannot_tell_moves_nothing_by_sql_either(house: House, wanted: str, review: str):
+    candidate = raised_before(house, timedelta(0))
+    house.decide(candidate, Decision.CANNOT_TELL)
+    for role in ("review", "master"):
+        with pytest.raises(psycopg.Error, match=f"nobody {wanted} it"):
+            house.sql(
+                role,
+                f"UPDATE candidate SET state = '{wanted}', decided_by = 'reviewer', decided_at = now(),"
+                f" confirming_review = {review}",
+            )
+    assert state(house) == "raised"

@@ -3,7 +3,7 @@
 APP; EU AI Act 26(2). The ways round: training that ended between the look and the decision, a function's clock that was
 set back, a training that one records for oneself, and a review written by SQL.
 
-Not measured yet: a reviewer's error rate on seeded test candidates.
+Tests of reviewers: test_s19_tests.py. Who errs too often, and the hour's cap: test_s19_errors.py.
 """
 
 from datetime import timedelta
@@ -84,7 +84,7 @@ def test_nobody_untrained_is_named_as_a_reviewer(raised: House):
 def test_nobody_records_a_training_of_their_own(raised: House):
     renewed = Person("reviewer", frozenset({Role.REVIEWER}), raised.now() + timedelta(days=1000))
     refused = people.register(
-        principal=raised.person("reviewer"), person=renewed, store=raised.govern, clock=raised.now
+        principal=raised.person("reviewer"), person=renewed, store=raised.govern, board=raised.desk, clock=raised.now
     )
     assert refused.reason is Reason.ROLE_MISSING
     for role in OTHERS:

@@ -6,6 +6,7 @@ messages, frames in any order, and two functions that search at the same moment.
 """
 
 import itertools
+import random
 import threading
 from datetime import timedelta
 
@@ -47,6 +48,21 @@ def test_two_people_before_one_camera_are_two_candidates(running: House):
 def test_one_person_twice_in_a_frame_is_one_candidate(running: House):
     assert running.see(3, 3).counts.candidates == 1
     assert len(running.candidates) == 1
+
+
+def test_anew_after_a_withdrawal(running: House):
+    """It was the wrong person; the right one may still come, and the window must not hide them."""
+    running.see(3)
+    (first,) = (c["id"] for c in running.candidates)
+    running.decide(first)
+    running.see(3)
+    assert [c["sightings"] for c in running.candidates] == [2]
+    running.withdraw(first)
+    running.see(3)
+    running.see(3)
+    assert [(c["state"], c["sightings"]) for c in running.candidates] == [("withdrawn", 2), ("raised", 2)]
+    running.alert_all()
+    assert running.told.count(("reviewers", "raised")) == 2
 
 
 def test_still_none_after_a_confirmation(running: House):
@@ -106,6 +122,76 @@ def test_whatever_the_order_and_however_often_it_is_one(running: House, order):
     running.alert_all()
     running.alert_all()
     assert running.told == [("reviewers", "raised")]
+
+
+# --- counted at SNS, under duplicates and in any order ---------------------------------------------------------------
+
+
+def delivered(house: House, frames: int, *who: object, seed: int) -> None:
+    """So many frames, each message twice, in any order."""
+    chance = random.Random(seed)
+    messages = [house.message(*who, at=at(house, 50 * i / frames)) for i in range(frames)] * 2
+    chance.shuffle(messages)
+    for message in messages:
+        house.match(message)
+
+
+def told_of_all(house: House, seed: int) -> None:
+    """Every event of the outbox three times, in any order; what another call holds comes back."""
+    chance = random.Random(seed)
+    keys = [key for key in house.outbox.objects if key.startswith("notices/")] * 3
+    chance.shuffle(keys)
+    for key in keys:
+        house.alert(key)
+
+
+SEEDS = range(3)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_one_person_in_thirty_frames_is_exactly_one_notice(running: House, seed):
+    delivered(running, 30, 3, seed=seed)
+    told_of_all(running, seed)
+    told_of_all(running, seed + 1)
+    assert running.told == [("reviewers", "raised")]
+    assert running.publisher.to == [("reviewer", "second")]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_two_people_in_the_same_frames_are_exactly_two_notices(running: House, seed):
+    delivered(running, 10, 3, 4, seed=seed)
+    told_of_all(running, seed)
+    assert running.told == [("reviewers", "raised")] * 2
+    assert len({notice.candidate_id for _, notice, _ in running.publisher.sent}) == 2
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_wrong_person_who_was_rejected_does_not_silence_the_right_one(running: House, seed):
+    delivered(running, 5, 3, seed=seed)  # somebody who looks like the entry
+    told_of_all(running, seed)
+    (wrong,) = running.candidates
+    running.decide(wrong["id"], Decision.REJECT)
+    delivered(running, 5, 3, seed=seed + 1)
+    told_of_all(running, seed)
+    assert running.told == [("reviewers", "raised")] * 2
+    (right,) = [one for one in running.candidates if one["id"] != wrong["id"]]
+    running.decide(right["id"])
+    delivered(running, 5, 3, seed=seed + 2)
+    told_of_all(running, seed)
+    assert running.told == [("reviewers", "raised")] * 2 + [("recipients", "confirmed")]
+    assert running.publisher.sent[-1][1].candidate_id == right["id"]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_one_rejected_and_one_not_are_apart(running: House, seed):
+    """Two people before one camera: the rejection of one says nothing about the other."""
+    delivered(running, 5, 3, 4, seed=seed)
+    told_of_all(running, seed)
+    first = next(one for one in running.candidates if one["entry_id"] == running.entries[0])
+    running.decide(first["id"], Decision.REJECT)
+    delivered(running, 5, 3, 4, seed=seed + 1)
+    told_of_all(running, seed)
+    assert running.told == [("reviewers", "raised")] * 3
 
 
 def together(*works):

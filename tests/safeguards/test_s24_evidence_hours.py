@@ -1,6 +1,7 @@
 """S24: a candidate's evidence goes at the policy's hours, whether or not anybody looked, unless a hold stands. A hold
-has a kind, a reason, a name and an end within 30 days. The ways round are a hold by somebody without the role, one
-without a reason or an end, one that is changed or forgotten, and one that is set while the picture is being deleted.
+has a kind, a reason, a name and an end within 30 days; where somebody was engaged, or wrongly, it sets itself. The
+ways round are a hold by somebody without the role, one without a reason or an end, one that is changed or forgotten,
+one that is set while the picture is being deleted, and an outcome that comes too late for one.
 """
 
 from collections.abc import Iterator
@@ -12,10 +13,12 @@ import pytest
 
 from proviso.domain.deployment import DeploymentState
 from proviso.domain.holds import Hold, HoldKind
+from proviso.domain.outcome import Result
 from proviso.domain.people import Person, Role
 from proviso.domain.reasons import Reason, Refused
 from proviso.stages import holds
 from tests.safeguards.house import House
+from tests.safeguards.receiving import Receiving
 from tests.samples import principal
 
 pytest_plugins = ["tests.databases"]
@@ -236,8 +239,10 @@ def test_held_evidence_is_not_taken_from_its_candidate_by_hand(raised: House, ro
 
 @pytest.mark.parametrize("role", ["match", "enrol", "review", "retain", "report"])
 def test_no_other_role_holds_or_releases(raised: House, role: str) -> None:
+    """But review, which sets holds for people who ask a recipient for it, and releases none."""
     hold(raised, raised.first)
-    for statement in (HELD.format("1 day"), "UPDATE evidence_hold SET released_by = 'x', released_at = now()"):
+    release_all = "UPDATE evidence_hold SET released_by = 'x', released_at = now()"
+    for statement in (release_all,) if role == "review" else (release_all, HELD.format("1 day")):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             raised.sql(role, statement, candidate=raised.first)
 
@@ -273,3 +278,130 @@ def test_a_deletion_that_meets_a_hold_being_set_waits_and_leaves_the_picture(rai
         govern.commit()
     raised.retain()
     assert pictures(raised) == {raised.first}
+
+
+# --- holds that nobody has to ask for, and those that somebody does ---------------------------------------------------
+
+
+@pytest.fixture
+def told(house: House) -> Receiving:
+    made = Receiving(house)
+    made.candidate = made.confirmed()
+    made.other = made.another(4)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("result", "kinds"),
+    [
+        (Result.NOT_ENGAGED, []),
+        (Result.ENGAGED_RIGHT, ["engaged"]),
+        (Result.ENGAGED_WRONG, ["engaged", "wrong"]),
+    ],
+)
+@pytest.mark.safeguard("S22")
+def test_an_outcome_holds_by_itself(told: Receiving, result: Result, kinds: list[str]) -> None:
+    told.record(told.candidate, result)
+    assert told.holds() == [(kind, "recipient") for kind in kinds]
+    told.later(DAY)
+    told.house.retain()
+    assert pictures(told.house) == ({told.candidate} if kinds else set())
+
+
+@pytest.mark.parametrize("role", ["review", "master"])
+def test_it_does_for_whoever_writes(told: Receiving, role: str) -> None:
+    told.written(role, told.candidate, result="engaged_wrong")
+    assert told.holds() == [("engaged", "recipient"), ("wrong", "recipient")]
+    for by in ("retain", "master"):
+        with pytest.raises(psycopg.DatabaseError, match="is held"):
+            told.house.sql(by, "UPDATE candidate SET evidence_key = '' WHERE id = %(id)s", id=told.candidate)
+
+
+def test_another_outcome_takes_no_hold_away_and_adds_none_twice(told: Receiving) -> None:
+    told.record(told.candidate, Result.ENGAGED_WRONG)
+    for result in (Result.NOT_ENGAGED, Result.ENGAGED_RIGHT, Result.ENGAGED_WRONG):
+        told.record(told.candidate, result)
+    assert told.holds() == [("engaged", "recipient"), ("wrong", "recipient")]
+
+
+def test_held_by_an_outcome_it_outlives_its_deployment_and_ends_by_itself(told: Receiving) -> None:
+    told.record(told.candidate, Result.ENGAGED_RIGHT)
+    house = told.house
+    house.stop(told.deployment)
+    house.due.put(told.deployment, house.now())
+    house.retain()
+    assert house.certificate(told.deployment).held == 1
+    assert pictures(house) == {told.candidate}
+    with house.meddling() as master:
+        master.execute(
+            "UPDATE evidence_hold SET held_at = held_at - interval '30 days', until = until - interval '30 days'"
+        )
+    house.retain()
+    assert pictures(house) == set()
+
+
+def test_a_picture_that_is_gone_loses_no_outcome(told: Receiving) -> None:
+    with told.house.meddling() as master:  # the policy's hours are over while the outcome is still asked for
+        master.execute("UPDATE candidate SET raised_at = raised_at - interval '24 hours'")
+    told.house.retain()
+    assert pictures(told.house) == set()
+    told.record(told.candidate, Result.ENGAGED_WRONG)
+    assert told.outcomes() == [("engaged_wrong", "none", "recipient")]
+    assert told.holds() == []
+    refused = told.hold(told.candidate)
+    assert refused == Refused(Reason.WRONG_STATE, "its picture is deleted already")
+    assert told.slip(told.candidate).particulars.evidence_until(told.look(told.candidate).notice) is None
+
+
+def test_who_was_spoken_to_can_have_it_kept(told: Receiving) -> None:
+    until = told.hold(told.candidate, "a letter from somebody by name")
+    assert told.holds() == [("complaint", "recipient")]
+    assert timedelta(days=29, hours=23) < until - told.house.now() <= timedelta(days=30)
+    assert told.hold(told.candidate) == until  # twice is once
+    assert told.holds() == [("complaint", "recipient")]
+    assert told.slip(told.candidate).held_until == until
+    (act,) = told.acts("evidence_held")
+    assert b"letter" not in act
+    told.later(DAY)
+    told.house.retain()
+    assert pictures(told.house) == {told.candidate}
+
+
+def test_what_somebody_asks_for_is_not_cut_short_by_a_shorter_hold(told: Receiving) -> None:
+    short = hold(told.house, told.candidate, kind=HoldKind.COMPLAINT, days=1)
+    assert told.hold(told.candidate) > short.until
+    assert told.holds() == [("complaint", "authoriser"), ("complaint", "recipient")]
+
+
+@pytest.mark.parametrize("sub", ["requester", "reviewer", "stranger"])
+def test_nobody_has_it_kept_who_was_not_told(told: Receiving, sub: str) -> None:
+    if sub == "stranger":
+        told.registered(sub, Role.RECIPIENT)
+    assert isinstance(told.hold(told.candidate, by=sub), Refused)
+    assert told.hold(told.candidate, " \n").reason is Reason.INVALID
+    assert told.holds() == []
+
+
+def test_the_slip_promises_no_longer_than_the_picture_is_there(told: Receiving) -> None:
+    """The policy's hours, or the twelve after which a deployment is closed that nobody closed."""
+    house = told.house
+    notice = told.look(told.candidate).notice
+    said = told.slip(told.candidate).particulars.evidence_until(notice)
+    assert said == house.deployment(told.deployment).ends_at + timedelta(hours=12)
+    house.stop(told.deployment)
+    sooner = told.slip(told.candidate).particulars.evidence_until(told.look(told.candidate).notice)
+    assert sooner == house.due.objects[told.deployment] < said
+    with house.meddling() as master:
+        master.execute("UPDATE candidate SET raised_at = raised_at - interval '20 hours'")
+    raised = house.one("SELECT raised_at FROM candidate WHERE id = %(id)s", id=told.candidate)
+    assert told.slip(told.candidate).particulars.evidence_until(told.look(told.candidate).notice) == raised + DAY
+
+
+def test_said_plainly_the_role_of_review_can_write_a_hold(raised: House) -> None:
+    """Not prevented: who holds the login role of review can keep a picture in somebody's name, for 30 days from the
+    time that it writes down. The row shows it, and an authoriser releases it."""
+    raised.sql("review", HELD.format("30 days"), candidate=raised.first)
+    (found,) = holds.holds(
+        principal=raised.person("authoriser"), candidate_id=raised.first, store=raised.govern, clock=raised.now
+    )
+    assert release(raised, found) is True

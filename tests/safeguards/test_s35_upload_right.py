@@ -55,9 +55,8 @@ JPEG = frame_of(3)
 
 
 def loaded(endpoint: str = "http://127.0.0.1") -> Stack:
-    return load_stack(
-        ROOT / "template.yaml", {"SoftwareBuild": "test", "FirstAuthoriser": "a"}, resources.Identities(endpoint)
-    )
+    given = {"SoftwareBuild": "test", "FirstAuthoriser": "a", "ComplaintsContact": "x"}
+    return load_stack(ROOT / "template.yaml", given, resources.Identities(endpoint))
 
 
 class Gate:

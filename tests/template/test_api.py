@@ -10,6 +10,9 @@ from tests.template.conftest import Template, references
 # What anybody may call, and why.
 PUBLIC = {
     ("GET", "/openapi.json"): "the API's description is public",
+    ("GET", "/console"): "a page holds nothing about anybody; what it shows it asks for, signed in",
+    ("GET", "/console/settings.json"): "where to sign in",
+    ("GET", "/console/{file}"): "a closed list of files that the pages are made of",
     ("GET", "/records"): "the public record is public",
     ("GET", "/records/{deployment}"): "the public record is public",
     ("POST", "/cameras/{camera}/grants"): "a camera is no person; the function asks for the camera's own key",
@@ -21,6 +24,9 @@ ROUTES = {
         "POST /cameras",
         "GET /cameras",
         "DELETE /cameras/{camera}",
+        "PUT /contacts/{sub}",
+        "GET /contacts",
+        "DELETE /contacts/{sub}",
         "POST /watchlists",
         "GET /watchlists",
         "GET /watchlists/{watchlist}",
@@ -51,8 +57,16 @@ ROUTES = {
         "GET /subjects/{watchlist}/{entry}/audit",
         "POST /subject-access",
     },
-    "EnrolFunction": {"POST /watchlists/{watchlist}/entries/{entry}/references"},
+    "EnrolFunction": {
+        "POST /watchlists/{watchlist}/entries/{entry}/references",
+        "POST /tests/pairs",
+        "GET /tests/pairs",
+        "DELETE /tests/pairs/{pair}",
+    },
     "ReviewFunction": {
+        "GET /console",
+        "GET /console/settings.json",
+        "GET /console/{file}",
         "GET /candidates",
         "GET /candidates/{candidate}",
         "GET /candidates/{candidate}/evidence",
@@ -60,6 +74,14 @@ ROUTES = {
         "POST /candidates/{candidate}/decision",
         "POST /candidates/{candidate}/withdrawal",
         "POST /candidates/{candidate}/demographics",
+        "GET /notices",
+        "GET /notices/{notice}",
+        "GET /notices/{notice}/evidence",
+        "GET /notices/{notice}/references/{reference}",
+        "POST /notices/{notice}/outcome",
+        "GET /notices/{notice}/slip",
+        "POST /notices/{notice}/hold",
+        "GET /reviewers",
         "GET /changes",
     },
     "RetainFunction": {"GET /retention"},
@@ -135,6 +157,30 @@ def test_accounts_are_given_and_have_a_second_factor(template: Template) -> None
     (client,) = template.of("AWS::Cognito::UserPoolClient").values()
     assert client["PreventUserExistenceErrors"] == "ENABLED"
     assert "ALLOW_USER_PASSWORD_AUTH" not in client["ExplicitAuthFlows"]
+
+
+def test_the_pages_sign_in_by_code_alone_and_come_back_to_one_address(template: Template) -> None:
+    (client,) = template.of("AWS::Cognito::UserPoolClient").values()
+    assert client["AllowedOAuthFlows"] == ["code"], "a token never stands in an address"
+    assert client["AllowedOAuthScopes"] == ["openid"]
+    assert client["GenerateSecret"] is False, "a page keeps no secret; the proof is PKCE"
+    assert client["CallbackURLs"] == client["LogoutURLs"] == [{"Ref": "ConsoleUrl"}]
+    parameter = template.raw["Parameters"]["ConsoleUrl"]
+    for address, good in {
+        "https://a1b2.execute-api.eu-west-2.amazonaws.com/console": True,
+        "http://localhost:8000/console": True,
+        "http://elsewhere.example/console": False,
+        "https://a1b2.example/console/notices": False,
+        "https://a1b2.example/console?x=/console": False,
+    }.items():
+        assert bool(re.search(parameter["AllowedPattern"], address)) == good, address
+    (domain,) = template.of("AWS::Cognito::UserPoolDomain").values()
+    assert domain["UserPoolId"] == {"Ref": "People"}
+    (style,) = template.of("AWS::Cognito::ManagedLoginBranding").values()
+    assert style["ClientId"] == {"Ref": "PeopleClient"}
+    review = template.environment("ReviewFunction")
+    assert review["SIGN_IN_CLIENT_ID"] == {"Ref": "PeopleClient"}
+    assert "${SignInDomain}.auth." in json.dumps(review["SIGN_IN_URL"])
 
 
 def test_the_access_log_names_nobody(template: Template) -> None:

@@ -60,6 +60,20 @@ def test_no_function_s_archive_holds_the_local_sign_in(template: Template, root:
             assert b"/local/oauth2" not in text, path
 
 
+def test_the_pages_are_in_the_archive_of_the_function_that_serves_them(root: Path, tmp_path: Path) -> None:
+    if shutil.which("make") is None:
+        pytest.skip("make is not installed")
+    command = ["make", "--no-print-directory", "-f", "build.mk"]
+    for name in ("ReviewFunction", "ReportFunction"):
+        subprocess.run([*command, f"build-{name}", f"ARTIFACTS_DIR={tmp_path / name}"], cwd=root, check=True)
+    built = tmp_path / "ReviewFunction/functions/review"
+    assert {path.name for path in (built / "page").iterdir()} == {
+        path.name for path in (root / "functions/review/page").iterdir()
+    }
+    assert (built / "pages.py").is_file()
+    assert not (tmp_path / "ReportFunction/functions/report/page").exists()
+
+
 def test_every_package_that_functions_import_is_in_a_layer(root: Path) -> None:
     """Third-party imports of what goes into the core layer, against the layers and the runtime."""
     source = root / "layers/core/src/proviso"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from proviso.domain.contacts import LOOKED_WITHIN
 from tests.template.conftest import Template, short
 
 IN_NETWORK = {"match", "enrol", "govern", "review", "retain", "report", "migrate"}
@@ -108,12 +109,16 @@ def test_snap_start_is_off_unless_asked_for(template: Template) -> None:
             assert "SnapStart" not in function
 
 
-def test_sweep_runs_each_minute_and_is_not_tried_again(template: Template) -> None:
-    (rule,) = template.of("AWS::Events::Rule").values()
-    assert rule["ScheduleExpression"] == "rate(1 minute)"
-    (target,) = rule["Targets"]
-    assert short(target["Arn"]) == "SweepFunction"
-    assert target["RetryPolicy"]["MaximumRetryAttempts"] == 0
+def test_what_runs_by_the_clock_is_not_tried_again(template: Template) -> None:
+    rules = {}
+    for rule in template.of("AWS::Events::Rule").values():
+        (target,) = rule["Targets"]
+        assert target["RetryPolicy"]["MaximumRetryAttempts"] == 0
+        rules[short(target["Arn"])] = rule["ScheduleExpression"]
+    assert rules["SweepFunction"] == "rate(1 minute)"
+    # A look must not be older than a quarter of an hour when a deployment starts.
+    assert rules == {"SweepFunction": "rate(1 minute)", "AlertFunction": "rate(5 minutes)"}
+    assert LOOKED_WITHIN.total_seconds() >= 3 * 5 * 60
     assert template.resources["SweepFunction"]["Properties"]["Timeout"] < 60
 
 

@@ -17,8 +17,14 @@ MAY: dict[str, dict[str, set[str]]] = {
     "s3:GetObject": {
         "DetectFunction": {"FramesBucket/*", "PermitsBucket/permits/*"},
         "MatchFunction": {"FramesBucket/*", "PermitsBucket/permits/*"},
-        "AlertFunction": {"OutboxBucket/notices/*", "PermitsBucket/permits/*"},
-        "GovernFunction": {"PermitsBucket/permits/*"},
+        "AlertFunction": {
+            "OutboxBucket/notices/*",
+            "OutboxBucket/contacts/*",
+            "OutboxBucket/members/*",
+            "OutboxBucket/subscriptions/*",
+            "PermitsBucket/permits/*",
+        },
+        "GovernFunction": {"PermitsBucket/permits/*", "OutboxBucket/subscriptions/*"},
         "GrantFunction": {"PermitsBucket/permits/*"},
         "ReviewFunction": {
             "EvidenceBucket/evidence/*",
@@ -47,8 +53,8 @@ MAY: dict[str, dict[str, set[str]]] = {
             "OutboxBucket/notices/*/*-raised.json",
             "PermitsBucket/state/candidates.json",
         },
-        "AlertFunction": {"OutboxBucket/receipts/*"},
-        "EnrolFunction": {"EnrolmentBucket/enrolment/*"},
+        "AlertFunction": {"OutboxBucket/receipts/*", "OutboxBucket/subscriptions/*"},
+        "EnrolFunction": {"EnrolmentBucket/enrolment/*", "EnrolmentBucket/tests/*"},
         "GovernFunction": {
             "PermitsBucket/permits/*",
             "PermitsBucket/stops/*",
@@ -56,6 +62,8 @@ MAY: dict[str, dict[str, set[str]]] = {
             "PermitsBucket/state/candidates.json",
             "AnchorsBucket/heads/*",
             "AnchorsBucket/erasures/entry-*",
+            "OutboxBucket/contacts/*",
+            "OutboxBucket/members/*",
         },
         "ReviewFunction": {
             "OutboxBucket/notices/*/*-confirmed.json",
@@ -79,22 +87,26 @@ MAY: dict[str, dict[str, set[str]]] = {
         "DetectFunction": {"FramesBucket/*"},
         "MatchFunction": {"FramesBucket/*"},
         "SweepFunction": {"FramesBucket/*"},
-        "GovernFunction": {"PermitsBucket/permits/*"},
+        "EnrolFunction": {"EnrolmentBucket/tests/*"},
+        "AlertFunction": {"OutboxBucket/subscriptions/*"},
+        "GovernFunction": {"PermitsBucket/permits/*", "OutboxBucket/contacts/*"},
         "RetainFunction": {
             "EvidenceBucket/evidence/*",
             "EnrolmentBucket/enrolment/*",
+            "EnrolmentBucket/tests/*",
             "PermitsBucket/permits/*",
             "PermitsBucket/stops/*",
             "PermitsBucket/due/*",
             "OutboxBucket/notices/*",
             "OutboxBucket/receipts/*",
+            "OutboxBucket/members/*",
         },
     },
     "s3:ListBucket": {
         "DetectFunction": {"FramesBucket", "PermitsBucket"},
         "MatchFunction": {"FramesBucket", "PermitsBucket"},
         "AlertFunction": {"OutboxBucket", "PermitsBucket"},
-        "GovernFunction": {"PermitsBucket"},
+        "GovernFunction": {"PermitsBucket", "OutboxBucket"},
         "GrantFunction": {"PermitsBucket"},
         "ReviewFunction": {"EvidenceBucket", "EnrolmentBucket", "PermitsBucket"},
         "RetainFunction": {
@@ -153,7 +165,10 @@ MAY: dict[str, dict[str, set[str]]] = {
         "AlertFunction": {"NoticesQueue"},
         "SweepFunction": {f"{name}{kind}" for name in ("Frames", "Faces", "Notices") for kind in QUEUE_KINDS},
     },
-    "sns:Publish": {"AlertFunction": {"ReviewersTopic", "RecipientsTopic"}},
+    **{
+        f"sns:{action}": {"AlertFunction": {"ReviewersTopic", "RecipientsTopic"}}
+        for action in ("Publish", "Subscribe", "Unsubscribe", "ListSubscriptionsByTopic")
+    },
     "lambda:InvokeFunction": {"SweepFunction": {"RetainFunction"}},
 }
 LOGINS = {

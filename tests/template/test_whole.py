@@ -134,6 +134,14 @@ def test_the_demo_policy_is_in_no_layer(layer: Path) -> None:
     assert not [name for name in ("local", "evaluation", "cli") if (built / "python/proviso" / name).exists()]
 
 
+def test_the_words_of_notices_are_in_the_layer(layer: Path) -> None:
+    code, said, built = package(layer)
+    assert code == 0, said
+    folder = built / "python/proviso/notices"
+    found = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.txt"))
+    assert found == ["cy/email.txt", "cy/sms.txt", "en/email.txt", "en/sms.txt"]
+
+
 def test_the_local_sign_in_is_in_no_layer(layer: Path) -> None:
     """It gives anybody's token to whoever asks."""
     mark = "/local/oauth2/authorize"
@@ -216,11 +224,16 @@ def test_what_the_build_cannot_read_the_loader_refuses(layer: Path) -> None:
 
 @pytest.mark.parametrize(
     ("value", "good"),
-    [("+447700900123", True), ("", True), ("07700900123", False), ("+0123", False), ("+44 7700 900123", False)],
+    [("https://example.com/console", True), ("", False), ("http://example.com/console", False), ("example.com", False)],
 )
-def test_telephone_numbers_are_international(template: Template, value: str, good: bool) -> None:
-    for parameter in ("ReviewerPhone", "RecipientPhone"):
-        assert taken(template, parameter, value) is good
+def test_the_consoles_address_is_a_safe_one(template: Template, value: str, good: bool) -> None:
+    assert taken(template, "ConsoleUrl", value) is good
+
+
+def test_nobody_is_told_by_a_parameter(template: Template) -> None:
+    """Contacts are records, with their deployments, places and categories."""
+    addresses = [name for name in template.raw["Parameters"] if name.endswith(("Email", "Phone"))]
+    assert addresses == ["AlarmEmail"]
 
 
 def test_alarms_watch_every_queue_and_reach_somebody(observability: Template) -> None:
@@ -235,6 +248,7 @@ def test_alarms_watch_every_queue_and_reach_somebody(observability: Template) ->
     expected |= {("ApproximateAgeOfOldestMessage", f"{q}Queue") for q in ("Frames", "Faces", "Notices")}
     assert watched == expected
     assert alarms["SweepSilent"]["TreatMissingData"] == "breaching"
+    assert alarms["ContactsUnreachable"]["TreatMissingData"] == "breaching"
 
 
 def proviso_metrics(observability: Template) -> set[tuple[str, str]]:
@@ -252,6 +266,7 @@ def test_alarms_on_own_metrics_name_what_the_functions_write(observability: Temp
         ("match", orphaned),
         ("retain", "NotClosed"),
         ("match", "MessageEnded"),
+        ("alert", "ContactsUnreachable"),
     }
     written = {
         text
@@ -259,7 +274,7 @@ def test_alarms_on_own_metrics_name_what_the_functions_write(observability: Temp
         for path in (root / folder).rglob("*.py")
         for text in re.findall(r'count\(f?"([^"]+)"', path.read_text(encoding="utf-8"))
     }
-    assert {"Frame.{row.outcome.value}", "NotClosed"} <= written
+    assert {"Frame.{row.outcome.value}", "NotClosed", "ContactsUnreachable"} <= written
 
 
 def test_alarms_watch_the_errors_of_every_function(observability: Template) -> None:

@@ -48,10 +48,12 @@ def text(output: str) -> str:
     "command",
     [
         *("", "demo", "local", "invoke", "camera", "frames", "login", "check", "models", "stop-all"),
-        *("people", "cameras", "watchlist", "deployment", "candidates", "audit", "policy"),
+        *("people", "cameras", "watchlist", "deployment", "candidates", "notices", "audit", "policy"),
         *("watchlist add", "watchlist import", "watchlist picture", "deployment request", "candidates confirm"),
+        *("candidates withdraw", "notices list", "notices show", "notices outcome", "notices hold", "notices slip"),
         *("deployment audit", "audit show", "audit export", "audit verify"),
         *("cameras register", "cameras list", "cameras revoke"),
+        *("contacts", "contacts set", "contacts list", "contacts remove"),
     ],
 )
 def test_every_command_explains_itself(command: str) -> None:
@@ -61,7 +63,16 @@ def test_every_command_explains_itself(command: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [["people", "list"], ["cameras", "list"], ["watchlist", "show"], ["candidates", "list"], ["stop-all"]]
+    "command",
+    [
+        ["people", "list"],
+        ["cameras", "list"],
+        ["contacts", "list"],
+        ["watchlist", "show"],
+        ["candidates", "list"],
+        ["notices", "list"],
+        ["stop-all"],
+    ],
 )
 def test_without_a_sign_in_there_is_a_sentence_and_code_1(command: list[str]) -> None:
     result = runner.invoke(app, command)

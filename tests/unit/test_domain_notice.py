@@ -1,58 +1,23 @@
-"""What goes out: one SMS part, no name, no category, no similarity (S20). A document counts for its key only (S16)."""
+"""The document in the outbox: it counts for its key only (S16), and a place in it fits into an SMS (S20)."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from proviso.domain.notice import (
-    GSM7,
     PLACE_LENGTH,
-    SMS_SEPTETS,
     Kind,
     Notice,
     confirmed_notice,
+    lost_notice,
     place_fault,
     raised_notice,
     receipt_key,
-    texts,
     withdrawn_notice,
 )
 from tests.samples import NOW, candidate, confirmation, notice
-
-LONDON = ZoneInfo("Europe/London")
-LONGEST_PREFIX = "W" * 14  # policies/: at most 14 of A to Z and space
-
-
-@pytest.mark.parametrize("calibrated", [True, False])
-@pytest.mark.parametrize("kind", Kind)
-@pytest.mark.parametrize("prefix", ["", "TRIAL", "DEMONSTRATION", LONGEST_PREFIX])
-def test_the_longest_notice_is_one_sms_part(kind, calibrated, prefix):
-    place = "ÄÖ" + "W" * (PLACE_LENGTH - 2)
-    assert place_fault(place) is None
-    made = texts(notice(kind, place=place, message_prefix=prefix, calibrated=calibrated), LONDON)
-    assert len(made.sms) <= SMS_SEPTETS
-    assert set(made.sms) <= GSM7
-    assert made.subject.isascii()
-    assert 0 < len(made.subject) < 100
-    assert "\n" not in made.subject
-    assert "\r" not in made.subject
-    assert ("Not calibrated." in made.sms) is not calibrated
-    assert ("not calibrated" in made.email) is not calibrated
-    if prefix:
-        assert made.sms.startswith(prefix)
-        assert made.subject.startswith(prefix)
-        assert made.email.startswith(prefix)
-
-
-@given(st.text(st.sampled_from(sorted(GSM7 - {"\n", "\r"})), min_size=1, max_size=PLACE_LENGTH))
-def test_every_place_that_is_accepted_can_be_sent(place):
-    if place_fault(place) is None:
-        for kind in Kind:
-            assert place in texts(notice(kind, place=place, message_prefix=LONGEST_PREFIX), LONDON).sms
 
 
 @pytest.mark.parametrize(
@@ -60,40 +25,6 @@ def test_every_place_that_is_accepted_can_be_sent(place):
 )
 def test_a_place_that_no_sms_can_carry_is_refused(place):
     assert place_fault(place)
-
-
-def test_what_would_not_fit_is_not_sent():
-    with pytest.raises(ValueError, match="not one GSM-7 part"):
-        texts(notice(place="x" * 200), LONDON)
-    with pytest.raises(ValueError, match="not one GSM-7 part"):
-        texts(notice(place="門"), LONDON)
-
-
-def test_recipients_are_told_to_verify_first():
-    made = texts(notice(Kind.CONFIRMED), LONDON)
-    for text in (made.sms, made.email):
-        assert "possible match, checked by a reviewer; not proof of identity: verify first" in text.lower()
-
-
-def test_times_are_local():
-    summer = NOW.replace(month=7)
-    assert "21:15:30" in texts(notice(occurred_at=summer, expires_at=summer), LONDON).sms
-    assert "20:15:30" in texts(notice(), LONDON).sms
-
-
-@pytest.mark.parametrize("kind", Kind)
-def test_no_name_category_or_similarity_is_in_the_document_or_the_texts(kind):
-    proof = confirmation(similarity=0.7171, entry_id="entry-of-somebody", policy="secret-policy 1")
-    made = {
-        Kind.RAISED: lambda: raised_notice(candidate(similarity=0.7171, entry_id="entry-of-somebody"), "DEMONSTRATION"),
-        Kind.CONFIRMED: lambda: confirmed_notice(proof),
-        Kind.WITHDRAWN: lambda: withdrawn_notice(proof),
-    }[kind]()
-    sent = texts(made, LONDON)
-    everything = made.to_json() + sent.sms + sent.subject + sent.email
-    for hidden in ("entry-of-somebody", "0.7171", "71 %", "0.5", "evidence", "secret-policy", "reviewer-1", "alike"):
-        assert hidden not in everything
-    assert "%" not in sent.sms + sent.email
 
 
 @pytest.mark.parametrize("kind", Kind)
@@ -164,6 +95,27 @@ def test_what_is_no_document_is_no_notice(body):
 def test_a_time_without_its_zone_is_no_notice(name):
     with pytest.raises(ValueError, match="zone"):
         Notice.from_json(notice().key, json.dumps({**BODY, name: "2026-11-22T20:15:30"}))
+
+
+@pytest.mark.parametrize("category", ["suspects", None, 3, ["suspects"]])
+def test_a_reviewers_notice_with_a_category_is_none(category):
+    with pytest.raises(ValueError, match="category"):
+        Notice.from_json(notice().key, json.dumps({**BODY, "category": category}))
+
+
+def test_a_document_of_another_version_is_no_notice():
+    """Of version 1 nobody knows whom it is for."""
+    with pytest.raises(ValueError):
+        Notice.from_json(notice().key, json.dumps({**BODY, "version": 1}))
+
+
+def test_the_category_goes_with_recipients_notices_and_with_no_other():
+    assert confirmed_notice(replace(confirmation(), category="missing")).category == "missing"
+    assert withdrawn_notice(replace(confirmation(), category="missing")).category == "missing"
+    assert raised_notice(candidate(), "").category == ""
+    until = candidate().decide_by
+    made = {kind: lost_notice(candidate(), kind, "", until, "missing").category for kind in Kind}
+    assert made == {Kind.RAISED: "", Kind.CONFIRMED: "missing", Kind.WITHDRAWN: "missing"}
 
 
 def test_each_kind_has_its_time_of_use():

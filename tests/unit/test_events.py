@@ -17,6 +17,7 @@ from aws_lambda_powertools.utilities.data_classes import (
     SQSEvent,
 )
 
+from proviso.cloud.contacts import sub_of
 from proviso.domain.frame import FrameKey
 from proviso.domain.messages import FacesMessage
 from proviso.domain.reasons import Reason, Refused
@@ -54,7 +55,7 @@ def keys(name: str) -> list[str]:
 
 
 def of(*functions: str) -> Any:
-    files = [path for path in FILES if path.stem.split("-")[0] in functions]
+    files = [path for path in FILES if path.stem.split("-")[0] in functions and path.stem != "alert-schedule"]
     return pytest.mark.parametrize("path", files, ids=lambda path: path.stem)
 
 
@@ -171,6 +172,18 @@ def test_bad_faces_are_none() -> None:
     for body in bodies("match-bad-input"):
         with pytest.raises(ValueError):
             FacesMessage.from_json(body)
+
+
+def test_a_contact_is_named_as_one() -> None:
+    (key,) = keys("alert-contact")
+    assert sub_of(key) == "demo-recipient"
+
+
+@pytest.mark.parametrize("name", ["sweep-schedule", "alert-schedule"])
+def test_a_tick_is_what_event_bridge_sends(name: str) -> None:
+    event = load(name)
+    assert (event["source"], event["detail-type"], event["detail"]) == ("aws.events", "Scheduled Event", {})
+    assert f"{name.split('-')[0].capitalize()}Function" in event["resources"][0]
 
 
 def test_a_notice_is_named_as_one() -> None:

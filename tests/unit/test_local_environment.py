@@ -24,9 +24,21 @@ def test_policies_are_permitted_beside_those_of_the_template():
     assert found["PROVISO_POLICIES"] == "volunteers,demo,short"
 
 
+def test_a_new_subscription_settles_at_once():
+    assert environment({"SUBSCRIPTION_SETTLES_MINUTES": "15"})["SUBSCRIPTION_SETTLES_MINUTES"] == "0"
+    assert "SUBSCRIPTION_SETTLES_MINUTES" not in environment({})
+
+
 def test_pages_are_sent_to_the_local_sign_in_and_never_to_cognito():
     cognito = {"SIGN_IN_URL": "https://proviso.auth.eu-west-2.amazoncognito.com"}
     here = "http://127.0.0.1:1/local"
     assert environment(cognito, {"SIGN_IN_URL": "https://elsewhere"}, sign_in=here)["SIGN_IN_URL"] == here
     assert environment(cognito)["SIGN_IN_URL"] == ""
     assert "SIGN_IN_URL" not in environment({}, sign_in=here)
+
+
+def test_e_mails_name_the_console_of_this_machine():
+    template = {"CONSOLE_URL": "https://elsewhere/console"}
+    assert environment(template, sign_in="http://127.0.0.1:1/local")["CONSOLE_URL"] == "http://127.0.0.1:1/console"
+    assert environment(template)["CONSOLE_URL"] == ""
+    assert "CONSOLE_URL" not in environment({}, sign_in="http://127.0.0.1:1/local")

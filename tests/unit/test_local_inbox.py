@@ -9,11 +9,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from proviso.domain.notice import Kind, Notice, texts
+from proviso.domain.notice import Kind, Notice
+from proviso.domain.wording import texts
 from proviso.local import inbox
 from proviso.local.markup import html_answer
 from proviso.local.simulator import Message
 from proviso.local.sms import SmsSize, size_of
+from proviso.notices import wording
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 TOPIC = "arn:aws:sns:eu-west-2:123456789012:proviso-RecipientsTopic"
@@ -132,7 +134,7 @@ def test_a_withdrawn_notice_is_one_by_its_words_and_nothing_else_marks_it():
     """As on a real phone: no colour and no class of the page's may be what tells a withdrawal from a confirmation."""
     shapes = set()
     for kind in (Kind.CONFIRMED, Kind.WITHDRAWN):
-        words = texts(notice(kind), ZoneInfo("Europe/London"))
+        words = texts(notice(kind), ZoneInfo("Europe/London"), wording("en"))
         page = inbox.page([sms(words.sms), mail(words.email, words.subject)])
         if kind is Kind.WITHDRAWN:
             assert "WITHDRAWN" in Reader(page).text

@@ -13,11 +13,13 @@ from pydantic import TypeAdapter
 from functions.govern import answers, hold_answers, subject_answers, subjects, views
 from functions.govern.requests import DecisionBody, DeploymentBody, EntryBody, PersonBody
 from functions.review import answers as review_answers
+from functions.review import notice_answers, notices
 from functions.review import routes as review
 from proviso.domain.audit import GENESIS, Act, AuditRecord, Head, chain_hash
 from proviso.domain.candidate import Decision, Review
 from proviso.domain.conditions import Attestation, Attested, FalseCandidates, PriorAuthorisation
 from proviso.domain.holds import Hold, HoldKind
+from proviso.domain.outcome import Action, Outcome, Result
 from proviso.domain.people import Member, Person, Role
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.retention import Certificate, StoreCount
@@ -31,6 +33,7 @@ from proviso.edge.http import plain
 from proviso.edge.readable import path_of, unreadable_input, unreadable_path
 from proviso.stages.audit import AuditPage, ChainList
 from proviso.stages.deployment import Shown
+from proviso.stages.recipient import NoticeView, Slip
 from proviso.stages.review import CandidateView
 from proviso.stages.watchlist import Added
 from scripts import openapi
@@ -192,6 +195,22 @@ def test_a_reviewer_is_shown_what_is_described_before_and_after_their_decision()
         mated=True, right=False
     )
     assert not {"similarity", "category", "threshold"} & set(review_answers.Undecided.model_fields)
+
+
+def test_a_recipient_is_shown_what_is_described() -> None:
+    pictures = (ShownReference("ref", "key", (1, 2, 3, 4)), ShownReference("old", "key", None))
+    said = Outcome("o", samples.candidate().id, Result.ENGAGED_WRONG, Action.HELP, "somebody", NOW)
+    for outcome in (None, said):
+        seen = samples.noticed(outcome=outcome)
+        listed = {"now": plain(NOW), "notices": [notices._brief(seen)]}
+        notice_answers.Notices.model_validate_json(json.dumps(listed))
+        shown = json.dumps(notices._view(NoticeView(NOW, seen, pictures)))
+        notice_answers.ShownNotice.model_validate_json(shown)
+        assert "somebody" not in shown
+        for gone in (seen, replace(seen, evidence_key="")):
+            slip = notices._slip(Slip(gone, samples.particulars(), None), "complaints@example.org")
+            notice_answers.Slip.model_validate_json(json.dumps(slip))
+    notice_answers.Held.model_validate_json(json.dumps(plain({"held_until": NOW})))
 
 
 # --- what is taken ----------------------------------------------------------------------------------------------------

@@ -8,6 +8,8 @@ from proviso.domain.retention import QUEUES
 
 SECRET = "postgresql://role:topsecret@host/db"
 WHOLE = {
+    "SIGN_IN_URL": "https://sign-in.example",
+    "SIGN_IN_CLIENT_ID": "client",
     "FRAMES_BUCKET": "f",
     "PERMITS_BUCKET": "p",
     "ANCHORS_BUCKET": "a",
@@ -29,6 +31,7 @@ WHOLE = {
     "RETAIN_FUNCTION_NAME": "x",
     "DATABASE_URL": SECRET,
     "SOFTWARE_BUILD": "b",
+    "COMPLAINTS_CONTACT": "complaints@example.org",
 }
 KINDS = [
     settings.Detect,

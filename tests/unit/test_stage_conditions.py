@@ -14,7 +14,7 @@ from proviso.domain.retention import CLOSE_AFTER
 from proviso.stages import conditions, people
 from proviso.stages.deployment import write_permits
 from tests.doubles import MemoryDeployments
-from tests.fakes.cloud import FakeDue, FakePermits, FakeStops
+from tests.fakes.cloud import FakeContacts, FakeDue, FakePermits, FakeStops
 from tests.samples import CAMERA, DEPLOYMENT, END, NOW, START, policy, principal
 from tests.samples import deployment as asked
 
@@ -29,7 +29,6 @@ class Store(MemoryDeployments):
         super().__init__([], rows={row.id: row})
         self.attested: list[Attestation] = []
         self.decided: list[PriorAuthorisation] = []
-        self.named: list[Member] = []
         self.known: dict[str, Person] = {}
         self.until = END
 
@@ -52,6 +51,9 @@ class Store(MemoryDeployments):
     def person(self, sub: str) -> Person | None:
         return self.known.get(sub)
 
+    def people(self) -> list[Person]:
+        return list(self.known.values())
+
     def add_member(self, member: Member) -> None:
         self.named.append(member)
 
@@ -66,6 +68,7 @@ class Room:
         self.row = asked(state=state, policy=rules, authorised_by="authoriser", search_until=END)
         self.store, self.due = Store(self.row), FakeDue()
         self.permits, self.spool = FakePermits(), FakeStops()
+        self.board = FakeContacts()
         if state is DeploymentState.ACTIVE:
             write_permits(self.row, self.permits)
 
@@ -261,6 +264,7 @@ def naming(room, sub="somebody", role=Role.REVIEWER, by=REQUESTER, **changed):
         sub=sub,
         role=role,
         store=room.store,
+        board=room.board,
         clock=lambda: NOW,
         **{"deployment_id": DEPLOYMENT, **changed},
     )
@@ -322,6 +326,7 @@ def remove(room, by=REQUESTER):
         sub="somebody",
         role=Role.REVIEWER,
         store=room.store,
+        board=room.board,
         clock=lambda: NOW,
     )
 

@@ -12,7 +12,7 @@ from proviso.domain.reasons import Reason, Refused
 from proviso.domain.retention import CLOSE_AFTER, LOOK_EVERY
 from proviso.stages import deployment
 from tests.doubles import MemoryDeployments
-from tests.fakes.cloud import FakeDue, FakePermits, FakeStops
+from tests.fakes.cloud import FakeContacts, FakeDue, FakePermits, FakeStops
 from tests.samples import DEPLOYMENT, NOW, PIPELINE, SOFTWARE, permit, principal
 from tests.samples import deployment as asked
 
@@ -30,6 +30,7 @@ class Room:
         self.permits = FakePermits(self.journal)
         self.due = FakeDue(self.journal)
         self.spool = FakeStops(self.journal)
+        self.board = FakeContacts(self.journal)
 
     @property
     def state(self):
@@ -42,6 +43,7 @@ class Room:
             store=self.store,
             permits=self.permits,
             due=self.due,
+            board=self.board,
             clock=lambda: self.now,
             **{"pipeline": PIPELINE, "software_build": SOFTWARE, **changed},
         )
@@ -76,6 +78,8 @@ def test_permits_are_written_last(room):
     assert started.state is DeploymentState.ACTIVE
     assert room.journal == [
         "store.begin",
+        "store.commit",
+        "store.begin",
         "store.deployment",
         "store.begin_warming",
         "store.audit deployment_warming",
@@ -90,6 +94,11 @@ def test_permits_are_written_last(room):
         "store.deployment",
         "store.commit",
         f"due.put {DEPLOYMENT}",
+        "store.begin",
+        "store.commit",
+        f"contacts.put_members {DEPLOYMENT}",
+        "store.begin",
+        "store.commit",
         "permits.write gate-1",
         "permits.write gate-2",
         "store.begin",

@@ -19,7 +19,7 @@ from proviso.domain.watchlist import Entry
 from proviso.stages import enrol, people, review, watchlist
 from tests.doubles import FakePipeline
 from tests.doubles import people as frame_of
-from tests.fakes.cloud import FakeAnchors, FakeChanges, FakeOutbox, FakePictures, FakeSubjects
+from tests.fakes.cloud import FakeAnchors, FakeChanges, FakeContacts, FakeOutbox, FakePictures, FakeSubjects
 from tests.samples import ENTRY, NO_TESTS, NOW, REVEALED, candidate, confirmation, policy, principal, shown
 from tests.samples import watchlist as list_of
 
@@ -328,13 +328,13 @@ def test_an_account_without_a_role_is_nobody():
 
 
 def test_nobody_changes_their_own_roles():
-    store, done = Store(), []
+    store, done = Store(deployments_naming=lambda sub: []), []
     store.values["register"] = done.append
     authoriser = principal("authoriser", Role.AUTHORISER)
 
     def register(by, sub):
         person = Person(sub, frozenset({Role.REQUESTER}))
-        return people.register(principal=by, person=person, store=store, clock=lambda: NOW)
+        return people.register(principal=by, person=person, store=store, board=FakeContacts(), clock=lambda: NOW)
 
     assert register(authoriser, "authoriser").reason is Reason.SAME_PERSON
     assert register(REVIEWER, "other").reason is Reason.ROLE_MISSING

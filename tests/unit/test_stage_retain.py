@@ -17,6 +17,7 @@ from proviso.domain.retention import (
     CLOSE_AFTER,
     LIST_UNUSED_AFTER,
     LOOK_EVERY,
+    OUTCOMES_DUE,
     QUEUES,
     QUEUES_KEEP,
     Erasure,
@@ -155,10 +156,47 @@ def test_an_expiry_is_recorded(scene):
     assert scene.store.acts[0].details == {"candidates": ["c-1", "c-2"]}
 
 
+def test_outcomes_that_nobody_recorded_are_closed_in_their_deployments_chains(scene):
+    """S22."""
+    scene.store.unanswered = {"d-2": ["c-3"], "d-1": ["c-2", "c-1"]}
+    assert scene.retain().not_recorded == 3
+    assert [(act.chain, act.action, act.details) for act in scene.store.acts] == [
+        ("d-1", "outcomes_not_recorded", {"candidates": ["c-1", "c-2"]}),
+        ("d-2", "outcomes_not_recorded", {"candidates": ["c-3"]}),
+    ]
+    assert OUTCOMES_DUE not in scene.room.due.objects
+
+
+@pytest.mark.parametrize(("due", "woken"), [(timedelta(hours=3), timedelta(hours=3)), (timedelta(0), LOOK_EVERY)])
+def test_retain_puts_down_when_the_next_outcome_is_closed(scene, due, woken):
+    """Never for this moment: what is due in a run is taken away at its end, and then nothing would wake the next."""
+    scene.room.due.objects[OUTCOMES_DUE] = NOW
+    scene.store.outcome_due = NOW + due
+    scene.retain()
+    assert scene.room.due.objects[OUTCOMES_DUE] == NOW + woken
+
+
+def test_what_was_due_for_an_outcome_that_came_wakes_nobody_any_more(scene):
+    scene.room.due.objects[OUTCOMES_DUE] = NOW
+    scene.retain()
+    assert OUTCOMES_DUE not in scene.room.due.objects
+
+
+@pytest.mark.parametrize("fault", [StorageFault("s3"), AuditUnwritable("no")])
+def test_outcomes_that_cannot_be_closed_keep_nothing_from_being_closed(scene, fault):
+    """S23."""
+    scene.store.rows[DEPLOYMENT] = replace(ACTIVE, state=DeploymentState.STOPPED, finished_at=NOW)
+    scene.room.due.put(DEPLOYMENT, NOW)
+    scene.store.faults["close_outcomes"] = fault
+    with pytest.raises(type(fault)):
+        scene.retain()
+    assert scene.state is DeploymentState.CLOSED
+
+
 @pytest.mark.parametrize("kind", [Kind.RAISED, Kind.CONFIRMED])
 def test_a_lost_notice_is_put_with_its_own_time_of_use(scene, kind):
     until = NOW + timedelta(seconds=77)
-    scene.store.unput_notices = lambda now: [(candidate(), "DEMONSTRATION", kind, until)]
+    scene.store.unput_notices = lambda now: [(candidate(), "DEMONSTRATION", kind, until, "missing")]
     assert scene.retain().notices_put == 1
     (put,) = scene.room.outbox.notices
     assert (put.kind, put.expires_at, put.key) == (kind, until, notice(kind).key)
@@ -166,7 +204,7 @@ def test_a_lost_notice_is_put_with_its_own_time_of_use(scene, kind):
 
 
 def test_a_notice_that_has_a_receipt_is_not_put_again(scene):
-    scene.store.unput_notices = lambda now: [(candidate(), "", Kind.RAISED, END)]
+    scene.store.unput_notices = lambda now: [(candidate(), "", Kind.RAISED, END, "missing")]
     scene.room.outbox.put_receipt(candidate().id, Kind.RAISED, "sent", NOW)
     assert scene.retain().notices_put == 0
 

@@ -41,6 +41,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict]:
         "SUBJECTS_TABLE": "s",
         "CAMERAS_TABLE": "c",
         "ANCHORS_BUCKET": "a",
+        "OUTBOX_BUCKET": "o",
         "SOFTWARE_BUILD": "b",
         "AWS_DEFAULT_REGION": "eu-west-2",
     }.items():

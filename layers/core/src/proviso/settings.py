@@ -87,6 +87,8 @@ class Alert(Settings):
     notices_table: Name
     reviewers_topic_arn: Name
     recipients_topic_arn: Name
+    console_url: str = ""
+    subscription_settles_minutes: int = Field(default=15, ge=0, le=60)
     time_zone: ZoneInfo = ZoneInfo("Europe/London")
 
     model_config = ConfigDict(frozen=True, extra="ignore", arbitrary_types_allowed=True)
@@ -110,6 +112,7 @@ class Govern(Vision, Database, Running):
     subjects_table: Name
     cameras_table: Name
     anchors_bucket: Name
+    outbox_bucket: Name
     proviso_policies: Name = "volunteers"
     proviso_policy_folder: str = ""
 
@@ -124,10 +127,13 @@ class Govern(Vision, Database, Running):
 
 
 class Review(Database):
+    sign_in_url: Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.:-]+(/[A-Za-z0-9._~/-]*)?$")]
+    sign_in_client_id: Name
     permits_bucket: Name
     evidence_bucket: Name
     enrolment_bucket: Name
     outbox_bucket: Name
+    complaints_contact: Name
 
 
 class Retain(Database):

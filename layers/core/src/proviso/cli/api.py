@@ -47,6 +47,9 @@ class Api:
     def post(self, path: str, body: Any = None) -> Any:
         return self._json("POST", path, json.dumps({} if body is None else body).encode(), "application/json")
 
+    def put(self, path: str, body: Any) -> Any:
+        return self._json("PUT", path, json.dumps(body).encode(), "application/json")
+
     def post_picture(self, path: str, jpeg: bytes) -> Any:
         return self._json("POST", path, jpeg, "image/jpeg")
 

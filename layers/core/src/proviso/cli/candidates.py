@@ -6,14 +6,14 @@ from typing import Annotated, Any
 import typer
 
 from proviso.cli import session
-from proviso.cli.api import quoted
+from proviso.cli.api import Api, quoted
 from proviso.cli.output import details, plain_faults, say, table
 from proviso.cli.people import As
 
-group = typer.Typer(help="Candidates: list, show, confirm, reject, cannot-tell.", no_args_is_help=True)
+group = typer.Typer(help="Candidates: list, show, confirm, reject, cannot-tell, withdraw.", no_args_is_help=True)
 Reason = Annotated[str, typer.Option("--reason", help="What you saw, in a few words")]
 
-_ADDRESSES = ("evidence", "face", "references")  # where the pictures are, and the faces in them: for programs
+_ADDRESSES = ("evidence", "face", "references")  # where the pictures are, and faces in them: for programs
 
 
 @group.command("list")
@@ -38,17 +38,10 @@ def show(
     with plain_faults():
         api = session.api(acting, say)
         one = api.get(f"/candidates/{quoted(candidate)}")
-        references = enumerate(one["references"], 1)
-        places = [(one["evidence"], "evidence"), *((r["path"], f"reference-{i}") for i, r in references)]
         if pictures is None:
-            say(f"{len(places)} pictures to look at before you decide: --pictures FOLDER writes them")
+            say(f"{1 + len(one['references'])} pictures to look at before you decide: --pictures FOLDER writes them")
         else:
-            pictures.mkdir(parents=True, exist_ok=True, mode=0o700)
-            for path, name in places:
-                target = pictures / f"{one['reference']}-{name}.jpg"
-                target.touch(mode=0o600)
-                target.write_bytes(api.picture(path))
-                say(f"wrote {target}")
+            write_pictures(api, one, pictures)
             say("delete them as soon as you have decided: no retention rule reaches this folder")
     details({name: value for name, value in one.items() if name not in _ADDRESSES})
 
@@ -69,6 +62,27 @@ def reject(candidate: str, reason: Reason, acting: As = "") -> None:
 def cannot_tell(candidate: str, reason: Reason, acting: As = "") -> None:
     """You cannot tell: recorded, and no confirmation."""
     _decide(candidate, "cannot_tell", reason, acting)
+
+
+@group.command("withdraw")
+def withdraw(candidate: str, reason: Reason, acting: As = "") -> None:
+    """Take a confirmation back, at any time: the recipients are told not to act on it."""
+    with plain_faults():
+        path = f"/candidates/{quoted(candidate)}/withdrawal"
+        done: dict[str, Any] = session.api(acting, say).post(path, {"reason": reason})
+    details({name: value for name, value in done.items() if name not in _ADDRESSES})
+
+
+def write_pictures(api: Api, one: dict[str, Any], folder: Path) -> None:
+    """The evidence and the references of a candidate or a notice, for this account's eyes alone."""
+    places = [one["evidence"], *(reference["path"] for reference in one["references"])]
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for number, path in enumerate(places):
+        target = folder / f"{one['reference']}-{f'reference-{number}' if number else 'evidence'}.jpg"
+        picture = api.picture(path)
+        target.touch(mode=0o600)
+        target.write_bytes(picture)
+        say(f"wrote {target}")
 
 
 def _decide(candidate: str, decision: str, reason: str, acting: str) -> None:

@@ -183,8 +183,11 @@ def _moment(text: str) -> str:
 def start(deployment: str, acting: As = "") -> None:
     """Start: from now on the cameras' frames are searched."""
     with plain_faults():
-        done = session.api(acting, say).post(f"/deployments/{quoted(deployment)}/start")
+        api = session.api(acting, say)
+        done = api.post(f"/deployments/{quoted(deployment)}/start")
+        shown = api.get(f"/deployments/{quoted(deployment)}")
     say(f"{done['id']} is {done['state']} until {moment(done['ends_at'])}")
+    _warn(shown)
 
 
 @group.command("stop")
@@ -253,7 +256,7 @@ def listing(acting: As = "") -> None:
     table("Deployments", ("id", "state", "place", "cameras", "from", "to"), rows)
 
 
-_SHOWN_APART = ("policy_title", "policy_differences", "attestations", "decisions", "members", "missing")
+_SHOWN_APART = ("policy_title", "policy_differences", "attestations", "decisions", "members", "missing", "warnings")
 
 
 def _show(values: dict[str, Any]) -> None:
@@ -291,6 +294,13 @@ def _show_conditions(values: dict[str, Any]) -> None:
         say(f"\nnamed for it: {named}")
     if missing := values.get("missing"):
         say(f"\nit would not start: {missing}")
+    _warn(values)
+
+
+def _warn(values: dict[str, Any]) -> None:
+    """Who would be told nothing."""
+    for warning in values.get("warnings", []):
+        say(f"warning: {warning}")
 
 
 def _stopped(answer: dict[str, Any]) -> None:

@@ -6,8 +6,11 @@ from proviso.cli import (
     audit,
     cameras,
     candidates,
+    contacts,
     deployments,
     machine,
+    notices,
+    pairs,
     people,
     policy,
     retention,
@@ -36,13 +39,17 @@ app.command("stop-all")(deployments.stop_all)
 app.add_typer(policy.group, name="policy")
 app.add_typer(people.group, name="people")
 app.add_typer(cameras.group, name="cameras")
+app.add_typer(contacts.group, name="contacts")
 app.add_typer(watchlists.group, name="watchlist")
 app.add_typer(deployments.group, name="deployment")
 app.add_typer(audit.group, name="audit")
 app.add_typer(candidates.group, name="candidates")
+app.add_typer(notices.group, name="notices")
 app.add_typer(subjects.group, name="subject")
 app.command("subject-access")(subjects.access)
 app.add_typer(retention.group, name="retention")
+app.add_typer(pairs.group, name="tests")
+app.command("reviewers")(pairs.reviewers)
 
 if __name__ == "__main__":
     app()

@@ -7,12 +7,13 @@ LARGEST_BYTES = 4_000_000
 _LONGER_SIDE_PX = 3000
 
 
-def as_jpeg(data: bytes) -> bytes:
-    """A JPEG as it came where the API takes it; other kinds, and what is too large, encoded anew (3000 px at most).
+def as_jpeg(data: bytes, largest: int = LARGEST_BYTES) -> bytes:
+    """A JPEG as it came where the API takes it; other kinds, and what has more than `largest` bytes, encoded anew
+    (3000 px at most).
 
     ValueError for what is no picture.
     """
-    if data.startswith(JPEG_START) and len(data) <= LARGEST_BYTES:
+    if data.startswith(JPEG_START) and len(data) <= largest:
         return data
     pixels = decoded(data)
     if pixels is None:

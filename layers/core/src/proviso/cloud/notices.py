@@ -6,6 +6,7 @@ only: its revision never falls, a claim is held for a lease, and what was settle
     revision 1 raised, 2 confirmed, 3 withdrawn
     state    claimed (since claimed_at) -> settled
     <kind>_outcome, <kind>_at           what became of each kind
+    <kind>_to                           the accounts that it was sent to
 
 A withdrawal goes out only where a confirmation may have gone out: one that was settled as sent, or one whose claim
 ran out without a word. While a confirmation is being sent, the withdrawal waits (BUSY); where none went out, the
@@ -13,7 +14,7 @@ withdrawal is noted, so that a confirmation that comes late is dropped.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -28,11 +29,12 @@ if TYPE_CHECKING:
     from mypy_boto3_sns.type_defs import MessageAttributeValueTypeDef
 
 NOT_TRIED = "not_tried"
-NEVER_WENT_OUT = ("stale", "withheld", NOT_TRIED)
+NEVER_WENT_OUT = ("stale", "withheld", NOT_TRIED, "nobody")
 
 _LAPSED = "(#state = :claimed AND claimed_at < :lapse)"
-_WITHHELD = "(#state = :settled AND confirmed_outcome IN (:never0, :never1, :never2))"
-_TRIED = "(#state = :settled AND NOT confirmed_outcome IN (:never0, :never1, :never2))"
+_NEVER = ", ".join(f":never{number}" for number in range(len(NEVER_WENT_OUT)))
+_WITHHELD = f"(#state = :settled AND confirmed_outcome IN ({_NEVER}))"
+_TRIED = f"(#state = :settled AND NOT confirmed_outcome IN ({_NEVER}))"
 _CLAIM = f"attribute_not_exists(candidate_id) OR revision < :revision OR (revision = :revision AND {_LAPSED})"
 _CLAIM_WITHDRAWAL = f"(revision = :confirmed AND ({_LAPSED} OR {_TRIED})) OR (revision = :revision AND {_LAPSED})"
 _NOTE_WITHDRAWAL = (
@@ -41,7 +43,7 @@ _NOTE_WITHDRAWAL = (
 
 
 class DynamoNotices:
-    """NoticeLedger on a table (key `candidate_id`, TTL attribute `expires_at`).
+    """AlertLedger on a table (key `candidate_id`, TTL attribute `expires_at`).
 
     `days_kept`: longer than any queue holds a message (14 days), or a late event would find no trace of the first.
     The lease must be longer than the alert function may run, or two calls may send one notice.
@@ -92,6 +94,20 @@ class DynamoNotices:
         # A higher revision has the item by now: its state is not ours to change, what became of ours is still told.
         self._update(notice, "attribute_exists(candidate_id)", told, {})
 
+    def told(self, candidate_id: str, kind: Kind) -> frozenset[str]:
+        found: Sequence[str] = self._item(candidate_id).get(f"{kind.value}_to", {"SS": []})["SS"]
+        return frozenset(found)
+
+    def note_told(self, notice: Notice, subs: Sequence[str], now: datetime) -> None:
+        with faults("dynamodb:UpdateItem", f"{self._table}/{notice.candidate_id}"):
+            self._client.update_item(
+                TableName=self._table,
+                Key={"candidate_id": {"S": notice.candidate_id}},
+                UpdateExpression="SET expires_at = :expires ADD #to :subs",
+                ExpressionAttributeNames={"#to": f"{notice.kind.value}_to"},
+                ExpressionAttributeValues={":subs": {"SS": sorted(set(subs))}, ":expires": self._expiry(now)},
+            )
+
     def has(self, candidate_id: str) -> bool:
         return bool(self._item(candidate_id))
 
@@ -132,19 +148,23 @@ class DynamoNotices:
 
 
 class SnsPublisher:
-    """Publisher on SNS topics, one an audience: `{"reviewers": arn, "recipients": arn}`."""
+    """Publisher on SNS topics, one an audience: `{"reviewers": arn, "recipients": arn}`.
+
+    `to` is a message attribute: each subscription has a filter for its one account, and lets pass what names it.
+    """
 
     def __init__(self, client: "SNSClient", topics: Mapping[str, str]) -> None:
         self._client = client
         self._topics = dict(topics)
 
-    def publish(self, audience: str, notice: Notice, texts: NoticeTexts) -> None:
+    def publish(self, audience: str, notice: Notice, texts: NoticeTexts, to: Sequence[str]) -> None:
         topic = self._topics.get(audience)
         if not topic:
             raise ConfigurationFault(f"there is no topic for the audience {audience!r}; set its topic's ARN")
         attributes: dict[str, MessageAttributeValueTypeDef] = {
             "kind": {"DataType": "String", "StringValue": notice.kind.value},
             "deployment": {"DataType": "String", "StringValue": notice.deployment_id},
+            "to": {"DataType": "String.Array", "StringValue": json.dumps(list(to))},
             "AWS.SNS.SMS.SMSType": {"DataType": "String", "StringValue": "Transactional"},
         }
         with faults("sns:Publish", f"{topic} for {notice.candidate_id} {notice.kind.value}"):

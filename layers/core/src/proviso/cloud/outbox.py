@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from proviso.cloud import objects
+from proviso.cloud.contacts import members_key
 from proviso.domain.notice import Kind, Notice, notice_key, receipt_key
 
 if TYPE_CHECKING:
@@ -57,6 +58,9 @@ class S3Outbox:
 
     def count_candidate(self, candidate_id: str) -> int:
         return len(self._keys(candidate_id))
+
+    def delete_members(self, deployment_id: str) -> None:
+        objects.delete(self._client, self._bucket, members_key(deployment_id))
 
     def count_all(self) -> dict[str, int]:
         found: Counter[str] = Counter()

@@ -120,7 +120,7 @@ class ConfirmingReview:
     candidate: Candidate
     message_prefix: str
     useful_until: datetime
-    category: str | None = None
+    category: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What must be there before a deployment starts, beside its authorisation: a calibration that fits (S12, S13), the
-public notice and the signage (S33), and where the policy asks for it the decision of a court or authority (S37).
+public notice and the signage (S33), and where the policy asks for it pictures for tests of its reviewers (S19) and the
+decision of a court or authority (S37).
 
 The database asks for the same in its own words at the change of state; this is what tells people what is missing.
 """
@@ -130,7 +131,7 @@ def _figure(count: float) -> str:
 @dataclass(frozen=True, slots=True)
 class Conditions:
     """What stands of all this for one deployment. `listed`: the reference numbers in its build, removed ones left
-    out."""
+    out. `test_pairs`: how many pairs of different people a test of a reviewer can be drawn from now (S19)."""
 
     built_at: datetime
     entries: int
@@ -139,6 +140,7 @@ class Conditions:
     attestations: tuple[Attestation, ...] = ()
     decisions: tuple[PriorAuthorisation, ...] = ()
     listed: tuple[str, ...] = ()
+    test_pairs: int = 0
 
     def uncalibrated(self, policy: Policy, pipeline: str, threshold: Decimal) -> Refused | None:
         """NOT_CALIBRATED or THRESHOLD_TOO_LOW, or None (S12, S13)."""
@@ -168,6 +170,12 @@ class Conditions:
             return Refused(Reason.NOT_ANNOUNCED, "the public notice must be published, and that be recorded")
         if notice.published_at + timedelta(hours=policy.public_notice_hours) > now:
             return Refused(Reason.NOT_ANNOUNCED, f"it must stand for {policy.public_notice_hours} h before the start")
+        return None
+
+    def untested(self, policy: Policy) -> Refused | None:
+        """NO_TEST_PAIRS, or None (S19)."""
+        if policy.test_candidates_percent > 0 and self.test_pairs == 0:
+            return Refused(Reason.NO_TEST_PAIRS, "at least one of two different people, not older than 30 days")
         return None
 
     def undecided(self, place: str, now: datetime, *, urgent: bool) -> Refused | None:

@@ -145,7 +145,7 @@ class Deployment:
 
     def may_start(self, now: datetime, pipeline: str, software_build: str, conditions: Conditions) -> Refused | None:
         """Authorised as it stands (S03), its window open, this very software and pipeline, a build that is not too old
-        (S07), and all the policy's conditions (S13, S33, S37)."""
+        (S07), and all the policy's conditions (S13, S19, S33, S37)."""
         if self.state not in (DeploymentState.AUTHORISED, DeploymentState.WARMING):
             return Refused(Reason.WRONG_STATE, self.state)
         running = replace(self, pipeline=pipeline, software_build=software_build)
@@ -158,6 +158,7 @@ class Deployment:
         return (
             conditions.uncalibrated(self.policy, self.pipeline, self.threshold)
             or conditions.unannounced(self.policy, now)
+            or conditions.untested(self.policy)
             or self._undecided(now, conditions)
         )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from proviso.domain.pairs import PAIRS_KEPT
 from proviso.domain.retention import (
     CLOSE_WITHIN,
     LATE_AFTER,
@@ -19,6 +20,8 @@ from proviso.domain.retention import (
 LEDGER_KEPT = timedelta(days=3)
 """How long a row of the ledger lives; by then retain must have folded it into the audit."""
 OUTBOX_KEPT = timedelta(days=7)
+PAIRS_GO_WITHIN = timedelta(days=3)
+"""After the last test can be drawn from a pair: a bucket's rule comes a day later, at midnight, and may lag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,15 @@ def of_strays(store: str, what: str, count: int, now: datetime, stored_by: datet
         yield Holding(store, what, "S23: belongs to nothing that is there", count, until, late)
 
 
+def of_pairs(count: int, oldest: datetime | None, now: datetime) -> Iterator[Holding]:
+    """Pictures for tests of reviewers. They show consenting people, so no deployment's end takes them along and no
+    certificate counts them. They go with their pair, or by the bucket's own rule."""
+    if count and oldest is not None:
+        until = oldest + PAIRS_KEPT + PAIRS_GO_WITHIN
+        why = "S19: of consenting people, for tests of reviewers; of no deployment and no list"
+        yield Holding("enrolment", "pictures for tests", why, count, until, now > until)
+
+
 def of_frames(count: int, past_age: int, age_limit_s: int, now: datetime) -> Iterator[Holding]:
     """Frames in the bucket: searched within seconds, and gone past their age whatever became of them (S14, S25)."""
     if count - past_age:
@@ -159,6 +171,8 @@ def of_kept(kept: Mapping[str, int]) -> Iterator[Holding]:
         "candidates of closed deployments": "S32: counts and states, no picture",
         "searched frames": "S32: counts, no picture and no template",
         "certificates": "S23: proof of deletion",
+        "pairs for tests": "S19: where the consent is recorded; pictures have a line of their own",
+        "tests of reviewers": "S19: what each reviewer answered, no picture",
     }
     for what, why in whys.items():
         yield Holding("database", what, why, kept.get(what, 0), None)

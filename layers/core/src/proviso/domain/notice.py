@@ -1,7 +1,8 @@
 """Notices: what goes out, to whom, in which words (S16, S20).
 
 Reviewers are told to look. Recipients are told only after a person confirmed, in one SMS part, without a name, a
-picture or a category. The document in the outbox carries no more than the texts need.
+picture or a category. The document in the outbox carries no more than the texts and the choice of who is told need:
+the category is there for that choice only, and in no text (`wording`).
 """
 
 import json
@@ -9,16 +10,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from proviso.domain.candidate import Candidate, ConfirmingReview, short_reference
+from proviso.domain.candidate import Candidate, ConfirmingReview
 
 GSM7 = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
     "¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
+"""The default alphabet of an SMS without its extension table, whose signs ([ ] { } ~ ^ | and the euro) count twice:
+with these alone, a text has as many septets as characters."""
 SMS_SEPTETS = 160
 PLACE_LENGTH = 30
+VERSION = 2
 
 
 class Kind(StrEnum):
@@ -32,7 +35,11 @@ REVISIONS = {Kind.RAISED: 1, Kind.CONFIRMED: 2, Kind.WITHDRAWN: 3}
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One document in the outbox. `expires_at` is when it has lost its use: it is not sent after that."""
+    """One document in the outbox. `expires_at` is when it has lost its use: it is not sent after that.
+
+    `category`: the entry's, for recipients' notices only; empty where it is not known (any more). It chooses who is
+    told, and is told to nobody.
+    """
 
     candidate_id: str
     kind: Kind
@@ -44,6 +51,7 @@ class Notice:
     message_prefix: str
     calibrated: bool
     correlation_id: str
+    category: str = ""
 
     @property
     def revision(self) -> int:
@@ -57,7 +65,7 @@ class Notice:
         """The object's body."""
         return json.dumps(
             {
-                "version": 1,
+                "version": VERSION,
                 "candidate_id": self.candidate_id,
                 "revision": self.revision,
                 "kind": self.kind.value,
@@ -69,6 +77,7 @@ class Notice:
                 "message_prefix": self.message_prefix,
                 "calibrated": self.calibrated,
                 "correlation_id": self.correlation_id,
+                "category": self.category,
             },
             sort_keys=True,
         )
@@ -90,13 +99,16 @@ class Notice:
                 message_prefix=str(values["message_prefix"]),
                 calibrated=values["calibrated"] is True,
                 correlation_id=str(values["correlation_id"]),
+                category=values["category"],
             )
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"not a notice: {type(error).__name__}") from error
         if notice.occurred_at.tzinfo is None or notice.expires_at.tzinfo is None:
             raise ValueError("not a notice: a time without its zone")
-        if notice.key != key or values.get("version") != 1:
+        if notice.key != key or values.get("version") != VERSION:
             raise ValueError("the notice does not belong to its key")
+        if not isinstance(notice.category, str) or (notice.category and notice.kind is Kind.RAISED):
+            raise ValueError("not a notice: reviewers' notices carry no category")
         return notice
 
 
@@ -124,22 +136,24 @@ def raised_notice(candidate: Candidate, message_prefix: str) -> Notice:
     return _notice(candidate, Kind.RAISED, message_prefix, candidate.decide_by)
 
 
-def lost_notice(candidate: Candidate, kind: Kind, message_prefix: str, useful_until: datetime) -> Notice:
+def lost_notice(
+    candidate: Candidate, kind: Kind, message_prefix: str, useful_until: datetime, category: str = ""
+) -> Notice:
     """A notice that was committed and never put, made again from its candidate: useful no longer than it was."""
-    return _notice(candidate, kind, message_prefix, useful_until)
+    return _notice(candidate, kind, message_prefix, useful_until, "" if kind is Kind.RAISED else category)
 
 
 def confirmed_notice(proof: ConfirmingReview) -> Notice:
     """To recipients. Only a recorded confirmation makes one (S16)."""
-    return _notice(proof.candidate, Kind.CONFIRMED, proof.message_prefix, proof.useful_until)
+    return _notice(proof.candidate, Kind.CONFIRMED, proof.message_prefix, proof.useful_until, proof.category)
 
 
 def withdrawn_notice(proof: ConfirmingReview) -> Notice:
     """To recipients: the confirmation no longer stands."""
-    return _notice(proof.candidate, Kind.WITHDRAWN, proof.message_prefix, proof.useful_until)
+    return _notice(proof.candidate, Kind.WITHDRAWN, proof.message_prefix, proof.useful_until, proof.category)
 
 
-def _notice(candidate: Candidate, kind: Kind, message_prefix: str, expires_at: datetime) -> Notice:
+def _notice(candidate: Candidate, kind: Kind, message_prefix: str, expires_at: datetime, category: str = "") -> Notice:
     return Notice(
         candidate_id=candidate.id,
         kind=kind,
@@ -151,6 +165,7 @@ def _notice(candidate: Candidate, kind: Kind, message_prefix: str, expires_at: d
         message_prefix=message_prefix,
         calibrated=candidate.calibrated,
         correlation_id=candidate.correlation_id,
+        category=category,
     )
 
 
@@ -163,42 +178,3 @@ def place_fault(place: str) -> str | None:
     if odd := sorted(set(place) - GSM7 | set(place) & {"\n", "\r"}):
         return f"an SMS cannot carry {' '.join(odd)!r}; use letters of the GSM alphabet"
     return None
-
-
-def texts(notice: Notice, zone: ZoneInfo) -> NoticeTexts:
-    """The words of a notice in the place's local time. ValueError if the SMS would not be one part (S20)."""
-    reference = short_reference(notice.candidate_id)
-    local = notice.occurred_at.astimezone(zone)
-    clock, day = local.strftime("%H:%M:%S"), local.strftime("%Y-%m-%d")
-    prefix = f"{notice.message_prefix} " if notice.message_prefix else ""
-    mark = "" if notice.calibrated else " Not calibrated."
-    until = notice.expires_at.astimezone(zone).strftime("%H:%M:%S")
-    if notice.kind is Kind.RAISED:
-        sms = f"{prefix}Look now: {reference}, {clock}, {notice.place}. Decide by {until}.{mark}"
-        subject = f"{prefix}Look now: {reference}"
-        lines = [
-            "A candidate waits for a reviewer's decision. Nobody else has been told.",
-            f"Decide by {until}; undecided, it expires and nothing goes out.",
-        ]
-    elif notice.kind is Kind.CONFIRMED:
-        sms = (
-            f"{prefix}{reference} {clock} {notice.place}: possible match, checked by a reviewer; "
-            f"not proof of identity: verify first.{mark}"
-        )
-        subject = f"{prefix}Possible match {reference}"
-        lines = [
-            "Possible match, checked by a reviewer; not proof of identity: verify first.",
-            f"Of no use after {until}: do not act on it later.",
-        ]
-    else:
-        sms = f"{prefix}WITHDRAWN: {reference} {clock} {notice.place}. Do not act on it.{mark}"
-        subject = f"{prefix}Withdrawn: {reference}"
-        lines = ["An earlier notice with this reference is withdrawn. Do not act on it."]
-    if not notice.calibrated:
-        lines.append("The threshold is not calibrated: how often a stranger reaches it is not known.")
-    if len(sms) > SMS_SEPTETS or not GSM7.issuperset(sms):
-        raise ValueError(f"the SMS is not one GSM-7 part ({len(sms)} characters)")
-    first = [f"{notice.message_prefix}: this is not an operational notice.", ""] if notice.message_prefix else []
-    facts = [f"Reference: {reference}", f"Place:     {notice.place}", f"Time:      {clock} on {day}"]
-    body = [*first, *facts, "", *lines]
-    return NoticeTexts(sms=sms, subject=subject.encode("ascii", "replace").decode()[:99], email="\n".join(body) + "\n")

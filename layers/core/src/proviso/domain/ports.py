@@ -15,6 +15,7 @@ from proviso.domain.audit import Act, AuditRecord, Head
 from proviso.domain.camera import RegisteredCamera, UploadGrant
 from proviso.domain.candidate import Candidate, Hit, OpenCandidate
 from proviso.domain.conditions import Attestation, Calibration, Conditions, PriorAuthorisation
+from proviso.domain.contacts import ContactWork
 from proviso.domain.deployment import Deployment
 from proviso.domain.face import Box, Face, QualityGate, Template
 from proviso.domain.frame import Counts, EvidencePicture, Image, Jpeg, LedgerEntry
@@ -184,10 +185,10 @@ class Outbox(Protocol):
 
     def has_receipt(self, candidate_id: str, kind: Kind) -> bool: ...
 
-    def delete_candidate(self, candidate_id: str) -> None:
-        """Delete all notices and receipts of a candidate."""
-
+    def delete_candidate(self, candidate_id: str) -> None: ...
     def count_candidate(self, candidate_id: str) -> int: ...
+    def delete_members(self, deployment_id: str) -> None:
+        """Delete the list of those who were told of a deployment's notices."""
 
     def count_all(self) -> dict[str, int]:
         """How many notices and receipts there are of each candidate that has any."""
@@ -244,8 +245,8 @@ class FacesQueue(Protocol):
 class Publisher(Protocol):
     """SNS. alert alone has one."""
 
-    def publish(self, audience: str, notice: Notice, texts: NoticeTexts) -> None:
-        """audience: 'reviewers' or 'recipients'. StorageFault when SNS does not take it."""
+    def publish(self, audience: str, notice: Notice, texts: NoticeTexts, to: Sequence[str]) -> None:
+        """audience: 'reviewers' or 'recipients'; `to`: accounts. StorageFault when SNS does not take it."""
 
 
 class Anchors(Protocol):
@@ -348,7 +349,7 @@ class AnchorWork(Protocol):
         """Remember that these heads are anchored. An older one never takes the place of a newer one."""
 
 
-class GovernWork(AnchorWork, HoldWork, SubjectWork, Protocol):
+class GovernWork(AnchorWork, HoldWork, SubjectWork, ContactWork, Protocol):
     """One transaction of govern or enrol."""
 
     def person(self, sub: str) -> Person | None: ...

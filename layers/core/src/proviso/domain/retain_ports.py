@@ -39,9 +39,16 @@ class RetainWork(AnchorWork, Protocol):
     def expire_candidates(self, now: datetime) -> list[str]:
         """raised → expired for those past decide_by (S18); their ids."""
 
-    def unput_notices(self, now: datetime) -> list[tuple[Candidate, str, Kind, datetime]]:
-        """Candidates of live deployments whose notice is still useful (candidate, prefix, kind, useful until): the
-        caller puts what is not in the outbox."""
+    def close_outcomes(self, now: datetime) -> dict[str, list[str]]:
+        """Record "not recorded" for confirmed candidates of which nobody said in time what came of them (S22); by
+        deployment, which those are."""
+
+    def next_outcome(self) -> datetime | None:
+        """When the first outcome that is still asked for is closed if nobody records it."""
+
+    def unput_notices(self, now: datetime) -> list[tuple[Candidate, str, Kind, datetime, str]]:
+        """Candidates whose notice is still useful, or whose withdrawal is young (candidate, prefix, kind, useful until,
+        category): the caller puts what is not in the outbox."""
 
     def deployment(self, deployment_id: str, *, lock: bool = False) -> Deployment | None: ...
     def to_close(self, now: datetime) -> list[str]:
@@ -52,6 +59,9 @@ class RetainWork(AnchorWork, Protocol):
 
     def without_row(self, evidence_keys: Sequence[str]) -> list[str]:
         """Of these evidence keys, those that no candidate names: left by a transaction that did not commit."""
+
+    def pair_pictures(self) -> dict[str, datetime]:
+        """The pictures that pairs for tests of reviewers name (S19), and when each pair was added."""
 
     def candidates_of(self, deployment_id: str) -> list[str]: ...
     def other_uses(self, watchlist_id: str, deployment_id: str) -> bool:

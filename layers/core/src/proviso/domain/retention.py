@@ -20,6 +20,8 @@ LIST_DUE = "list-"
 """How a list that is to be erased by itself is named among what is due."""
 HOLD_DUE = "hold-"
 """How a hold that was released is named there. Like every name that is no deployment and no list, it only wakes."""
+OUTCOMES_DUE = "outcomes"
+"""How the next outcome that nobody may come to record is named there (S22); it wakes as well, and is put anew."""
 LIST_UNUSED_AFTER = timedelta(days=30)
 """How long a list waits for a deployment. Its pictures' backstop is a day later."""
 QUEUES = ("frames", "faces", "notices", "dead frames", "dead faces", "dead notices")

@@ -15,6 +15,7 @@ from proviso.domain.candidate import CandidateState, ConfirmingReview, Decision,
 from proviso.domain.frame import Region
 from proviso.domain.people import Person
 from proviso.domain.reasons import Refused
+from proviso.domain.reviewers import ReviewerAnswers
 from proviso.domain.seeding import SeededTest, SeedSetting
 
 
@@ -122,6 +123,9 @@ class ReviewWork(Protocol):
 
     def add_test(self, test: SeededTest) -> bool:
         """Give the reviewer a test from the pool, one they saw least; False when the pool has none of this kind."""
+
+    def reviewers(self, now: datetime) -> Sequence[ReviewerAnswers]:
+        """How everybody with the role of a reviewer answered their tests since they were trained (S19)."""
 
     def audit(self, act: Act) -> None: ...
 

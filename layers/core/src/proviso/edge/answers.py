@@ -81,12 +81,16 @@ def gives(
     roles: bool = True,
     public: bool = False,
 ) -> Responses:
-    """Responses of one route: a model, a media type of bytes, or "" for none yet; why it may refuse; what all share.
+    """Responses of one route: a model, media types of bytes, or "" for none yet; why it may refuse; what all share.
 
     `roles` is False where any account may (stop), `public` where no account is asked for.
     """
-    if isinstance(answer, str):
-        said, content = what or "The picture", {answer: {"schema": {"type": "string", "format": "binary"}}}
+    if isinstance(answer, str | tuple):
+        kinds = (answer,) if isinstance(answer, str) else answer
+        said, content = (
+            what or "The picture",
+            {kind: {"schema": {"type": "string", "format": "binary"}} for kind in kinds},
+        )
     else:
         said, content = what or _first_sentence(answer.__doc__), {"application/json": {"model": answer}}
     codes = _several(status) if answer else ()

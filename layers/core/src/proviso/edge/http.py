@@ -44,6 +44,7 @@ STATUS = {
     Reason.NOT_ANNOUNCED: 409,
     Reason.NO_DECISION: 409,
     Reason.NOT_APPROVED: 409,
+    Reason.NOT_REACHABLE: 409,
     Reason.TAKEN: 409,
     Reason.NOT_TRAINED: 403,
     Reason.NOT_A_MEMBER: 403,

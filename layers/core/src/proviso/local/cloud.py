@@ -33,12 +33,13 @@ from proviso.local.template import Resource, Stack, load_stack
 from proviso.local.worker import Invocation, Worker, WorkerPool
 
 _FUNCTION = "AWS::Lambda::Function"
+_LOOKS = "AlertFunction"
 _ALWAYS = [
     "AWS: a moto server answers for S3, SQS, SNS, DynamoDB and STS; it checks no rights, no expiry, no signatures",
     "Camera uploads: a check of signature, expiry, POST policy and grant's role stands in front of S3",
     "S3 and DynamoDB expiry: nothing expires by itself here",
-    "SNS: what would be sent is shown in the inbox, where a new e-mail address waits to be confirmed; those of the"
-    " template's parameters count as confirmed",
+    "SNS: what would be sent is shown in the inbox, where a new e-mail address waits to be confirmed; subscriptions are"
+    " looked at as soon as it is, and settle at once; an alarm's address counts as confirmed",
 ]
 _GIVEN = (
     "This is the database of DATABASE_URL. It must be PostgreSQL 16 or later with pgvector. Its user must be a"
@@ -142,6 +143,12 @@ class LocalCloud:
             if self.pool(one.function_arn) is wanted:
                 return wanted.invoke(one.event())
         raise ConfigurationFault(f"the template has no schedule for {function_logical_id}")
+
+    def look_at_subscriptions(self) -> None:
+        """Have alert look at them soon, as its schedule does each five minutes: nobody here waits as long as in AWS."""
+        for one in self._schedules:
+            if self.pool(one.function_arn).function.logical_id == _LOOKS:
+                self.invoke_later(one.function_arn, one.event())
 
     def backlog(self) -> dict[str, tuple[int, int]]:
         """Messages by queue name, (waiting, in flight), dead-letter queues left out."""
@@ -377,6 +384,7 @@ def _pumps(cloud: LocalCloud, options: LocalCloudOptions, cleanup: contextlib.Ex
     known = [route for route in routes if _known(cloud, route.function_arn)]
     pages = LocalPages(cloud.api_url, sign_in, cloud._simulator, lambda: people(cloud.database_url))
     cloud._gateway.open(known, sign_in, lambda arn, event, limit: _limited(cloud, arn, event, limit), pages)
+    cloud._simulator.subscriptions.changed = cloud.look_at_subscriptions
     scheduler = Scheduler(cloud._schedules, cloud.invoke_later)
     cleanup.callback(_stop_pollers, cloud._pollers)
     cleanup.callback(scheduler.stop)

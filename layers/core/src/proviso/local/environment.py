@@ -42,6 +42,8 @@ def environment_of(
     _override(environment, root, caller, policies)
     if "SIGN_IN_URL" in environment:
         environment["SIGN_IN_URL"] = sign_in_url  # never Cognito's own: no page of this machine may send anybody there
+    if "CONSOLE_URL" in environment:
+        environment["CONSOLE_URL"] = f"{sign_in_url.removesuffix('/local')}/console" if sign_in_url else ""
     return environment | dict(endpoints)
 
 
@@ -53,6 +55,8 @@ def _override(environment: dict[str, str], root: Path, caller: Mapping[str, str]
     for name in ("PROVISO_MODELS", "PROVISO_PACK"):
         if caller.get(name):
             environment[name] = caller[name]
+    if "SUBSCRIPTION_SETTLES_MINUTES" in environment:
+        environment["SUBSCRIPTION_SETTLES_MINUTES"] = "0"  # moto's filters hold at once
     if "PROVISO_MODELS" in environment:
         environment["PROVISO_MODELS"] = str(Path(environment["PROVISO_MODELS"]).expanduser().absolute())
     if "PROVISO_POLICIES" in environment:

@@ -82,7 +82,12 @@ STOOD_IN = {
         _WATCH,
     ),
     **dict.fromkeys(
-        ["AWS::Cognito::UserPool", "AWS::Cognito::UserPoolClient", "AWS::Cognito::UserPoolDomain"],
+        [
+            "AWS::Cognito::UserPool",
+            "AWS::Cognito::UserPoolClient",
+            "AWS::Cognito::UserPoolDomain",
+            "AWS::Cognito::ManagedLoginBranding",
+        ],
         "Cognito: a local sign-in signs tokens for whoever is named; no passwords, no second factor",
     ),
     **dict.fromkeys(

@@ -41,12 +41,14 @@ def waits(subscription: Any) -> bool:
 class Subscriptions:
     """What is subscribed in moto. `ask` is called when SNS would send its request to confirm an address.
 
-    `lock` holds off the sending while a subscription is made: moto adds the filter after the subscription.
+    `lock` holds off the sending while a subscription is made: moto adds the filter after the subscription. `changed` is
+    called after an owner's word.
     """
 
     def __init__(self, ask: Callable[[Subscribed], None], lock: threading.RLock) -> None:
         self._ask = ask
         self._lock = lock
+        self.changed: Callable[[], None] = lambda: None
 
     def all(self) -> list[Subscribed]:
         return [_shown(one) for one in self._found()]
@@ -83,6 +85,8 @@ class Subscriptions:
             ]
             for one in changed:
                 one.attributes[_PENDING] = to
+        if changed:
+            self.changed()
         return len(changed)
 
     def patches(self) -> list[Patch]:

@@ -122,6 +122,7 @@ def _close(room: RetainRoom, deployment: Deployment) -> Certificate | str | None
     for candidate in candidates:
         room.outbox.delete_candidate(candidate)
         room.notices.delete(candidate)
+    room.outbox.delete_members(deployment_id)
     counts.append(StoreCount("outbox", _counted(candidates, room.outbox.count_candidate)))
     counts.append(StoreCount("notices", _counted(candidates, room.notices.has)))
     now = room.clock()

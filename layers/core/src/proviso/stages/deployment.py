@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from proviso.domain.audit import deployment_act, system_act
 from proviso.domain.conditions import Calibration, Conditions, FalseCandidates, expected_false_candidates
+from proviso.domain.contact_ports import ContactBoard
 from proviso.domain.deployment import LIVE, OVER, Deployment, DeploymentState, Grounds, RealTimeGrounds
 from proviso.domain.errors import AuditUnwritable, DatabaseAway, PermitUnreadable, StorageFault
 from proviso.domain.frame import CAMERA_PATTERN
@@ -24,6 +25,7 @@ from proviso.domain.policy import Policy
 from proviso.domain.ports import Clock, DueStore, GovernStore, PermitStore, StopRecord, StopSpool
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.retention import LOOK_EVERY, Certificate, close_after
+from proviso.stages.contacts import mirror_members, reachability
 
 _STAFF = tuple(role for role in Role if role is not Role.RECIPIENT)
 """Who may see a deployment with its grounds: everybody with a role but those who only receive notices."""
@@ -50,13 +52,14 @@ class DeploymentRequest:
 @dataclass(frozen=True, slots=True)
 class Shown:
     """A deployment as people are shown it: with what stands of its conditions, who is named for it, the false
-    candidates to be expected (S08), and what its start would be refused for now."""
+    candidates to be expected (S08), what its start would be refused for now, and who would be told nothing."""
 
     deployment: Deployment
     conditions: Conditions | None
     members: tuple[Member, ...]
     expected: FalseCandidates
     missing: Refused | None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,13 @@ def request(
 
 
 def authorise(
-    *, principal: Principal, deployment_id: str, shown_digest: str, store: GovernStore, clock: Clock
+    *,
+    principal: Principal,
+    deployment_id: str,
+    shown_digest: str,
+    store: GovernStore,
+    board: ContactBoard,
+    clock: Clock,
 ) -> Deployment | Refused:
     """Authorise exactly what was shown: the digest is part of the request, so nothing can be changed underneath."""
     if refused := principal.needs(Role.AUTHORISER):
@@ -148,6 +157,7 @@ def authorise(
             return Refused(Reason.WRONG_STATE)
         work.audit(deployment_act(deployment_id, now, principal.sub, "deployment_authorised", {"digest": shown_digest}))
         authorised = work.deployment(deployment_id)
+    mirror_members(deployment_id, store, board)
     return authorised or Refused(Reason.NOT_FOUND, "deployment")
 
 
@@ -160,6 +170,7 @@ def start(
     store: GovernStore,
     permits: PermitStore,
     due: DueStore,
+    board: ContactBoard,
     clock: Clock,
 ) -> Deployment | Refused:
     """Every condition, authorised → warming; a query of the search's shape; warming → active; then the permits.
@@ -170,6 +181,7 @@ def start(
     if refused := principal.needs(Role.REQUESTER, Role.AUTHORISER):
         return refused
     now = clock()
+    told = reachability(deployment_id=deployment_id, place="", store=store, board=board, now=now)
     with store.work() as work:
         deployment = work.deployment(deployment_id, lock=True)
         if deployment is None:
@@ -178,7 +190,7 @@ def start(
             conditions = work.conditions(deployment)
             if conditions is None:
                 return Refused(Reason.NOT_FOUND, "build")
-            if refused := deployment.may_start(now, pipeline, software_build, conditions):
+            if refused := deployment.may_start(now, pipeline, software_build, conditions) or told.refused:
                 return refused
         if deployment.state is DeploymentState.AUTHORISED:
             if refused := work.begin_warming(deployment_id, now):
@@ -191,6 +203,7 @@ def start(
             return activated
         deployment = activated
     due.put(deployment_id, min(deployment.over_at, clock() + LOOK_EVERY))
+    mirror_members(deployment_id, store, board)  # before the first frame: alert must know whom to tell
     write_permits(deployment, permits)
     with store.work() as work:
         active = work.deployment(deployment_id)
@@ -278,7 +291,14 @@ def close(
 
 
 def show(
-    *, principal: Principal, deployment_id: str, pipeline: str, software_build: str, store: GovernStore, clock: Clock
+    *,
+    principal: Principal,
+    deployment_id: str,
+    pipeline: str,
+    software_build: str,
+    store: GovernStore,
+    board: ContactBoard,
+    clock: Clock,
 ) -> Shown | Refused:
     """One deployment with all that its authoriser must see, for anybody with a role."""
     if refused := principal.needs(*_STAFF):
@@ -290,16 +310,21 @@ def show(
         conditions = work.conditions(deployment)
         members = work.members(deployment_id)
     entries, calibration = (conditions.entries, conditions.calibration) if conditions else (0, None)
-    missing = None
+    missing: Refused | None = None
+    warnings: tuple[str, ...] = ()
     if conditions is not None and deployment.state in LIVE:
+        now = clock()
+        told = reachability(deployment_id=deployment_id, place=deployment.place, store=store, board=board, now=now)
         ready = replace(deployment, state=DeploymentState.AUTHORISED, authorised_digest=deployment.digest)
-        missing = ready.may_start(max(clock(), deployment.starts_at), pipeline, software_build, conditions)
+        missing = ready.may_start(max(now, deployment.starts_at), pipeline, software_build, conditions) or told.refused
+        warnings = told.warnings
     return Shown(
         deployment=deployment,
         conditions=conditions,
         members=tuple(members),
         expected=expected_false_candidates(deployment.passages_expected, entries, calibration),
         missing=missing,
+        warnings=warnings,
     )
 
 

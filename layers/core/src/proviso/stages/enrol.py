@@ -12,8 +12,8 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from proviso.domain.face import Quality, Template
-from proviso.domain.frame import Jpeg, Region
+from proviso.domain.face import Face, Quality, QualityGate, Template
+from proviso.domain.frame import Image, Jpeg, Region
 from proviso.domain.people import Principal, Role
 from proviso.domain.ports import Clock, GovernStore, PictureStore, Pipeline
 from proviso.domain.reasons import Reason, Refused
@@ -66,7 +66,7 @@ def enrol(
         known = work.reference_of(entry_id, image_digest, pipeline.digest)
     if known is not None:
         return Enrolled(known, None)
-    prepared = _prepare(picture, pipeline)
+    prepared = one_face(picture, pipeline, pipeline.enrolment_gate)
     if isinstance(prepared, Refused):
         said = sealed(subjects, watchlist_id, entry_id, {"entry": entry_id, "image": image_digest})
         refusal = {
@@ -78,7 +78,7 @@ def enrol(
         with store.work() as work:
             work.audit(subject_act(clock(), principal.sub, "enrolment_refused", said, refusal))
         return prepared
-    template, quality, face = prepared
+    template, quality, face = prepared.template(pipeline), prepared.face.quality, prepared.region
     reference_id = new_id()
     details = {"entry": entry_id, "reference": reference_id, "image": image_digest}
     said = sealed(subjects, watchlist_id, entry_id, details)
@@ -109,7 +109,25 @@ def enrol(
     return Enrolled(reference_id, quality)
 
 
-def _prepare(picture: Jpeg, pipeline: Pipeline) -> tuple[Template, Quality, Region] | Refused:
+@dataclass(frozen=True, slots=True)
+class OneFace:
+    """A picture with exactly one face in it, which a gate let through."""
+
+    image: Image
+    face: Face
+
+    @property
+    def region(self) -> Region:
+        """Where the face is in the picture."""
+        return self.face.box.region(0, 0, self.image.width, self.image.height)
+
+    def template(self, pipeline: Pipeline) -> Template:
+        """Its template, computed now."""
+        return pipeline.templates(self.image, [self.face])[0]
+
+
+def one_face(picture: Jpeg, pipeline: Pipeline, gate: QualityGate) -> OneFace | Refused:
+    """The one face of a picture, or why there is none that may be used."""
     image = pipeline.decode(picture)
     if isinstance(image, Refused):
         return image
@@ -118,7 +136,6 @@ def _prepare(picture: Jpeg, pipeline: Pipeline) -> tuple[Template, Quality, Regi
         return Refused(Reason.NO_FACE)
     if len(faces) > 1:
         return Refused(Reason.SEVERAL_FACES, f"{len(faces)} faces")
-    if reason := pipeline.enrolment_gate.judge(faces[0]):
+    if reason := gate.judge(faces[0]):
         return Refused(reason)
-    region = faces[0].box.region(0, 0, image.width, image.height)
-    return pipeline.templates(image, faces)[0], faces[0].quality, region
+    return OneFace(image, faces[0])

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from proviso.domain.audit import behind, deployment_act, system_act
 from proviso.domain.errors import StorageFault
+from proviso.domain.pairs import PAIR_PICTURES
 from proviso.domain.ports import StopRecord
 from proviso.domain.retention import LIST_DUE, STRAY_EVIDENCE_AFTER, Erasure
 from proviso.domain.subjects import UNAVAILABLE, UNLINKED
@@ -130,4 +131,17 @@ def delete_stray_evidence(room: RetainRoom) -> int:
         stray = work.without_row(old)
     for key in stray:
         room.evidence.delete(key)
+    return len(stray)
+
+
+def delete_stray_test_pictures(room: RetainRoom) -> int:
+    """A picture for tests of reviewers (S19) that no pair names: its call ended before the commit, or a removal before
+    the deletion. Whoever is shown in it may have withdrawn their consent."""
+    old = room.enrolment.keys(PAIR_PICTURES, stored_before=room.clock() - STRAY_EVIDENCE_AFTER)
+    if not old:
+        return 0
+    with room.store.work() as work:
+        stray = sorted(set(old) - set(work.pair_pictures()))
+    for key in stray:
+        room.enrolment.delete(key)
     return len(stray)

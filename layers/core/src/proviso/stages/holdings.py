@@ -21,9 +21,11 @@ from proviso.domain.holdings import (
     of_kept,
     of_ledger,
     of_list,
+    of_pairs,
     of_queues,
     of_strays,
 )
+from proviso.domain.pairs import PAIR_PICTURES
 from proviso.domain.people import Principal, Role
 from proviso.domain.ports import FrameStore
 from proviso.domain.reasons import Refused
@@ -76,7 +78,7 @@ def check(
         rows = _Rows(work.deployments_held(), work.lists_held(), work.backups_waiting(), work.live(), work.kept())
     looks: dict[str, Callable[[], Iterable[Holding]]] = {
         "outbox and evidence": lambda: _deployments(room, rows, now),
-        "enrolment": lambda: _lists(room, rows, now),
+        "enrolment": lambda: (*_lists(room, rows, now), *_pairs(room, now)),
         "permits": lambda: _permits(room, rows, now),
         "frames": lambda: _frames(frames, age_limit_s, now),
         "ledger": lambda: _ledger(room, now),
@@ -129,6 +131,18 @@ def _lists(room: RetainRoom, rows: _Rows, now: datetime) -> Iterator[Holding]:
     for one in rows.lists:
         yield from of_list(one, now, pictures.pop(one.id, 0))
     yield from of_strays("enrolment", "pictures of no list", pictures.total(), now, now - timedelta(hours=1))
+
+
+def _pairs(room: RetainRoom, now: datetime) -> Iterator[Holding]:
+    """Pictures for tests of reviewers, and those of them that no pair names."""
+    pictures = set(room.enrolment.keys(PAIR_PICTURES))
+    old = set(room.enrolment.keys(PAIR_PICTURES, stored_before=now - STRAY_EVIDENCE_AFTER)) if pictures else set()
+    with room.store.work() as work:
+        named = work.pair_pictures()
+    yield from of_pairs(
+        len(pictures & set(named)), min((named[key] for key in pictures & set(named)), default=None), now
+    )
+    yield from of_strays("enrolment", "pictures for tests that no pair names", len(old - set(named)), now, None)
 
 
 def _permits(room: RetainRoom, rows: _Rows, now: datetime) -> Iterator[Holding]:

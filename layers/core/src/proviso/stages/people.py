@@ -1,12 +1,14 @@
 """Who is asking, and who may do what: roles are records, read at each request and never taken from a token."""
 
 from proviso.domain.audit import SYSTEM_CHAIN, Act, deployment_act
+from proviso.domain.contact_ports import ContactBoard
 from proviso.domain.deployment import LIVE
 from proviso.domain.people import Member, Person, Principal, Role
 from proviso.domain.ports import Clock, GovernStore, GovernWork
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.retain_ports import RetainWork
 from proviso.domain.review_ports import ReviewWork
+from proviso.stages.contacts import mirror_members, mirror_person
 
 
 def principal_of(work: GovernWork | ReviewWork | RetainWork, sub: str) -> Principal | Refused:
@@ -17,8 +19,10 @@ def principal_of(work: GovernWork | ReviewWork | RetainWork, sub: str) -> Princi
     return Principal(person)
 
 
-def register(*, principal: Principal, person: Person, store: GovernStore, clock: Clock) -> Person | Refused:
-    """Give somebody roles. An authoriser does this, and never for themselves."""
+def register(
+    *, principal: Principal, person: Person, store: GovernStore, board: ContactBoard, clock: Clock
+) -> Person | Refused:
+    """Give somebody roles. An authoriser does this, and never for themselves. A role taken away ends its notices."""
     if refused := principal.needs(Role.AUTHORISER):
         return refused
     if person.sub == principal.sub:
@@ -32,9 +36,15 @@ def register(*, principal: Principal, person: Person, store: GovernStore, clock:
                 actor=principal.sub,
                 action="person_registered",
                 subject=person.sub,
-                details={"roles": sorted(person.roles), "rank": person.rank or ""},
+                details={
+                    "roles": sorted(person.roles),
+                    "rank": person.rank or "",
+                    # On record, because answers to tests count anew from a new training on (S19).
+                    "trained_until": person.trained_until.isoformat() if person.trained_until else "",
+                },
             )
         )
+    mirror_person(person.sub, store, board)
     return person
 
 
@@ -47,7 +57,14 @@ def people(*, principal: Principal, store: GovernStore) -> list[Person] | Refuse
 
 
 def name_member(
-    *, principal: Principal, deployment_id: str, sub: str, role: Role, store: GovernStore, clock: Clock
+    *,
+    principal: Principal,
+    deployment_id: str,
+    sub: str,
+    role: Role,
+    store: GovernStore,
+    board: ContactBoard,
+    clock: Clock,
 ) -> Member | Refused:
     """Name somebody as a reviewer or recipient of one deployment: without that they see nothing of it.
 
@@ -77,19 +94,30 @@ def name_member(
         work.add_member(member)
         details = {"member": sub, "role": role.value}
         work.audit(deployment_act(deployment_id, now, principal.sub, "member_named", details))
+    mirror_members(deployment_id, store, board)
     return member
 
 
 def remove_member(
-    *, principal: Principal, deployment_id: str, sub: str, role: Role, store: GovernStore, clock: Clock
+    *,
+    principal: Principal,
+    deployment_id: str,
+    sub: str,
+    role: Role,
+    store: GovernStore,
+    board: ContactBoard,
+    clock: Clock,
 ) -> bool | Refused:
-    """Take somebody off a deployment, effective at their next request."""
+    """Take somebody off a deployment, effective at their next request and at the next notice."""
     if refused := principal.needs(Role.REQUESTER, Role.AUTHORISER):
         return refused
     now = clock()
     with store.work() as work:
-        if not work.remove_member(deployment_id, sub, role, now):
-            return Refused(Reason.NOT_FOUND, "member")
-        details = {"member": sub, "role": role.value}
-        work.audit(deployment_act(deployment_id, now, principal.sub, "member_removed", details))
-    return True
+        removed = work.remove_member(deployment_id, sub, role, now)
+        if removed:
+            details = {"member": sub, "role": role.value}
+            work.audit(deployment_act(deployment_id, now, principal.sub, "member_removed", details))
+        known = removed or work.deployment(deployment_id) is not None
+    if known:  # again too, should a call have died before it
+        mirror_members(deployment_id, store, board)
+    return True if removed else Refused(Reason.NOT_FOUND, "member")

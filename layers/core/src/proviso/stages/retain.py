@@ -1,5 +1,5 @@
-"""retain: erases again what a restore brought back, ends what is over, expires what nobody decided, puts notices that
-were lost, deletes evidence by its age, and closes to zero (S18, S23, S24).
+"""retain: erases again what a restore brought back, ends what is over, expires what nobody decided, closes outcomes
+that nobody recorded, puts notices that were lost, deletes evidence by its age, and closes to zero (S18, S22, S23, S24).
 
 Each step is its own transaction and may run again: after a crash, or after days without a run, another run does what
 is left. Deleting comes before the certificate, and the certificate only after every live store counted to zero.
@@ -18,10 +18,16 @@ from proviso.domain.errors import AuditUnwritable, StorageFault
 from proviso.domain.notice import lost_notice
 from proviso.domain.ports import StopRecord
 from proviso.domain.reasons import Reason
-from proviso.domain.retention import LedgerFold
+from proviso.domain.retention import LOOK_EVERY, OUTCOMES_DUE, LedgerFold
 from proviso.stages.anchor import anchor, anchor_soon
 from proviso.stages.closing import Closed, close_due, when_over
-from proviso.stages.erasing import delete_old_evidence, delete_stray_evidence, replay, stop_after_restore
+from proviso.stages.erasing import (
+    delete_old_evidence,
+    delete_stray_evidence,
+    delete_stray_test_pictures,
+    replay,
+    stop_after_restore,
+)
 from proviso.stages.retain_room import ACTOR, Faults, RetainRoom, take_permits_back
 
 __all__ = ["RetainRoom", "Retained", "retain"]
@@ -36,10 +42,12 @@ class Retained:
     stopped: int
     ended: int
     expired: int
+    not_recorded: int
     notices_put: int
     folded: int
     evidence_deleted: int
     stray_evidence: int
+    stray_test_pictures: int
     closed: tuple[str, ...]
     lists_erased: tuple[str, ...]
     backups_expired: tuple[str, ...]
@@ -65,10 +73,12 @@ def retain(*, room: RetainRoom) -> Retained:
     stopped += done(lambda: _carry_out_stops(room, faults))
     ended = done(lambda: _end(room, faults))
     expired = done(lambda: _expire(room))
+    not_recorded = done(lambda: _close_outcomes(room))
     put = done(lambda: _put_lost_notices(room))
     folded = done(lambda: _fold_ledger(room))
     evidence = done(lambda: delete_old_evidence(room, faults))
     stray = done(lambda: delete_stray_evidence(room))
+    stray_tests = done(lambda: delete_stray_test_pictures(room))
     closed = Closed()
     with faults.kept():
         closed = close_due(room, faults)
@@ -80,10 +90,12 @@ def retain(*, room: RetainRoom) -> Retained:
         stopped=stopped,
         ended=ended,
         expired=expired,
+        not_recorded=not_recorded,
         notices_put=put,
         folded=folded,
         evidence_deleted=evidence,
         stray_evidence=stray,
+        stray_test_pictures=stray_tests,
         closed=tuple(closed.deployments),
         lists_erased=tuple(closed.lists),
         backups_expired=tuple(closed.backups),
@@ -165,15 +177,33 @@ def _expire(room: RetainRoom) -> int:
     return len(expired)
 
 
+def _close_outcomes(room: RetainRoom) -> int:
+    """What nobody recorded in a day is closed as that (S22), whatever became of its deployment; no closing waits.
+
+    While a deployment is active, and once more when it closes, retain comes by anyway. So it sees each confirmation in
+    time, and puts down by itself when to be woken for the first outcome that is missing; then for the next.
+    """
+    now = room.clock()
+    with room.store.work() as work:
+        closed = work.close_outcomes(now)
+        for deployment_id, candidates in sorted(closed.items()):
+            details = {"candidates": sorted(candidates)}
+            work.audit(deployment_act(deployment_id, now, ACTOR, "outcomes_not_recorded", details))
+        following = work.next_outcome()
+    if following is not None:  # never at once: what is due in this run is taken away at its end
+        room.due.put(OUTCOMES_DUE, max(following, now + LOOK_EVERY))
+    return sum(len(candidates) for candidates in closed.values())
+
+
 def _put_lost_notices(room: RetainRoom) -> int:
     """What was committed and not put, because a function died between the two."""
     with room.store.work() as work:
         wanted = work.unput_notices(room.clock())
     count = 0
-    for candidate, message_prefix, kind, useful_until in wanted:
+    for candidate, message_prefix, kind, useful_until, category in wanted:
         if room.outbox.has(candidate.id, kind) or room.outbox.has_receipt(candidate.id, kind):
             continue
-        room.outbox.put(lost_notice(candidate, kind, message_prefix, useful_until))
+        room.outbox.put(lost_notice(candidate, kind, message_prefix, useful_until, category))
         count += 1
     return count
 

@@ -11,7 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from proviso.domain.audit import Act
-from proviso.domain.candidate import Age, ConfirmingReview, Decision, Demographics, Ethnicity, Review, Sex, Withdrawal
+from proviso.domain.candidate import (
+    Age,
+    CandidateState,
+    ConfirmingReview,
+    Decision,
+    Demographics,
+    Ethnicity,
+    Review,
+    Sex,
+    Withdrawal,
+)
 from proviso.domain.errors import TransientFault
 from proviso.domain.frame import Jpeg
 from proviso.domain.notice import confirmed_notice, withdrawn_notice
@@ -19,6 +29,7 @@ from proviso.domain.people import Principal, Role
 from proviso.domain.ports import Clock, Outbox, PictureStore
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.review_ports import Changes, Revealed, ReviewStore, ReviewWork, Shown, ShownReference
+from proviso.stages.pictures import choose
 from proviso.stages.seeding import top_up
 
 OWN_DECISIONS_SHOWN = timedelta(hours=12)
@@ -91,19 +102,18 @@ def picture(
         shown = _reviewable(work, principal, candidate_id, clock())
         if isinstance(shown, Refused):
             return shown
-        if reference_id is None:
+        chosen = choose(
+            reference_id,
             # The pictures of tests lie together: they are nobody's evidence.
-            source, key, what = enrolment if shown.seeded else evidence, shown.evidence_key, "evidence"
-        else:
-            keys = {reference.id: reference.key for reference in work.references(candidate_id, principal.sub)}
-            if reference_id not in keys:
-                return Refused(Reason.NOT_FOUND, "reference of this candidate")
-            # Recorded by its place among the candidate's references: its id would name a listed person (S30).
-            source, key, what = enrolment, keys[reference_id], f"reference {list(keys).index(reference_id) + 1}"
-        work.audit(_act(clock, principal, shown, "picture_consulted", {"picture": what}))
-    if not key:
-        return Refused(Reason.NOT_FOUND, "picture: it is deleted")
-    return source.get(key) or Refused(Reason.NOT_FOUND, "picture")
+            evidence=enrolment if shown.seeded else evidence,
+            evidence_key=shown.evidence_key,
+            enrolment=enrolment,
+            references=work.references(candidate_id, principal.sub),
+        )
+        if isinstance(chosen, Refused):
+            return chosen
+        work.audit(_act(clock, principal, shown, "picture_consulted", {"picture": chosen.name}))
+    return chosen.get()
 
 
 def decide(
@@ -163,10 +173,13 @@ def withdraw(
     now = clock()
     with store.work() as work:
         shown = work.shown(candidate_id, principal.sub)
-        if shown is None or shown.seeded:
+        if shown is None:
             return Refused(Reason.NOT_FOUND, "candidate")
         if not work.reviews_for(shown.deployment_id, principal.sub):
             return Refused(Reason.NOT_A_MEMBER)
+        if shown.seeded:  # answered as a candidate that nobody confirmed: or asking would tell a test before its answer
+            told = shown.state is CandidateState.CONFIRMED
+            return Refused(Reason.WRONG_STATE, "it was a test: nobody was told" if told else shown.state.value)
         proof = work.withdraw(Withdrawal(candidate_id, principal.sub, reason.strip(), now))
         if isinstance(proof, Refused):
             return proof

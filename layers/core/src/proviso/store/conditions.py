@@ -67,6 +67,9 @@ class ConditionTables:
             """,
             given,
         )
+        pairs = self._session.value(
+            "SELECT count(*) FROM test_pair WHERE NOT mated AND can_be_drawn(added_at, removed_at)"
+        )
         return Conditions(
             built_at=built["built_at"],
             entries=built["entries"],
@@ -75,6 +78,7 @@ class ConditionTables:
             attestations=tuple(self.attestations(deployment.id)),
             decisions=tuple(self.decisions(deployment.id)),
             listed=tuple(str(row[0]) for row in listed),
+            test_pairs=int(pairs or 0),
         )
 
     def attest(self, attestation: Attestation) -> bool:

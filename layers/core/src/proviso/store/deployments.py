@@ -43,6 +43,7 @@ _CONDITIONS = {
     "PV008": Reason.POLICY_FORBIDS,
     "PV012": Reason.THRESHOLD_TOO_LOW,
     "PV013": Reason.NOT_CALIBRATED,
+    "PV019": Reason.NO_TEST_PAIRS,
     "PV033": Reason.NOT_ANNOUNCED,
     "PV037": Reason.NO_DECISION,
     "s04_started_in_window": Reason.OUTSIDE_WINDOW,

@@ -1,9 +1,10 @@
-"""The store of govern and enrol: people, watchlists, deployments and the audit in one transaction."""
+"""The store of govern and enrol: people, contacts, watchlists, deployments and the audit in one transaction."""
 
 from proviso.store.audit import AnchorTable, AuditTable
 from proviso.store.certificates import CertificateTable
 from proviso.store.conditions import ConditionTables
 from proviso.store.connection import Connector, Session, Store
+from proviso.store.contacts import ContactTable
 from proviso.store.deployments import DeploymentTables
 from proviso.store.holds import HoldTable
 from proviso.store.people import PeopleTable
@@ -13,6 +14,7 @@ from proviso.store.watchlists import WatchlistTables
 
 class PostgresGovernWork(
     PeopleTable,
+    ContactTable,
     WatchlistTables,
     DeploymentTables,
     ConditionTables,

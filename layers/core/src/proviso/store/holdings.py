@@ -37,6 +37,8 @@ UNION ALL SELECT 'candidates of closed deployments', count(*)
           FROM candidate c JOIN deployment d ON d.id = c.deployment_id WHERE d.state = 'closed'
 UNION ALL SELECT 'searched frames', count(*) FROM searched_frame
 UNION ALL SELECT 'certificates', count(*) FROM certificate
+UNION ALL SELECT 'pairs for tests', count(*) FROM test_pair
+UNION ALL SELECT 'tests of reviewers', count(*) FROM test_candidate
 """
 
 

@@ -4,6 +4,7 @@ Erasing leaves counts, states, digests and reference numbers, so that "was I on 
 record can be published; it leaves nothing by which a face could be found or a person named.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -15,6 +16,7 @@ from proviso.domain.candidate import Candidate
 from proviso.domain.deployment import LIVE, OVER, Deployment, DeploymentState
 from proviso.domain.errors import Fault
 from proviso.domain.notice import Kind
+from proviso.domain.outcome import ASKED_FOR
 from proviso.domain.ports import StopRecord
 from proviso.domain.retention import Certificate, StoreCount
 from proviso.store import rows
@@ -32,19 +34,40 @@ WHERE id IN (
 )
 RETURNING id
 """
+_UNANSWERED = """
+SELECT c.id, c.deployment_id FROM candidate c
+WHERE c.state IN ('confirmed', 'withdrawn') AND c.decided_at + %(asked_for)s <= LEAST(%(now)s, clock_timestamp())
+  AND NOT EXISTS (SELECT FROM outcome o WHERE o.candidate_id = c.id)
+ORDER BY c.id FOR UPDATE OF c SKIP LOCKED
+"""
+_NOT_RECORDED = """
+INSERT INTO outcome (id, candidate_id, result, action, recorded_by, recorded_at)
+SELECT c.id || '/not-recorded', c.id, 'not_recorded', 'none', 'function:retain', LEAST(%(now)s, clock_timestamp())
+FROM candidate c
+WHERE c.id = ANY (%(candidates)s) AND NOT EXISTS (SELECT FROM outcome o WHERE o.candidate_id = c.id)
+RETURNING candidate_id
+"""
+_NEXT_OUTCOME = """
+SELECT min(c.decided_at) + %(asked_for)s FROM candidate c
+WHERE c.state IN ('confirmed', 'withdrawn') AND NOT EXISTS (SELECT FROM outcome o WHERE o.candidate_id = c.id)
+"""
 _UNPUT = """
-SELECT c.id, useful_until
+SELECT c.id, useful_until, COALESCE(e.category, '')
 FROM candidate c
 JOIN deployment d ON d.id = c.deployment_id
+LEFT JOIN entry e ON e.id = c.entry_id AND e.erased_at IS NULL
+LEFT JOIN withdrawal w ON w.candidate_id = c.id
 CROSS JOIN LATERAL (
     SELECT CASE c.state
         WHEN 'raised' THEN c.decide_by
         WHEN 'confirmed' THEN
             LEAST(c.decided_at + make_interval(secs => (d.policy ->> 'notice_useful_s')::integer), d.ends_at,
                   d.search_until)
+        WHEN 'withdrawn' THEN w.withdrawn_at + interval '24 hours'
     END AS useful_until
 ) AS useful
-WHERE d.state = 'active' AND c.state IN ('raised', 'confirmed') AND %(now)s < useful_until
+WHERE %(now)s < useful_until
+  AND (d.state = 'active' AND c.state IN ('raised', 'confirmed') OR d.state <> 'closed' AND c.state = 'withdrawn')
 """
 _ERASE_OWN: tuple[LiteralString, ...] = (
     """
@@ -89,16 +112,33 @@ class PostgresRetainWork(ErasureTables, PeopleTable, AuditTable, AnchorTable, Ce
         """raised → expired when the time to decide is over. One that is being decided right now is left alone."""
         return sorted(row[0] for row in self._session.tuples(_EXPIRE, {"now": now}))
 
-    def unput_notices(self, now: datetime) -> list[tuple[Candidate, str, Kind, datetime]]:
-        """Of active deployments: raised ones until they must be decided, confirmed ones while the notice is of use."""
-        until = {row[0]: row[1] for row in self._session.tuples(_UNPUT, {"now": now})}
+    def close_outcomes(self, now: datetime) -> dict[str, list[str]]:
+        """ "Not recorded" for those of which nobody said anything in time, by both clocks; by deployment. One that is
+        being answered right now is left alone."""
+        given = {"now": now, "asked_for": ASKED_FOR}
+        unanswered = dict(self._session.tuples(_UNANSWERED, given))
+        closed: dict[str, list[str]] = defaultdict(list)
+        for (candidate_id,) in self._session.tuples(_NOT_RECORDED, {"now": now, "candidates": list(unanswered)}):
+            closed[unanswered[candidate_id]].append(candidate_id)
+        return dict(closed)
+
+    def next_outcome(self) -> datetime | None:
+        """When the first that nobody has answered is closed."""
+        found: datetime | None = self._session.value(_NEXT_OUTCOME, {"asked_for": ASKED_FOR})
+        return found
+
+    def unput_notices(self, now: datetime) -> list[tuple[Candidate, str, Kind, datetime, str]]:
+        """Of active deployments: raised ones until they must be decided, confirmed ones while the notice is of use. Of
+        all that are not closed: what was withdrawn within a day. The last is the entry's category, empty once erased.
+        """
+        until = {row[0]: row[1:] for row in self._session.tuples(_UNPUT, {"now": now})}
         found = self._session.rows(
             rows.CANDIDATES + "WHERE c.id = ANY (%(wanted)s) ORDER BY c.raised_at, c.id", {"wanted": list(until)}
         )
         return [
-            (rows.candidate(row), row["message_prefix"], Kind(row["state"]), until[row["id"]])
+            (rows.candidate(row), row["message_prefix"], Kind(row["state"]), *until[row["id"]])
             for row in found
-            if row["state"] in (Kind.RAISED, Kind.CONFIRMED)
+            if row["state"] in set(Kind)
         ]
 
     def to_close(self, now: datetime) -> list[str]:
@@ -220,6 +260,16 @@ class PostgresRetainWork(ErasureTables, PeopleTable, AuditTable, AnchorTable, Ce
             {"keys": list(evidence_keys)},
         )
         return [str(key) for (key,) in found]
+
+    def pair_pictures(self) -> dict[str, datetime]:
+        """The pictures that pairs for tests of reviewers name (S19), and when each pair was added."""
+        found = self._session.tuples(
+            """
+            SELECT key, added_at FROM test_pair CROSS JOIN LATERAL (VALUES (probe_key), (reference_key)) AS k (key)
+            WHERE removed_at IS NULL
+            """
+        )
+        return {str(key): added_at for key, added_at in found}
 
 
 class PostgresRetainStore(Store[PostgresRetainWork]):

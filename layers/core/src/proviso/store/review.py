@@ -14,12 +14,14 @@ from proviso.domain.people import Person
 from proviso.domain.policy import Policy
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.review_ports import Revealed, Shown, ShownReference
+from proviso.domain.reviewers import ReviewerAnswers
 from proviso.domain.seeding import SeededTest, SeedSetting
 from proviso.store import rows
 from proviso.store.audit import AuditTable
 from proviso.store.connection import Connector, RuleBroken, Session, Store
 from proviso.store.deployments import SHARE_DEPLOYMENT
 from proviso.store.people import PeopleTable
+from proviso.store.reviewers import ReviewerTable
 from proviso.store.seeds import SeedTables
 from proviso.store.shown import ShownCandidates
 
@@ -148,10 +150,10 @@ class PostgresReviewWork(AuditTable):
         given = {"candidate": review.candidate_id, "reviewer": review.reviewer}
         try:
             with self._session.attempt():
-                if self._seeds.one(review.candidate_id, review.reviewer) is not None:
+                if (test := self._seeds.one(review.candidate_id, review.reviewer)) is not None:
                     if self._seeds.answer_of(review.candidate_id, review.reviewer) is not None:
                         return _DECIDED_ALREADY
-                    return self._seeds.answer(review)
+                    return self._seeds.closed(test) or self._seeds.answer(review)
                 circumstances = self._locked_circumstances(given)
                 if circumstances is None:
                     return Refused(Reason.NOT_FOUND, "candidate")
@@ -219,6 +221,10 @@ class PostgresReviewWork(AuditTable):
     def add_test(self, test: SeededTest) -> bool:
         """Give the reviewer a test; False when the pool has none of its kind."""
         return self._seeds.add(test)
+
+    def reviewers(self, now: datetime) -> list[ReviewerAnswers]:
+        """How everybody with the role answered their tests."""
+        return ReviewerTable(self._session).reviewers(now)
 
     def _locked_circumstances(self, given: dict[str, str]) -> dict[str, Any] | None:
         """Deployment for share, then candidate, in the order in which a stop takes them; then what stands."""

@@ -2,26 +2,31 @@
 
 from datetime import datetime
 
-from proviso.domain.candidate import Decision, Review
+from proviso.domain.candidate import CandidateState, Decision, Review
+from proviso.domain.reasons import Reason, Refused
 from proviso.domain.review_ports import Revealed, Shown, ShownReference
-from proviso.domain.seeding import SeededTest, SeedSetting
+from proviso.domain.seeding import SeededTest, SeedSetting, shown_reference_id
 from proviso.store.connection import RuleBroken, Session
 from proviso.store.shown import OPEN, RULES, shown
 
-# In the shape of a candidate. An answered test looks like a decided candidate to the others: it shows nobody else.
+# In the shape of a candidate. A pair that was removed takes its unanswered tests away, as a stop does a candidate.
 _SHOWN = (
     """
 SELECT t.id, t.deployment_id, t.camera, t.place, t.captured_at, t.raised_at, t.decide_by, p.probe_key AS evidence_key,
        CASE WHEN t.decision = 'confirm' THEN 'confirmed' WHEN t.decision = 'reject' THEN 'rejected'
-            WHEN d.state <> 'active' THEN 'frozen' WHEN clock_timestamp() >= t.decide_by THEN 'expired'
-            ELSE 'raised' END AS state,
+            WHEN d.state <> 'active' OR p.removed_at IS NOT NULL THEN 'frozen'
+            WHEN clock_timestamp() >= t.decide_by THEN 'expired' ELSE 'raised' END AS state,
        p.probe_face AS face,"""
     + RULES
     + """FROM test_candidate t JOIN deployment d ON d.id = t.deployment_id JOIN test_pair p ON p.id = t.pair_id
 WHERE t.reviewer = %(reviewer)s
 """
 )
-_PENDING = _SHOWN + " AND t.decision IS NULL AND t.raised_at <= %(now)s AND %(now)s < t.decide_by AND " + OPEN
+_PENDING = (
+    _SHOWN
+    + """ AND t.decision IS NULL AND t.raised_at <= %(now)s AND %(now)s < t.decide_by AND p.removed_at IS NULL AND """
+    + OPEN
+)
 _DECIDED = _SHOWN.replace("p.probe_face AS face,", "p.probe_face AS face, t.decision, t.decided_at,") + (
     " AND t.decided_at >= %(since)s"
 )
@@ -33,19 +38,24 @@ SELECT COALESCE((d.policy ->> 'test_candidates_percent')::integer, 0) AS percent
        ARRAY(SELECT k.camera FROM deployment_camera k WHERE k.deployment_id = d.id ORDER BY k.position) AS cameras,
        (SELECT count(*) FROM review r JOIN candidate c ON c.id = r.candidate_id
         WHERE c.deployment_id = d.id AND r.reviewer = %(reviewer)s) AS decided,
-       (SELECT count(*) FROM test_candidate t WHERE t.deployment_id = d.id AND t.reviewer = %(reviewer)s) AS given,
+       (SELECT count(*) FROM test_candidate t JOIN test_pair p ON p.id = t.pair_id
+        WHERE t.deployment_id = d.id AND t.reviewer = %(reviewer)s
+          AND (t.decision IS NOT NULL OR p.removed_at IS NULL)) AS given,
+       ARRAY(SELECT extract(epoch FROM c.raised_at - c.captured_at)::double precision FROM candidate c
+             WHERE c.deployment_id = d.id ORDER BY c.raised_at DESC LIMIT 20) AS lags_s,
        (SELECT count(*) FROM test_candidate t WHERE t.reviewer = %(reviewer)s AND t.mated) AS mates,
        (SELECT count(*) FROM test_candidate t WHERE t.reviewer = %(reviewer)s AND NOT t.mated) AS non_mates
 FROM deployment d WHERE d.id = %(deployment)s
 """
-# The pair that this reviewer saw least; among those, by a hash of the test's own id, which nobody foresees.
+# The pair that this reviewer saw least, and none that they added; among those, by a hash of the test's own id, which
+# nobody foresees.
 _DRAW = """
 INSERT INTO test_candidate (id, deployment_id, reviewer, pair_id, mated, camera, place, captured_at, raised_at,
                             decide_by)
 SELECT %(id)s, %(deployment)s, %(reviewer)s, p.id, p.mated, %(camera)s, %(place)s, %(captured_at)s, %(raised_at)s,
        %(decide_by)s
 FROM test_pair p
-WHERE p.mated = %(mated)s AND p.removed_at IS NULL
+WHERE p.mated = %(mated)s AND can_be_drawn(p.added_at, p.removed_at) AND p.added_by <> %(reviewer)s
 ORDER BY (SELECT count(*) FROM test_candidate t WHERE t.pair_id = p.id AND t.reviewer = %(reviewer)s),
          md5(p.id || %(id)s)
 LIMIT 1
@@ -53,7 +63,6 @@ LIMIT 1
 _ANSWER = """
 UPDATE test_candidate SET decision = %(decision)s, reason = %(reason)s, decided_at = %(at)s
 WHERE id = %(test)s AND reviewer = %(reviewer)s
-  AND EXISTS (SELECT FROM deployment d WHERE d.id = deployment_id AND d.state = 'active')
 """
 
 
@@ -81,13 +90,16 @@ class SeedTables:
         """The other picture of the pair. Its id says nothing about the pair."""
         found = self._session.row(
             """
-            SELECT p.reference_key, p.reference_face
+            SELECT p.id, p.reference_key, p.reference_face
             FROM test_candidate t JOIN test_pair p ON p.id = t.pair_id
             WHERE t.id = %(test)s AND t.reviewer = %(reviewer)s
             """,
             {"test": test_id, "reviewer": reviewer},
         )
-        return [ShownReference(test_id, found["reference_key"], tuple(found["reference_face"]))] if found else []
+        if found is None:
+            return []
+        name = shown_reference_id(test_id, found["id"])
+        return [ShownReference(name, found["reference_key"], tuple(found["reference_face"]))]
 
     def answer_of(self, test_id: str, reviewer: str) -> Review | None:
         """What they answered, in the shape of a review."""
@@ -127,6 +139,18 @@ class SeedTables:
             test_mated=found["mated"],
         )
 
+    def closed(self, shown_test: Shown) -> Refused | None:
+        """Why it cannot be answered, in the words that a candidate has for it."""
+        if shown_test.state is CandidateState.EXPIRED:
+            return Refused(Reason.TOO_LATE, "nobody decided in time")
+        if shown_test.state is not CandidateState.FROZEN:
+            return None
+        given = {"deployment": shown_test.deployment_id}
+        state = str(self._session.value("SELECT state FROM deployment WHERE id = %(deployment)s", given))
+        if state != "active":
+            return Refused(Reason.NOT_ACTIVE, state)
+        return Refused(Reason.WRONG_STATE, CandidateState.FROZEN.value)
+
     def answer(self, review: Review) -> Review:
         """Record an answer. RuleBroken when it was answered, came too late, or the deployment does not run."""
         changed = self._session.change(
@@ -148,10 +172,11 @@ class SeedTables:
         found = self._session.row(_SETTING, {"deployment": deployment_id, "reviewer": reviewer})
         if found is None:
             raise RuleBroken("no such deployment", "PV019", "PV019")
-        return SeedSetting(**{**found, "cameras": tuple(found["cameras"])})
+        return SeedSetting(**{**found, "cameras": tuple(found["cameras"]), "lags_s": tuple(found["lags_s"])})
 
     def add(self, test: SeededTest) -> bool:
-        """Draw a pair and give it to the reviewer; False when there is none of this kind."""
+        """Draw a pair and give it to the reviewer; False when there is none of this kind, or when the database refuses
+        it: the decision after which it comes is recorded all the same."""
         given = {
             "id": test.id,
             "deployment": test.deployment_id,
@@ -163,4 +188,10 @@ class SeedTables:
             "raised_at": test.raised_at,
             "decide_by": test.decide_by,
         }
-        return self._session.change(_DRAW, given) == 1
+        try:
+            with self._session.attempt():
+                return self._session.change(_DRAW, given) == 1
+        except RuleBroken as broken:
+            if broken.rule != "PV019":
+                raise
+            return False

@@ -19,9 +19,11 @@ from typing import Any, TypeVar
 
 from proviso import settings
 from proviso.domain.camera import UploadGrant
+from proviso.domain.contact_ports import ContactBoard
 from proviso.domain.errors import TransientFault
 from proviso.domain.frame import LedgerEntry
 from proviso.domain.messages import FacesMessage
+from proviso.domain.pairs import PairStore
 from proviso.domain.people import Principal
 from proviso.domain.permit import Permit
 from proviso.domain.policy import Policy
@@ -38,6 +40,7 @@ from proviso.domain.ports import (
     StopSpool,
 )
 from proviso.domain.reasons import Refused
+from proviso.domain.recipient_ports import RecipientStore
 from proviso.domain.retain_ports import RetainStore
 from proviso.domain.review_ports import Changes, ReviewStore
 from proviso.domain.subject_ports import SubjectKeys
@@ -159,38 +162,6 @@ def _match_room() -> Any:
     )
 
 
-def alert_invocation() -> Callable[[str], str]:
-    """alert: one notice by its key in the outbox."""
-    from proviso.stages.alert import alert
-
-    outbox, permits, notices, publisher = _alert_parts()
-    zone = _read(settings.Alert).time_zone
-
-    def one(key: str) -> str:
-        return alert(
-            key=key, clock=now, outbox=outbox, permits=permits, notices=notices, publisher=publisher, zone=zone
-        )
-
-    return one
-
-
-@cache
-def _alert_parts() -> Any:
-    from proviso.cloud.clients import client
-    from proviso.cloud.notices import DynamoNotices, SnsPublisher
-    from proviso.cloud.outbox import S3Outbox
-    from proviso.cloud.permits import S3Permits
-
-    read = _read(settings.Alert)
-    topics = {"reviewers": read.reviewers_topic_arn, "recipients": read.recipients_topic_arn}
-    return (
-        S3Outbox(client("s3"), read.outbox_bucket),
-        S3Permits(client("s3"), read.permits_bucket),
-        DynamoNotices(client("dynamodb"), read.notices_table),
-        SnsPublisher(client("sns"), topics),
-    )
-
-
 # --- people ----------------------------------------------------------------------------------------------------------
 
 
@@ -205,6 +176,7 @@ class GovernRoom:
     subjects: SubjectKeys
     cameras: CameraRegistry
     anchors: Anchors
+    board: ContactBoard
     changes: Changes
     pipeline: str
     software_build: str
@@ -218,6 +190,11 @@ class GovernRoom:
         from proviso.policies import load
 
         return load(name, self.permitted_policies, self.policy_folder)
+
+    def categories(self) -> frozenset[str]:
+        """Of all policies that this installation has."""
+        policies = (self.policy_of(name) for name in self.permitted_policies)
+        return frozenset(one for policy in policies if isinstance(policy, Policy) for one in policy.categories)
 
     def anchor_now(self, deployment_id: str | None) -> None:
         """After a transition: the heads of its chain and of the system's, at once."""
@@ -248,6 +225,7 @@ def govern() -> GovernRoom:
     from proviso.cloud.anchors import S3Anchors
     from proviso.cloud.cameras import DynamoCameras
     from proviso.cloud.clients import client
+    from proviso.cloud.contacts import S3Contacts
     from proviso.cloud.permits import S3Due, S3Permits, S3Stops
     from proviso.cloud.subjects import DynamoSubjects
     from proviso.store.govern import PostgresGovernStore
@@ -265,6 +243,7 @@ def govern() -> GovernRoom:
         subjects=DynamoSubjects(client("dynamodb", hurried=True), read.subjects_table, os.urandom),
         cameras=DynamoCameras(client("dynamodb"), read.cameras_table),
         anchors=S3Anchors(client("s3"), read.anchors_bucket),
+        board=S3Contacts(client("s3"), read.outbox_bucket),
         changes=_changes(read.permits_bucket),
         pipeline=pipeline_digest(load_manifest(read.proviso_pack)),
         software_build=read.software_build,
@@ -296,9 +275,10 @@ def grant() -> Callable[[str, str], UploadGrant | Refused]:
 
 @dataclass(frozen=True, slots=True)
 class EnrolRoom:
-    """What enrol's route works with."""
+    """What enrol's routes work with."""
 
     store: GovernStore
+    pairs: PairStore
     pictures: PictureStore
     subjects: SubjectKeys
     pipeline: Pipeline
@@ -316,10 +296,13 @@ def enrol() -> EnrolRoom:
     from proviso.cloud.pictures import S3Pictures
     from proviso.cloud.subjects import DynamoSubjects
     from proviso.store.govern import PostgresGovernStore
+    from proviso.store.pairs import PostgresPairStore
 
     read = _read(settings.Enrol)
+    connector = _connector(read, "enrol")
     return EnrolRoom(
-        store=PostgresGovernStore(_connector(read, "enrol")),
+        store=PostgresGovernStore(connector),
+        pairs=PostgresPairStore(connector),
         pictures=S3Pictures(client("s3"), read.enrolment_bucket),
         subjects=DynamoSubjects(client("dynamodb"), read.subjects_table, os.urandom),
         pipeline=_pipeline(read.proviso_pack, read.proviso_models),
@@ -330,9 +313,11 @@ def enrol() -> EnrolRoom:
 
 @dataclass(frozen=True, slots=True)
 class ReviewRoom:
-    """What review's routes work with. `chance` draws from 0 to 1, so that nobody foresees a test (S19)."""
+    """What review's routes work with. `chance` draws from 0 to 1, so that nobody foresees a test (S19); `complaints` is
+    where the slip sends people to."""
 
     store: ReviewStore
+    recipients: RecipientStore
     evidence: PictureStore
     enrolment: PictureStore
     outbox: Outbox
@@ -340,6 +325,7 @@ class ReviewRoom:
     clock: Clock
     new_id: Callable[[], str]
     chance: Callable[[], float]
+    complaints: str
 
     def principal(self, sub: str) -> Principal | Refused:
         return _principal(self.store, sub)
@@ -351,11 +337,14 @@ def review() -> ReviewRoom:
     from proviso.cloud.clients import client
     from proviso.cloud.outbox import S3Outbox
     from proviso.cloud.pictures import S3Pictures
+    from proviso.store.recipient import PostgresRecipientStore
     from proviso.store.review import PostgresReviewStore
 
     read = _read(settings.Review)
+    connector = _connector(read, "review")
     return ReviewRoom(
-        store=PostgresReviewStore(_connector(read, "review")),
+        store=PostgresReviewStore(connector),
+        recipients=PostgresRecipientStore(connector),
         evidence=S3Pictures(client("s3"), read.evidence_bucket),
         enrolment=S3Pictures(client("s3"), read.enrolment_bucket),
         outbox=S3Outbox(client("s3"), read.outbox_bucket),
@@ -363,6 +352,7 @@ def review() -> ReviewRoom:
         clock=now,
         new_id=new_id,
         chance=secrets.SystemRandom().random,
+        complaints=read.complaints_contact,
     )
 
 

@@ -99,8 +99,10 @@ def demo_policy() -> Policy:
 
 
 def _before(play: Demonstration, steps: Steps, keep_keys: Path | None) -> None:
-    with steps.step("the first authoriser registers a requester, a watchlist officer and a reviewer"):
+    with steps.step("the first authoriser registers a requester, a watchlist officer, a reviewer, a recipient"):
         play.register_people()
+    with steps.step(f"{REQUESTER} records where the reviewer and the recipient are told"):
+        play.register_contacts()
     with steps.step(f"{REQUESTER} registers three cameras; each gets a key of its own"):
         play.register_cameras()
         if keep_keys is not None:
@@ -111,7 +113,7 @@ def _before(play: Demonstration, steps: Steps, keep_keys: Path | None) -> None:
     with steps.step(f"{REQUESTER} requests a deployment over two cameras"):
         digest = play.request()
     steps.note(f"digest of its terms: {digest}")
-    with steps.step("public notice and signage are attested, the reviewer is named for this deployment"):
+    with steps.step("public notice and signage are attested, reviewer and recipient are named for this deployment"):
         play.announce()
     with steps.step(f"{AUTHORISER} authorises exactly these terms; it is started"):
         play.authorise()

@@ -24,19 +24,23 @@ from proviso.local.cloud import LocalCloud
 from proviso.local.simulator import Message
 
 AUTHORISER, REQUESTER, OFFICER, REVIEWER = "demo-authoriser", "demo-requester", "demo-officer", "demo-reviewer"
+RECIPIENT = "demo-recipient"
 PLACE = "Demonstration hall"
 LABEL = "Grace Hopper"
+# Numbers that Ofcom keeps for drama, and a domain that nobody can have.
 REVIEWERS = {"sms": "+447700900001", "email": "reviewer@example.org"}
 RECIPIENTS = {"sms": "+447700900002", "email": "recipient@example.org"}
 PARAMETERS = {
     "SoftwareBuild": f"{__version__}-local",
     "FirstAuthoriser": AUTHORISER,
-    "ReviewerEmail": REVIEWERS["email"],
-    "ReviewerPhone": REVIEWERS["sms"],
-    "RecipientEmail": RECIPIENTS["email"],
-    "RecipientPhone": RECIPIENTS["sms"],
+    "ComplaintsContact": "complaints@example.org",
 }
-_ROLES = {REQUESTER: ["requester"], OFFICER: ["watchlist_officer"], REVIEWER: ["reviewer"]}
+_ROLES = {
+    REQUESTER: ["requester"],
+    OFFICER: ["watchlist_officer"],
+    REVIEWER: ["reviewer"],
+    RECIPIENT: ["recipient"],
+}
 _GROUND = "For a demonstration on one machine, with two public-domain photographs and nobody before a camera."
 
 
@@ -80,6 +84,24 @@ class Demonstration:
             person = {"sub": subject, "roles": roles, "trained_until": trained}
             self.as_person(AUTHORISER).post("/people", person)
 
+    def register_contacts(self) -> None:
+        """Where the reviewer and the recipient are told. Subscriptions follow by themselves."""
+        for subject, addresses in ((REVIEWER, REVIEWERS), (RECIPIENT, RECIPIENTS)):
+            contact = {"email": addresses["email"], "phone": addresses["sms"], "language": "en"}
+            self.as_person(REQUESTER).put(f"/contacts/{subject}", contact)
+
+    def wait_for_contacts(self, timeout_s: float = 30.0) -> None:
+        """Their owners confirm; until every address is subscribed, since no deployment starts before. NotInTime."""
+
+        def reachable() -> bool | None:
+            for addresses in (REVIEWERS, RECIPIENTS):
+                self.cloud.confirm(addresses["email"])
+            found = self.as_person(REQUESTER).get("/contacts?purpose=demonstration")["contacts"]
+            states = [one["reach"] and one["reach"][name]["state"] for one in found for name in ("email", "phone")]
+            return all(state == "confirmed" for state in states) or None
+
+        self.until(reachable, timeout_s, "the subscriptions")
+
     def register_cameras(self) -> None:
         """Each camera gets a key of its own, one that no deployment will list among them."""
         for camera in (NORTH, SOUTH, OUTSIDE):
@@ -122,7 +144,8 @@ class Demonstration:
                 "build_id": self.build,
                 "threshold": self.threshold,
                 "policy": self.policy.name,
-                "grounds": dict.fromkeys(GROUNDS, _GROUND) | {"operator_kind": "demonstration"},
+                "grounds": dict.fromkeys(GROUNDS, _GROUND)
+                | {"operator_kind": "demonstration", "operator_name": "Proviso demonstration"},
             },
         )
         self.deployment = made["id"]
@@ -130,12 +153,13 @@ class Demonstration:
         return self.digest
 
     def announce(self) -> None:
-        """The public notice, the signage, and who reviews: without these nothing starts, and nobody sees anything."""
+        """The public notice, the signage, who reviews and who is told: without these nothing starts, nobody sees it."""
         requester, path = self.as_person(REQUESTER), f"/deployments/{self.deployment}"
         attested = {"kind": "public_notice", "statement": "on the screen", "published_at": self.clock().isoformat()}
         requester.post(f"{path}/attestations", attested)
         requester.post(f"{path}/attestations", {"kind": "signage", "statement": "on the screen: a demonstration"})
         requester.post(f"{path}/members", {"sub": REVIEWER, "role": "reviewer"})
+        requester.post(f"{path}/members", {"sub": RECIPIENT, "role": "recipient"})
 
     def authorise(self) -> None:
         """Authorised by another person, with the digest of what that person was shown."""
@@ -144,11 +168,13 @@ class Demonstration:
 
     def start(self) -> None:
         """From here on frames are opened."""
+        self.wait_for_contacts()
         self.as_person(REQUESTER).post(f"/deployments/{self.deployment}/start")
 
     def prepare(self) -> None:
         """Everything up to a running deployment."""
         self.register_people()
+        self.register_contacts()
         self.register_cameras()
         self.make_watchlist()
         self.request()
@@ -247,7 +273,8 @@ class Demonstration:
 
     def messages(self, audience: dict[str, str]) -> list[Message]:
         """What went out to these addresses."""
-        return [message for message in self.cloud.inbox() if message.address in audience.values()]
+        told = [message for message in self.cloud.inbox() if not message.confirms]
+        return [message for message in told if message.address in audience.values()]
 
     def wait_for_messages(self, audience: dict[str, str], timeout_s: float = 15.0) -> list[Message]:
         """One message for each address, or what there is when the time is over."""

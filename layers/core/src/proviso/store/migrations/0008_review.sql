@@ -31,11 +31,13 @@ ALTER TABLE person ADD COLUMN rated_from timestamptz NOT NULL DEFAULT '-infinity
 
 CREATE FUNCTION person_is_trained_anew() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    NEW.rated_from := CASE WHEN NEW.trained_until > COALESCE(OLD.trained_until, '-infinity')
-                           THEN clock_timestamp() ELSE OLD.rated_from END;
+    NEW.rated_from := CASE WHEN TG_OP = 'INSERT' THEN '-infinity'
+                           WHEN NEW.trained_until > COALESCE(OLD.trained_until, '-infinity') THEN clock_timestamp()
+                           ELSE OLD.rated_from END;
     RETURN NEW;
 END $$;
-CREATE TRIGGER person_is_trained_anew BEFORE UPDATE ON person FOR EACH ROW EXECUTE FUNCTION person_is_trained_anew();
+CREATE TRIGGER person_is_trained_anew BEFORE INSERT OR UPDATE ON person
+    FOR EACH ROW EXECUTE FUNCTION person_is_trained_anew();
 
 -- Taking a confirmation back ----------------------------------------------------------------------------------------
 
@@ -144,7 +146,7 @@ BEGIN
             RAISE EXCEPTION 'candidate %: an outcome is recorded, or still asked for', NEW.candidate_id
                 USING ERRCODE = 'PV022';
         END IF;
-    ELSIF NOT EXISTS (
+    ELSIF NEW.recorded_at > clock_timestamp() + interval '1 minute' OR NOT EXISTS (
         SELECT FROM candidate c JOIN deployment_member m USING (deployment_id) JOIN person p ON p.sub = m.sub
         WHERE c.id = NEW.candidate_id AND m.sub = NEW.recorded_by AND m.role = 'recipient' AND m.removed_at IS NULL
           AND 'recipient' = ANY (p.roles)
@@ -179,6 +181,34 @@ BEGIN
     RETURN NULL;
 END $$;
 CREATE TRIGGER outcome_holds AFTER INSERT ON outcome FOR EACH ROW EXECUTE FUNCTION outcome_holds();
+
+-- A hold dated ahead would hold for longer than its thirty days.
+CREATE OR REPLACE FUNCTION hold_changes() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        IF NEW.released_at IS NOT NULL OR NEW.held_at > clock_timestamp() + interval '1 minute' THEN
+            RAISE EXCEPTION 'hold %: begins now, as a hold', NEW.id USING ERRCODE = 'PV024';
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF to_jsonb(NEW) - ARRAY['released_by','released_at'] IS DISTINCT FROM to_jsonb(OLD) - ARRAY['released_by','released_at']
+        OR OLD.released_at IS NOT NULL THEN
+        RAISE EXCEPTION 'hold %: can only be released, once', OLD.id USING ERRCODE = 'PV024';
+    END IF;
+    RETURN NEW;
+END $$;
+
+-- The candidate's row before the lock of its evidence, as a deletion takes them: the other way round, two wait for ever.
+CREATE OR REPLACE FUNCTION hold_needs_evidence() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+BEGIN
+    PERFORM 1 FROM candidate WHERE id = NEW.candidate_id FOR KEY SHARE;
+    PERFORM pg_advisory_xact_lock(hashtextextended('evidence/' || NEW.candidate_id, 0));
+    IF NOT EXISTS (SELECT FROM candidate WHERE id = NEW.candidate_id AND evidence_key <> '') THEN
+        RAISE EXCEPTION 'candidate %: its evidence is gone', NEW.candidate_id USING ERRCODE = 'PV024';
+    END IF;
+    RETURN NEW;
+END $$;
 
 -- Groups (S28): said by a person, after their own decision, once. No function works any of it out. ------------------------
 
@@ -221,8 +251,18 @@ CREATE TABLE test_pair (
     added_by          text NOT NULL CHECK (btrim(added_by) <> ''),
     added_at          timestamptz NOT NULL,
     removed_at        timestamptz,
-    CONSTRAINT s19_removed_has_no_picture CHECK ((removed_at IS NOT NULL) = (probe_key = '' AND reference_key = ''))
+    CONSTRAINT s19_removed_has_no_picture CHECK ((removed_at IS NOT NULL) = (probe_key = '' AND reference_key = '')),
+    -- Its own pictures and no others: no frame's, and no listed person's.
+    CONSTRAINT s19_pictures_of_its_own CHECK (removed_at IS NOT NULL OR (
+        probe_key = 'tests/' || id || '-probe.jpg' AND reference_key = 'tests/' || id || '-reference.jpg'
+    ))
 );
+
+-- May a pair be drawn for a test? The bucket deletes its pictures after 31 days, whoever forgot to remove it.
+CREATE FUNCTION can_be_drawn(added_at timestamptz, removed_at timestamptz) RETURNS boolean LANGUAGE sql STABLE
+SET search_path = public, pg_temp AS $$
+    SELECT removed_at IS NULL AND clock_timestamp() < added_at + interval '30 days'
+$$;
 
 CREATE FUNCTION test_pair_changes() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -311,7 +351,8 @@ DECLARE
 BEGIN
     IF TG_OP = 'INSERT' THEN
         IF NEW.decision IS NOT NULL OR NOT EXISTS (
-            SELECT FROM test_pair WHERE id = NEW.pair_id AND mated = NEW.mated AND removed_at IS NULL
+            SELECT FROM test_pair WHERE id = NEW.pair_id AND mated = NEW.mated AND can_be_drawn(added_at, removed_at)
+                                    AND added_by <> NEW.reviewer
         ) OR NOT EXISTS (
             SELECT FROM deployment d JOIN deployment_member m ON m.deployment_id = d.id
             WHERE d.id = NEW.deployment_id AND d.state = 'active' AND m.sub = NEW.reviewer AND m.role = 'reviewer'
@@ -328,7 +369,9 @@ BEGIN
         RETURN NEW;
     END IF;
     IF OLD.decision IS NOT NULL OR to_jsonb(NEW) - answer IS DISTINCT FROM to_jsonb(OLD) - answer
-        OR clock_timestamp() >= OLD.decide_by OR NEW.decided_at NOT BETWEEN OLD.raised_at AND OLD.decide_by THEN
+        OR clock_timestamp() >= OLD.decide_by OR NEW.decided_at NOT BETWEEN OLD.raised_at AND OLD.decide_by
+        OR NOT EXISTS (SELECT FROM deployment WHERE id = OLD.deployment_id AND state = 'active')
+        OR NOT EXISTS (SELECT FROM test_pair WHERE id = OLD.pair_id AND removed_at IS NULL) THEN
         RAISE EXCEPTION 'test %: is answered once, in time', OLD.id USING ERRCODE = 'PV018';
     END IF;
     PERFORM reviewer_may_decide(OLD.deployment_id, NEW.reviewer, NEW.decided_at);
@@ -345,13 +388,14 @@ DECLARE
     rules jsonb;
 BEGIN
     SELECT policy INTO rules FROM deployment WHERE id = wanted;
+    -- One decision of a person after the other: what is asked here is then asked of all that were before it.
+    PERFORM pg_advisory_xact_lock(hashtextextended('reviewer/' || who, 0));
     IF NOT EXISTS (SELECT FROM person WHERE sub = who AND trained_until > clock_timestamp()) THEN
         RAISE EXCEPTION 'deployment %: this reviewer''s training is not current', wanted USING ERRCODE = 'PV019';
     END IF;
     IF errs_too_often(who, COALESCE((rules ->> 'reviewer_error_limit_percent')::integer, 20)) THEN
         RAISE EXCEPTION 'deployment %: this reviewer is wrong too often', wanted USING ERRCODE = 'PV219';
     END IF;
-    PERFORM pg_advisory_xact_lock(hashtextextended('reviewer/' || who, 0));
     IF decided_within_the_hour(who, LEAST(at, clock_timestamp()))
         >= COALESCE((rules ->> 'candidates_per_reviewer_hour')::integer, 30) THEN
         RAISE EXCEPTION 'deployment %: this reviewer has decided as many as an hour allows', wanted
@@ -367,6 +411,7 @@ BEGIN
     SELECT c.deployment_id INTO of_deployment
     FROM candidate c JOIN deployment d ON d.id = c.deployment_id
     WHERE c.id = NEW.candidate_id AND c.state = 'raised' AND d.state = 'active'
+      AND NEW.decided_at >= c.raised_at  -- or a decision could be dated out of the hour that is counted (S19)
       AND NEW.decided_at < c.decide_by AND clock_timestamp() < c.decide_by
       AND NEW.decided_at < LEAST(d.ends_at, d.search_until) AND clock_timestamp() < LEAST(d.ends_at, d.search_until);
     IF NOT FOUND THEN
@@ -386,7 +431,7 @@ END $$;
 CREATE FUNCTION tests_are_there() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     IF COALESCE((NEW.policy ->> 'test_candidates_percent')::integer, 0) > 0
-        AND NOT EXISTS (SELECT FROM test_pair WHERE NOT mated AND removed_at IS NULL) THEN
+        AND NOT EXISTS (SELECT FROM test_pair WHERE NOT mated AND can_be_drawn(added_at, removed_at)) THEN
         RAISE EXCEPTION 'deployment %: there are no pictures for tests of its reviewers', NEW.id USING ERRCODE = 'PV019';
     END IF;
     RETURN NEW;
@@ -398,15 +443,19 @@ CREATE TRIGGER tests_are_there BEFORE UPDATE ON deployment FOR EACH ROW
 -- Grants ------------------------------------------------------------------------------------------------------------
 
 REVOKE ALL ON FUNCTION is_box(integer[]), decided_within_the_hour(text, timestamptz), test_answers(text),
-    errs_too_often(text, integer), reviewer_may_decide(text, text, timestamptz) FROM PUBLIC;
+    errs_too_often(text, integer), reviewer_may_decide(text, text, timestamptz),
+    can_be_drawn(timestamptz, timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION is_box(integer[]) TO proviso_match, proviso_enrol, proviso_retain, proviso_review, proviso_govern;
 
 -- review: what it shows, decides and records. It sees no address and no label.
 GRANT SELECT (sub, places, categories, removed_at) ON contact TO proviso_review;
-GRANT SELECT (reason) ON entry TO proviso_review;
+GRANT SELECT (reason, removed_at) ON entry TO proviso_review;
 GRANT SELECT (face) ON reference TO proviso_review;
 GRANT SELECT (place, use, grounds, threshold, calibrated, started_at, finished_at) ON deployment TO proviso_review;
-GRANT SELECT ON withdrawal, outcome, demographics, test_pair, test_candidate, evidence_hold TO proviso_review;
+GRANT SELECT ON withdrawal, outcome, demographics, test_candidate, evidence_hold TO proviso_review;
+GRANT SELECT (id, mated, similarity, probe_key, probe_face, reference_key, reference_face, added_by, added_at, removed_at)
+    ON test_pair TO proviso_review;
+GRANT EXECUTE ON FUNCTION can_be_drawn(timestamptz, timestamptz) TO proviso_review, proviso_govern, proviso_enrol;
 GRANT INSERT ON withdrawal, outcome, demographics, test_candidate, evidence_hold TO proviso_review;
 GRANT UPDATE (decision, reason, decided_at) ON test_candidate TO proviso_review;
 GRANT EXECUTE ON FUNCTION decided_within_the_hour(text, timestamptz), test_answers(text), errs_too_often(text, integer),
@@ -416,7 +465,8 @@ GRANT EXECUTE ON FUNCTION decided_within_the_hour(text, timestamptz), test_answe
 GRANT SELECT, INSERT ON test_pair TO proviso_enrol;
 GRANT UPDATE (removed_at, probe_key, reference_key) ON test_pair TO proviso_enrol;
 
--- govern: how people are told.
+-- govern: how people are told; and whether there are pictures for the tests that a start asks for.
+GRANT SELECT (mated, added_at, removed_at) ON test_pair TO proviso_govern;
 GRANT SELECT, INSERT ON contact TO proviso_govern;
 GRANT UPDATE (email, phone, language, places, categories, set_by, set_at, removed_at) ON contact TO proviso_govern;
 
@@ -424,3 +474,6 @@ GRANT UPDATE (email, phone, language, places, categories, set_by, set_at, remove
 GRANT SELECT ON outcome, withdrawal TO proviso_retain;
 GRANT INSERT ON outcome TO proviso_retain;
 GRANT SELECT (category) ON entry TO proviso_retain;
+-- It deletes pictures of tests that no pair names, and counts what is held.
+GRANT SELECT (probe_key, reference_key, added_at, removed_at) ON test_pair TO proviso_retain;
+GRANT SELECT (id) ON test_candidate TO proviso_retain;
