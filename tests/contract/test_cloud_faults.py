@@ -85,9 +85,13 @@ DYNAMO_CALLS: dict[str, Call] = {
 }
 SENDING_CALLS: dict[str, tuple[str, Call]] = {
     "sqs": ("sqs", lambda client: SqsFaces(client, "https://sqs.eu-west-2.amazonaws.com/1/bin").send(faces())),
-    "sns": ("sns", lambda client: SnsPublisher(client, {"reviewers": "bin"}).publish("reviewers", notice(), WORDS)),
+    "sns": ("sns", lambda client: _published(client)),
     "lambda": ("lambda", lambda client: LambdaWaker(client, "bin").wake("due")),
 }
+
+
+def _published(client: Any) -> None:
+    SnsPublisher(client, {"reviewers": "bin"}).publish("reviewers", notice(), WORDS, ["somebody"])
 
 
 def by_name(calls: dict[str, Any]) -> Any:

@@ -345,9 +345,11 @@ def called(tree: ast.Module) -> set[str]:
     return found
 
 
-def test_one_route_takes_a_picture_and_its_answer_names_nobody():
+def test_two_routes_take_pictures_and_their_answers_name_nobody():
+    """Enrolment, and the pairs for tests of reviewers: two pictures against one another, and no list (S19)."""
     taking = {path for path, tree in code("functions").items() if called(tree) & {"Jpeg", "body_bytes"}}
-    assert taking == {"functions/enrol/app.py"}
+    assert taking == {"functions/enrol/app.py", "functions/enrol/pairs.py"}
+    assert not {"search", "entries", "references", "hits"} & called(code("functions")["functions/enrol/pairs.py"])
     told = {field.name for field in Enrolled.__dataclass_fields__.values()}
     assert told == {"reference_id", "quality"}
     assert "templates" in inspect.getsource(inspect.getmodule(Enrolled))  # the stage that turns pictures into templates
@@ -427,10 +429,12 @@ FILES_FOR = {
     "deployment decision": "the document of a decision, for its digest",
     "deployment request": "the terms",
     "invoke": "an event, for one function under its own rights",
+    "notices show": "a folder to write the pictures to that a recipient may see",
     "policy check": "a policy",
     "policy diff": "policies",
     "policy list": "policies",
     "policy show": "policies",
+    "tests add": "two pictures of consenting people, compared with one another and with nobody else",
     "watchlist add": "pictures to enrol: accepted, or rejected with a reason of quality",
     "watchlist import": "the same, many at once",
     "watchlist picture": "the same",
