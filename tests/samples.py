@@ -225,7 +225,6 @@ def shown(**changed) -> Shown:
         face=(10, 20, 30, 40),
         seeded=False,
         reviewers_required=1,
-        per_hour=30,
         error_limit_percent=20,
     )
     return replace(made, **changed)

@@ -39,7 +39,7 @@ class OwnDecision(Waiting):
 class Cap(Answer):
     """How many candidates a reviewer may decide in an hour, and how many it were in the last one."""
 
-    per_hour: int | None = Field(description="of the deployment with the lowest cap; null when nothing waits")
+    per_hour: int | None = Field(description="the lowest of the running deployments that name them; null without one")
     decided: int
 
 

@@ -267,7 +267,7 @@ def test_it_says_what_it_must(confirmed: House):
     reference = short_reference(confirmed.candidate["id"])
     (look, _, look_mail), (match, _, match_mail) = ((t.sms, t.subject, t.email) for _, _, t in confirmed.publisher.sent)
     assert "Look now" in look
-    assert "Nobody else has been told" in look_mail
+    assert "Only reviewers have been told" in look_mail
     for text in (match, match_mail):
         assert "checked by a reviewer; not proof of identity: verify first" in text
         assert reference in text

@@ -127,7 +127,8 @@ def test_an_sms_never_has_a_link_and_an_e_mail_only_the_consoles(language, kind)
     made = said(kind, language, CONSOLE)
     assert re.findall(r"https?:|www|example", made.sms + made.subject) == []
     assert made.email.count("https://") == 1
-    assert f"{CONSOLE}\n" in made.email
+    page = CONSOLE if kind is Kind.RAISED else f"{CONSOLE}/notices"  # each to the page that is theirs
+    assert f"{page}\n" in made.email
     assert "http" not in said(kind, language).email
 
 

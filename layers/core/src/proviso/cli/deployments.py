@@ -192,7 +192,7 @@ def start(deployment: str, acting: As = "") -> None:
 
 @group.command("stop")
 def stop(deployment: str, acting: As = "") -> None:
-    """Stop at once. Anyone with a role may; no reason is asked for."""
+    """Stop at once. Any signed-in account may; no reason is asked for."""
     with plain_faults():
         answer = session.api(acting, say).post(f"/deployments/{quoted(deployment)}/stop")
         _stopped(answer)

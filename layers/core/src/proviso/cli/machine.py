@@ -58,6 +58,8 @@ def local(
                 say(f"  {line}")
             for name, address in (
                 ("API", cloud.api_url),
+                ("console", f"{cloud.api_url}/console"),
+                ("notices", f"{cloud.api_url}/console/notices"),
                 ("inbox", cloud.inbox_url),
                 ("AWS", cloud.aws_endpoint),
                 ("uploads", cloud.uploads_endpoint),

@@ -1,4 +1,4 @@
-"""People who act: their roles are read from the database at each request, never from a token (design, section 3)."""
+"""People who act: their roles are read from the database at each request, never from a token."""
 
 from dataclasses import dataclass
 from datetime import datetime

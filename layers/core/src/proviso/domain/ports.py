@@ -37,7 +37,7 @@ class Pipeline(Protocol):
 
     @property
     def digest(self) -> str:
-        """SHA-256 over all that moves similarities (design, section 5)."""
+        """SHA-256 over all that moves similarities."""
 
     @property
     def dimension(self) -> int: ...

@@ -1,4 +1,4 @@
-"""Rates with their denominators and intervals: no rate is shown without both (design, section 1)."""
+"""Rates with their denominators and intervals: no rate is shown without both."""
 
 import math
 from dataclasses import dataclass

@@ -32,7 +32,7 @@ class ShownReference:
 class Shown:
     """A candidate, or a test that looks like one, as a reviewer may see it before their own decision.
 
-    `seeded` is for stages alone and in no view. The last three are rules of the deployment's policy.
+    `seeded` is for stages alone and in no view. The last two are rules of the deployment's policy.
     """
 
     id: str
@@ -48,7 +48,6 @@ class Shown:
     face: Region | None
     seeded: bool
     reviewers_required: int
-    per_hour: int
     error_limit_percent: int
 
 
@@ -106,6 +105,9 @@ class ReviewWork(Protocol):
         """Are this person's answers to tests surely wrong more often than the limit (S19)?"""
 
     def decided_within_the_hour(self, reviewer: str, now: datetime) -> int: ...
+
+    def per_hour(self, reviewer: str, now: datetime) -> int | None:
+        """The lowest cap of the running deployments that name this reviewer; None without one."""
 
     def own_review(self, candidate_id: str, reviewer: str) -> Review | None: ...
 

@@ -71,7 +71,8 @@ class Wording:
 def texts(notice: Notice, zone: ZoneInfo, words: Wording, console_url: str = "") -> NoticeTexts:
     """The words of a notice in the place's local time. ValueError if the SMS would not be one part (S20).
 
-    `console_url` stands in the e-mail where it is given, and never in an SMS: nobody learns to tap links in those.
+    `console_url` is the reviewers' page; recipients' is below it. It stands in the e-mail where it is given, and never
+    in an SMS: nobody learns to tap links in those.
     """
     local, until = notice.occurred_at.astimezone(zone), notice.expires_at.astimezone(zone)
     word, kind = notice.message_prefix, notice.kind.value
@@ -87,12 +88,13 @@ def texts(notice: Notice, zone: ZoneInfo, words: Wording, console_url: str = "")
     if len(sms) > SMS_SEPTETS or not GSM7.issuperset(sms):
         raise ValueError(f"the SMS is not one GSM-7 part ({len(sms)} characters)")
     long = words.email
+    page = console_url if notice.kind is Kind.RAISED or not console_url else f"{console_url}/notices"
     date = {"day": str(local.day), "month": long["months"].split()[local.month - 1], "year": str(local.year)}
     more = {
         "date": _filled(long["date"], date),
         "trial": _filled(long["trial"], {"word": word}) if word else "",
         "uncalibrated": "" if notice.calibrated else long["uncalibrated"],
-        "console": _filled(long["console"], {"url": console_url}) if console_url else "",
+        "console": _filled(long["console"], {"url": page}) if page else "",
         "delivery": long["delivery"],
     }
     subject = _filled(long[f"{kind} subject"], said).encode("ascii", "replace").decode()[:SUBJECT_LENGTH]

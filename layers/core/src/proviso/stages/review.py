@@ -75,7 +75,7 @@ def pending(*, principal: Principal, store: ReviewStore, clock: Clock) -> Waitin
             candidates=waiting,
             own=tuple(work.decided(now - OWN_DECISIONS_SHOWN, principal.sub)),
             confirmed=tuple(work.confirmed_by_others(now - OWN_DECISIONS_SHOWN, principal.sub)),
-            per_hour=min((one.per_hour for one in waiting), default=None),
+            per_hour=work.per_hour(principal.sub, now),
             decided=work.decided_within_the_hour(principal.sub, now),
         )
 

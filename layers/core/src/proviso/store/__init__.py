@@ -1,1 +1,1 @@
-"""The PostgreSQL wing: hand-written SQL, one module a table family, and the migrations (design, section 4)."""
+"""The PostgreSQL wing: hand-written SQL, one module a table family, and the migrations."""

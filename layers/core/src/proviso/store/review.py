@@ -133,6 +133,10 @@ class PostgresReviewWork(AuditTable):
         given = {"reviewer": reviewer, "now": now}
         return int(self._session.value("SELECT decided_within_the_hour(%(reviewer)s, %(now)s)", given) or 0)
 
+    def per_hour(self, reviewer: str, now: datetime) -> int | None:
+        """By the policies of the deployments that run now."""
+        return self._shown.per_hour(reviewer, now)
+
     def own_review(self, candidate_id: str, reviewer: str) -> Review | None:
         """What this reviewer decided, if anything."""
         found = self._session.row(

@@ -10,7 +10,6 @@ from proviso.store.connection import Session
 RULES = """
        d.policy ->> 'message_prefix' AS message_prefix,
        COALESCE((d.policy ->> 'reviewers_required')::integer, 1) AS reviewers_required,
-       COALESCE((d.policy ->> 'candidates_per_reviewer_hour')::integer, 30) AS per_hour,
        COALESCE((d.policy ->> 'reviewer_error_limit_percent')::integer, 20) AS error_limit_percent
 """
 """The rules of the deployment's policy that a review goes by, each with what holds where it says nothing."""
@@ -77,7 +76,6 @@ def shown(row: dict[str, Any], *, seeded: bool) -> Shown:
         "message_prefix",
         "evidence_key",
         "reviewers_required",
-        "per_hour",
         "error_limit_percent",
     )
     return Shown(
@@ -86,6 +84,11 @@ def shown(row: dict[str, Any], *, seeded: bool) -> Shown:
         face=tuple(row["face"]) if row["face"] else None,
         seeded=seeded,
     )
+
+
+_PER_HOUR = """
+SELECT min(COALESCE((d.policy ->> 'candidates_per_reviewer_hour')::integer, 30)) FROM deployment d
+WHERE """
 
 
 class ShownCandidates:
@@ -102,6 +105,11 @@ class ShownCandidates:
         """What they decided since then."""
         found = self._session.rows(_DECIDED, {"since": since, "reviewer": reviewer})
         return [(row["decided_at"], shown(row, seeded=False), Decision(row["decision"])) for row in found]
+
+    def per_hour(self, reviewer: str, now: datetime) -> int | None:
+        """The lowest cap of the deployments that run now and name this reviewer."""
+        found = self._session.value(_PER_HOUR + OPEN, {"now": now, "reviewer": reviewer})
+        return int(found) if found is not None else None
 
     def confirmed_by_others(self, since: datetime, reviewer: str) -> list[Shown]:
         """What others confirmed in this reviewer's deployments."""

@@ -16,6 +16,7 @@ from proviso.cli.demo.cameras import UploadsMissing
 from proviso.cli.demo.script import (
     AUTHORISER,
     PARAMETERS,
+    RECIPIENT,
     RECIPIENTS,
     REQUESTER,
     REVIEWER,
@@ -186,6 +187,8 @@ def _keep(console: Console, cloud: LocalCloud, play: Demonstration) -> None:
     console.print("\n[bold]It is left running, with the deployment active. Ctrl-C ends it.[/bold]")
     for name, value in (
         ("API", cloud.api_url),
+        ("console", f"{cloud.api_url}/console    (sign in as {REVIEWER})"),
+        ("recipients", f"{cloud.api_url}/console/notices    (sign in as {RECIPIENT})"),
         ("inbox", cloud.inbox_url),
         ("AWS stand-in", cloud.aws_endpoint),
         ("deployment", play.deployment),
