@@ -223,6 +223,7 @@ def shown(**changed) -> Shown:
         message_prefix="DEMONSTRATION",
         evidence_key=seen.evidence_key,
         face=(10, 20, 30, 40),
+        open_to_view=True,
         seeded=False,
         reviewers_required=1,
         error_limit_percent=20,

@@ -16,6 +16,7 @@ from proviso.domain.errors import AuditUnwritable
 from proviso.domain.notice import Kind, Notice
 from proviso.domain.people import Member, Person, Role
 from proviso.domain.reasons import Reason
+from proviso.stages import review
 from tests.safeguards.house import House
 from tests.safeguards.past_the_code import broken
 from tests.samples import policy
@@ -381,3 +382,45 @@ def test_a_withdrawal_that_cannot_be_recorded_does_not_happen(confirmed: House):
         confirmed.sql("master", "DROP TRIGGER broken ON audit_event; DROP FUNCTION broken")
     assert confirmed.candidates[0]["state"] == "confirmed"
     assert withdrawn_key(confirmed) not in confirmed.outbox.objects
+
+
+# --- who is taken off the list ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.safeguard("S06")
+def test_a_removal_takes_back_what_was_confirmed_and_says_so_in_its_own_name(raised: House) -> None:
+    raised.decide(raised.candidate)
+    raised.sql("govern", "UPDATE entry SET removed_at = clock_timestamp()")
+    (candidate,) = raised.candidates
+    assert (candidate["state"], candidate["revision"], candidate["decided_by"]) == ("withdrawn", 3, "reviewer")
+    (row,) = raised.sql("master", "SELECT withdrawn_by FROM withdrawal")
+    assert row["withdrawn_by"] == "entry:removed"
+
+
+def test_nobody_withdraws_in_the_name_of_a_removal_that_was_none(raised: House) -> None:
+    raised.decide(raised.candidate)
+    for role in ("review", "master"):
+        with broken("PV017"):
+            raised.sql(
+                role,
+                "INSERT INTO withdrawal (candidate_id, withdrawn_by, reason, withdrawn_at)"
+                " SELECT id, 'entry:removed', 'x', clock_timestamp() FROM candidate",
+            )
+
+
+@pytest.mark.safeguard("S06")
+def test_no_reviewer_looks_at_somebody_who_was_taken_off(raised: House) -> None:
+    raised.decide(raised.candidate)
+    raised.sql("govern", "UPDATE entry SET removed_at = clock_timestamp()")
+    given = {"principal": raised.person("reviewer"), "candidate_id": raised.candidate, "store": raised.reviews}
+    view = review.look(**given, clock=raised.now)
+    assert (view.revealed.category, view.revealed.listing_reason) == (None, None)
+    for reference in (None, *(one.id for one in view.references)):
+        refused = review.picture(
+            **given,
+            reference_id=reference,
+            evidence=raised.evidence,
+            enrolment=raised.enrolment,
+            clock=raised.now,
+        )
+        assert refused.reason is Reason.TOO_LATE

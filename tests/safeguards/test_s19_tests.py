@@ -390,7 +390,7 @@ def test_a_removed_pair_is_gone_with_its_pictures_and_its_unanswered_tests(teste
     assert removed.removed_at is not None
     assert not [key for key in tested.enrolment.objects if pair in key]
     assert waiting(tested).candidates == ()
-    assert picture(tested, test).reason is Reason.NOT_FOUND
+    assert picture(tested, test).reason is Reason.TOO_LATE
     assert tested.decide(test) == Refused(Reason.WRONG_STATE, "frozen")
     with broken("PV018"):
         answer_by_sql(tested, test)

@@ -13,7 +13,7 @@ import pytest
 from proviso.domain.candidate import Decision
 from proviso.domain.people import Person, Role
 from proviso.domain.reasons import Reason, Refused
-from proviso.stages import people
+from proviso.stages import people, review
 from tests.safeguards.house import House
 from tests.safeguards.past_the_code import OTHERS, broken
 from tests.safeguards.test_s17_two_reviewers import look, name, pending, picture, write_review
@@ -90,3 +90,19 @@ def test_nobody_records_a_training_of_their_own(raised: House):
     for role in OTHERS:
         with broken("42501"):
             raised.sql(role, "UPDATE person SET trained_until = 'infinity'")
+
+
+def test_who_may_not_decide_any_more_still_finds_what_they_can_take_back(raised: House):
+    """A confirmation by somebody who is denied minutes later must not stand because of that."""
+    candidate = raised.candidates[0]["id"]
+    raised.decide(candidate)
+    with raised.govern.work() as work:
+        work.register(Person("reviewer", frozenset({Role.REVIEWER}), raised.now() - timedelta(days=1)))
+    given = {"principal": raised.person("reviewer"), "store": raised.reviews, "clock": raised.now}
+    listed = review.pending(**given)
+    assert (listed.candidates, [shown.id for shown, _ in listed.own]) == ((), [candidate])
+    assert review.look(**given, candidate_id=candidate).candidate.id == candidate
+    pictures = {"evidence": raised.evidence, "enrolment": raised.enrolment, "reference_id": None}
+    assert review.picture(**given, **pictures, candidate_id=candidate).reason is Reason.NOT_TRAINED
+    assert not isinstance(raised.withdraw(candidate), Refused)
+    assert review.pending(**given).reason is Reason.NOT_TRAINED

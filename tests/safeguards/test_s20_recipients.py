@@ -104,10 +104,15 @@ def test_none_of_what_is_withdrawn(told: Receiving) -> None:
 
 @pytest.mark.safeguard("S06")
 def test_none_of_who_was_taken_off_the_list(told: Receiving) -> None:
-    """A confirmation stands, since it was told; but nobody compares with a person who should not be listed."""
+    """What was confirmed of them is taken back by the removal itself, and everybody who was told is told that."""
+    told.house.alert_all()
     told.house.sql("govern", "UPDATE entry SET removed_at = clock_timestamp()")
-    assert [one.reason for one in pictures(told)] == [Reason.TOO_LATE] * 2
-    assert told.look(told.candidate).notice.useful_until <= told.house.now()
+    assert [one.reason for one in pictures(told)] == [Reason.WRONG_STATE] * 2
+    (listed,) = told.notices()
+    assert listed.state is CandidateState.WITHDRAWN
+    told.house.retain()
+    assert "sent" in told.house.alert_all()
+    assert told.house.told[-1] == ("recipients", "withdrawn")
 
 
 def test_a_day_after_it_there_is_nothing_to_see(told: Receiving) -> None:

@@ -121,6 +121,8 @@ class ConfirmingReview:
     message_prefix: str
     useful_until: datetime
     category: str = ""
+    closed: bool = False
+    """Is the deployment closed? Then nobody can be told any more: it is not known who was."""
 
 
 @dataclass(frozen=True, slots=True)

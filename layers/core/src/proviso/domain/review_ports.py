@@ -32,7 +32,8 @@ class ShownReference:
 class Shown:
     """A candidate, or a test that looks like one, as a reviewer may see it before their own decision.
 
-    `seeded` is for stages alone and in no view. The last two are rules of the deployment's policy.
+    `open_to_view`: are its pictures still shown? For twelve hours, while the deployment is not closed and the entry is
+    listed. `seeded` is for stages alone and in no view. The last two are rules of the deployment's policy.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Shown:
     message_prefix: str
     evidence_key: str
     face: Region | None
+    open_to_view: bool
     seeded: bool
     reviewers_required: int
     error_limit_percent: int

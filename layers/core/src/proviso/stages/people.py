@@ -1,7 +1,8 @@
 """Who is asking, and who may do what: roles are records, read at each request and never taken from a token."""
 
-from proviso.domain.audit import SYSTEM_CHAIN, Act, deployment_act
+from proviso.domain.audit import SYSTEM_CHAIN, Act, deployment_act, system_act
 from proviso.domain.contact_ports import ContactBoard
+from proviso.domain.contacts import AUDIENCES
 from proviso.domain.deployment import LIVE
 from proviso.domain.people import Member, Person, Principal, Role
 from proviso.domain.ports import Clock, GovernStore, GovernWork
@@ -29,6 +30,10 @@ def register(
         return Refused(Reason.SAME_PERSON, "nobody changes their own roles")
     with store.work() as work:
         work.register(person)
+        if not person.roles & AUDIENCES.keys() and work.remove_contact(person.sub, clock()):
+            # Who neither reviews nor receives is told nothing: their addresses have no use left.
+            details: dict[str, object] = {"because": "no role is left that is told anything"}
+            work.audit(system_act(clock(), principal.sub, "contact_removed", person.sub, details, purpose="notices"))
         work.audit(
             Act(
                 chain=SYSTEM_CHAIN,

@@ -60,30 +60,45 @@ class CandidateView:
 
 
 def pending(*, principal: Principal, store: ReviewStore, clock: Clock) -> Waiting | Refused:
-    """Candidates that wait for a decision and that this reviewer may decide, newest first."""
+    """Candidates that wait for a decision and that this reviewer may decide, newest first.
+
+    Who may not decide any more, being untrained or wrong too often, is refused, unless there is a confirmation that
+    they may still take back: then nothing waits for them, and that is listed.
+    """
     now = clock()
-    if refused := principal.needs(Role.REVIEWER) or principal.needs_training(now):
+    if refused := principal.needs(Role.REVIEWER):
         return refused
     with store.work() as work:
         found = work.pending(now, principal.sub)
-        refusals = {one.deployment_id: _barred(work, principal, one) for one in found}
-        waiting = tuple(one for one in found if refusals[one.deployment_id] is None)
-        if not waiting and (refused := next((r for r in refusals.values() if _about_the_person(r)), None)):
+        barred = {one.deployment_id: _barred(work, principal, one) for one in found}
+        untrained = principal.needs_training(now)
+        waiting = () if untrained else tuple(one for one in found if barred[one.deployment_id] is None)
+        own = tuple(work.decided(now - OWN_DECISIONS_SHOWN, principal.sub))
+        confirmed = tuple(work.confirmed_by_others(now - OWN_DECISIONS_SHOWN, principal.sub))
+        refused = untrained or next((one for one in barred.values() if _about_the_person(one)), None)
+        to_take_back = confirmed or [one for one, _ in own if one.state is CandidateState.CONFIRMED and not one.seeded]
+        if refused and not waiting and not to_take_back:
             return refused
         return Waiting(
             now=now,
             candidates=waiting,
-            own=tuple(work.decided(now - OWN_DECISIONS_SHOWN, principal.sub)),
-            confirmed=tuple(work.confirmed_by_others(now - OWN_DECISIONS_SHOWN, principal.sub)),
+            own=own,
+            confirmed=confirmed,
             per_hour=work.per_hour(principal.sub, now),
             decided=work.decided_within_the_hour(principal.sub, now),
         )
 
 
 def look(*, principal: Principal, candidate_id: str, store: ReviewStore, clock: Clock) -> CandidateView | Refused:
-    """One candidate."""
+    """One candidate. What is confirmed is shown, without pictures, to a reviewer who may not decide any more too: they
+    can still take it back."""
     with store.work() as work:
         shown = _reviewable(work, principal, candidate_id, clock())
+        if isinstance(shown, Refused) and _about_the_person(shown):
+            standing = work.shown(candidate_id, principal.sub)
+            member = standing is not None and work.reviews_for(standing.deployment_id, principal.sub)
+            if standing and member and standing.state is CandidateState.CONFIRMED and not standing.seeded:
+                shown = standing
         if isinstance(shown, Refused):
             return shown
         work.audit(_act(clock, principal, shown, "consulted", {}))
@@ -105,6 +120,8 @@ def picture(
         shown = _reviewable(work, principal, candidate_id, clock())
         if isinstance(shown, Refused):
             return shown
+        if not shown.open_to_view:
+            return Refused(Reason.TOO_LATE, "pictures are shown for twelve hours, and while the person is listed")
         chosen = choose(
             reference_id,
             # The pictures of tests lie together: they are nobody's evidence.
@@ -188,7 +205,8 @@ def withdraw(
             return proof
         work.audit(_act(clock, principal, shown, "withdrawn", {"review": proof.review.id}))
         view = _view(work, principal, work.shown(candidate_id, principal.sub) or shown, now)
-    outbox.put(withdrawn_notice(proof))
+    if not proof.closed:  # after that nothing is left of who was told; recipients' pages show it for a day
+        outbox.put(withdrawn_notice(proof))
     _tell(changes, [], now)
     return view
 
@@ -260,7 +278,7 @@ def _tell(changes: Changes, due: list[datetime], now: datetime) -> None:
 
 
 def _about_the_person(refused: Refused | None) -> bool:
-    return refused is not None and refused.reason is Reason.ERRS_TOO_OFTEN
+    return refused is not None and refused.reason in (Reason.NOT_TRAINED, Reason.ERRS_TOO_OFTEN)
 
 
 def _act(clock: Clock, principal: Principal, shown: Shown, what: str, details: dict[str, str]) -> Act:

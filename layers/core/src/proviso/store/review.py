@@ -290,6 +290,7 @@ class PostgresReviewWork(AuditTable):
             message_prefix=policy.message_prefix,
             useful_until=min(useful_until, circumstances["ends_at"]),
             category=circumstances["category"],
+            closed=circumstances["deployment_state"] == DeploymentState.CLOSED.value,
         )
 
 

@@ -16,7 +16,9 @@ SELECT t.id, t.deployment_id, t.camera, t.place, t.captured_at, t.raised_at, t.d
        CASE WHEN t.decision = 'confirm' THEN 'confirmed' WHEN t.decision = 'reject' THEN 'rejected'
             WHEN d.state <> 'active' OR p.removed_at IS NOT NULL THEN 'frozen'
             WHEN clock_timestamp() >= t.decide_by THEN 'expired' ELSE 'raised' END AS state,
-       p.probe_face AS face,"""
+       p.probe_face AS face,
+       d.state <> 'closed' AND p.removed_at IS NULL AND clock_timestamp() < t.raised_at + interval '12 hours'
+           AS open_to_view,"""
     + RULES
     + """FROM test_candidate t JOIN deployment d ON d.id = t.deployment_id JOIN test_pair p ON p.id = t.pair_id
 WHERE t.reviewer = %(reviewer)s
@@ -56,6 +58,9 @@ SELECT %(id)s, %(deployment)s, %(reviewer)s, p.id, p.mated, %(camera)s, %(place)
        %(decide_by)s
 FROM test_pair p
 WHERE p.mated = %(mated)s AND can_be_drawn(p.added_at, p.removed_at) AND p.added_by <> %(reviewer)s
+  -- Once answered, its answer was shown: asked again, it would measure memory.
+  AND NOT EXISTS (SELECT FROM test_candidate t
+                  WHERE t.pair_id = p.id AND t.reviewer = %(reviewer)s AND t.decision IS NOT NULL)
 ORDER BY (SELECT count(*) FROM test_candidate t WHERE t.pair_id = p.id AND t.reviewer = %(reviewer)s),
          md5(p.id || %(id)s)
 LIMIT 1

@@ -22,9 +22,11 @@ OPEN = """
 _SHOWN = (
     """
 SELECT c.id, c.deployment_id, c.camera, c.place, c.captured_at, c.raised_at, c.decide_by, c.state, c.evidence_key,
-       c.face,"""
+       c.face,
+       d.state <> 'closed' AND e.removed_at IS NULL AND clock_timestamp() < c.raised_at + interval '12 hours'
+           AS open_to_view,"""
     + RULES
-    + """FROM candidate c JOIN deployment d ON d.id = c.deployment_id
+    + """FROM candidate c JOIN deployment d ON d.id = c.deployment_id JOIN entry e ON e.id = c.entry_id
 """
 )
 _PENDING = (
@@ -52,7 +54,8 @@ WHERE c.id = %(candidate)s ORDER BY r.id
 """
 _REVEALED = """
 SELECT c.similarity, c.threshold, c.calibrated, c.policy,
-       CASE WHEN e.erased_at IS NULL THEN e.category END AS category, NULLIF(e.reason, '') AS listing_reason,
+       CASE WHEN e.removed_at IS NULL AND e.erased_at IS NULL THEN e.category END AS category,
+       CASE WHEN e.removed_at IS NULL THEN NULLIF(e.reason, '') END AS listing_reason,
        EXISTS (SELECT FROM demographics g WHERE g.candidate_id = c.id AND g.reviewer = %(reviewer)s) AS said
 FROM candidate c JOIN entry e ON e.id = c.entry_id
 WHERE c.id = %(candidate)s
@@ -75,6 +78,7 @@ def shown(row: dict[str, Any], *, seeded: bool) -> Shown:
         "decide_by",
         "message_prefix",
         "evidence_key",
+        "open_to_view",
         "reviewers_required",
         "error_limit_percent",
     )

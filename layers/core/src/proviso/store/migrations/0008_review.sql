@@ -26,6 +26,10 @@ CREATE TABLE contact (
     CONSTRAINT contact_removed_is_empty CHECK (removed_at IS NULL OR (email IS NULL AND phone IS NULL))
 );
 
+-- Each account has its own: a subscription has one filter, for one account.
+CREATE UNIQUE INDEX contact_email_is_one_accounts ON contact (lower(email)) WHERE removed_at IS NULL;
+CREATE UNIQUE INDEX contact_phone_is_one_accounts ON contact (phone) WHERE removed_at IS NULL;
+
 -- Reviewers: from when on their answers to seeded tests count. Training anew begins the count anew.
 ALTER TABLE person ADD COLUMN rated_from timestamptz NOT NULL DEFAULT '-infinity';
 
@@ -43,18 +47,24 @@ CREATE TRIGGER person_is_trained_anew BEFORE INSERT OR UPDATE ON person
 
 CREATE TABLE withdrawal (
     candidate_id text PRIMARY KEY REFERENCES candidate,
-    withdrawn_by text NOT NULL REFERENCES person,
+    withdrawn_by text NOT NULL CHECK (btrim(withdrawn_by) <> ''),
     reason       text NOT NULL CHECK (btrim(reason) <> ''),
     withdrawn_at timestamptz NOT NULL
 );
 
 -- Taking back must work when nothing else does: after the deadline, after a stop, with training run out. It is still a
--- reviewer of this deployment who does it.
+-- reviewer of this deployment who does it; or the removal of the entry, by itself (entry_removed, below).
 CREATE FUNCTION withdrawal_is_due() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = public, pg_temp AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM candidate WHERE id = NEW.candidate_id AND state = 'confirmed') THEN
         RAISE EXCEPTION 'candidate %: no confirmation stands', NEW.candidate_id USING ERRCODE = 'PV016';
+    END IF;
+    IF NEW.withdrawn_by = 'entry:removed' AND EXISTS (
+        SELECT FROM candidate c JOIN entry e ON e.id = c.entry_id
+        WHERE c.id = NEW.candidate_id AND e.removed_at IS NOT NULL
+    ) THEN
+        RETURN NEW;
     END IF;
     IF NOT EXISTS (SELECT FROM person WHERE sub = NEW.withdrawn_by AND 'reviewer' = ANY (roles)) OR NOT EXISTS (
         SELECT FROM candidate c JOIN deployment_member m USING (deployment_id)
@@ -66,6 +76,23 @@ BEGIN
 END $$;
 CREATE TRIGGER withdrawal_is_due BEFORE INSERT ON withdrawal FOR EACH ROW EXECUTE FUNCTION withdrawal_is_due();
 CREATE TRIGGER withdrawal_stays BEFORE UPDATE OR DELETE ON withdrawal FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+-- Who is taken off the list is looked for no longer: what waits is frozen, and what was confirmed within the day is taken
+-- back, which everybody is told who was told of it.
+CREATE OR REPLACE FUNCTION entry_removed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+BEGIN
+    UPDATE candidate SET state = 'frozen' WHERE entry_id = NEW.id AND state = 'raised';
+    INSERT INTO withdrawal (candidate_id, withdrawn_by, reason, withdrawn_at)
+    SELECT c.id, 'entry:removed', 'the entry was removed from its list', clock_timestamp()
+    FROM candidate c JOIN deployment d ON d.id = c.deployment_id
+    WHERE c.entry_id = NEW.id AND c.state = 'confirmed' AND d.state <> 'closed'
+      AND clock_timestamp() < c.decided_at + interval '24 hours'
+    ORDER BY c.id;
+    UPDATE candidate c SET state = 'withdrawn', revision = revision + 1
+    FROM withdrawal w WHERE w.candidate_id = c.id AND c.entry_id = NEW.id AND c.state = 'confirmed';
+    RETURN NULL;
+END $$;
 
 CREATE OR REPLACE FUNCTION candidate_changes() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = public, pg_temp AS $$
