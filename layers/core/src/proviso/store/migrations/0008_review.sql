@@ -476,8 +476,8 @@ SECURITY DEFINER SET search_path = public, pg_temp AS $$
     WHERE d.id = COALESCE(of ->> 'deployment_id', (SELECT deployment_id FROM candidate WHERE id = of ->> 'candidate_id'))
 $$;
 
--- Who writes a reason and who closes wait for one another, so that no certificate comes between a look and a row. A
--- confirmation may be taken back after the close too: then its reason is asked for, and not kept.
+-- Who writes a reason and who closes wait for one another, so that no certificate comes between a look and a row
+-- (S23). A confirmation may be taken back after the close too: then its reason is asked for, and not kept.
 CREATE FUNCTION reason_meets_the_close() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = public, pg_temp AS $$
 BEGIN
@@ -492,6 +492,7 @@ CREATE TRIGGER reason_meets_the_close BEFORE INSERT ON withdrawal FOR EACH ROW E
 CREATE TRIGGER reason_meets_the_close BEFORE UPDATE ON test_candidate FOR EACH ROW WHEN (OLD.decision IS NULL)
     EXECUTE FUNCTION reason_meets_the_close();
 
+-- Of what is over the reason is emptied, by whoever writes, and nothing else is changed (S23).
 CREATE FUNCTION only_its_reason_goes() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = public, pg_temp AS $$
 BEGIN
@@ -583,7 +584,7 @@ SET search_path = public, pg_temp AS $$
     )
 $$;
 
--- Nothing is said of what is over: a row that is counted and gone cannot come a second time.
+-- Nothing is said of what is over: a row that is counted and gone cannot come a second time (S28).
 CREATE FUNCTION demographics_in_time() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = public, pg_temp AS $$
 BEGIN
@@ -595,7 +596,7 @@ BEGIN
 END $$;
 CREATE TRIGGER demographics_in_time BEFORE INSERT ON demographics FOR EACH ROW EXECUTE FUNCTION demographics_in_time();
 
--- To delete a row is to count it, for whoever does it: so none is counted twice and none is lost.
+-- To delete a row is to count it, for whoever does it: so none is counted twice and none is lost (S28).
 CREATE FUNCTION demographics_are_counted() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = public, pg_temp AS $$
 BEGIN
