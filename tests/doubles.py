@@ -165,6 +165,8 @@ class MemoryDeployments(Memory):
     marked: dict[str, Head] = field(default_factory=dict)
     unanswered: dict[str, list[str]] = field(default_factory=dict)
     outcome_due: datetime | None = None
+    groups: dict[str, int] = field(default_factory=dict)
+    groups_due: datetime | None = None
 
     @contextmanager
     def work(self) -> Iterator["MemoryDeployments"]:
@@ -284,6 +286,18 @@ class MemoryDeployments(Memory):
 
     def next_outcome(self) -> datetime | None:
         return self.outcome_due
+
+    def empty_reasons(self) -> int:
+        self._do("empty_reasons")
+        return 0
+
+    def count_groups(self) -> dict[str, int]:
+        self._do("count_groups")
+        counted, self.groups = self.groups, {}
+        return counted
+
+    def next_groups(self, now: datetime) -> datetime | None:
+        return self.groups_due
 
     def unput_notices(self, now: datetime) -> list:
         self._do("unput_notices")

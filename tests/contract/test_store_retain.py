@@ -155,6 +155,9 @@ def test_a_deployment_closes_to_zero(scene: Scene) -> None:
         assert before == {
             "evidence pointers without a hold": 1,
             "runners-up": 1,
+            "reasons of reviews": 0,
+            "reasons of withdrawals": 0,
+            "reasons of tests": 0,
             "templates": 1,
             "references": 1,
             "references in builds": 1,
@@ -202,7 +205,8 @@ def test_a_list_that_another_deployment_needs_stays(scene: Scene) -> None:
         assert work.other_uses(scene.entry.watchlist_id, scene.deployment.id)
         assert work.erase(scene.deployment.id) is None
         left = work.left(scene.deployment.id)
-        assert left == [StoreCount("evidence pointers without a hold", 0), StoreCount("runners-up", 0)]
+        reasons = [StoreCount(f"reasons of {what}", 0) for what in ("reviews", "withdrawals", "tests")]
+        assert left == [StoreCount("evidence pointers without a hold", 0), StoreCount("runners-up", 0), *reasons]
         work.close(certificate(scene, *left), "function:retain")
     assert rows(scene, "reference_template") == 1
     with scene.house.govern().work() as govern:

@@ -437,13 +437,12 @@ class House:
             principal=self.person(by),
             candidate_id=candidate_id,
             decision=decision,
-            reason="alike",
             store=self.reviews,
             outbox=self.outbox,
             changes=self.changes,
             clock=self.now,
             new_id=self.id,
-            **{"chance": lambda: 0.5, **changed},
+            **{"reason": "alike", "chance": lambda: 0.5, **changed},
         )
 
     # --- tests of reviewers ---
@@ -476,11 +475,11 @@ class House:
             clock=self.now,
         )
 
-    def withdraw(self, candidate_id: str, by: str = "reviewer") -> Any:
+    def withdraw(self, candidate_id: str, by: str = "reviewer", reason: str = "not the same person") -> Any:
         return review.withdraw(
             principal=self.person(by),
             candidate_id=candidate_id,
-            reason="not the same person",
+            reason=reason,
             store=self.reviews,
             outbox=self.outbox,
             changes=self.changes,

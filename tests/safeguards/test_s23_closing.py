@@ -76,6 +76,7 @@ def test_every_store_is_emptied_and_stands_in_the_certificate_with_its_zero(over
     assert set(counts.values()) == {0}
     assert counts.keys() >= {
         *("templates", "references", "references in builds", "entry particulars", "runners-up"),
+        *("reasons of reviews", "reasons of withdrawals", "reasons of tests"),
         *("evidence pointers without a hold", "evidence", "enrolment pictures", "outbox", "notices", "permits"),
         *(f"queue {name}" for name in QUEUES),
     }

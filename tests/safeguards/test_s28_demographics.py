@@ -143,7 +143,7 @@ def test_what_was_said_stays(raised: House, change: str) -> None:
     raised.decide(raised.candidate)
     say(raised)
     for role in ("review", *OTHERS):
-        with broken("42501"):
+        with broken("PV029" if role == "retain" and "DELETE" in change else "42501"):
             raised.sql(role, change)
     with pytest.raises(psycopg.Error, match="demographics"):
         raised.sql("master", change)
@@ -188,6 +188,7 @@ def test_one_role_alone_may_and_one_statement_alone_does(house: House) -> None:
     assert {(one["grantee"], one["may"]) for one in found} == {
         ("proviso_review", "INSERT"),
         ("proviso_review", "SELECT"),
+        ("proviso_retain", "DELETE"),  # which counts, and only what is over: test_s28_counts
     }
     writing = [path for path in PACKAGE.rglob("*.py") if "INTO demographics" in path.read_text()]
     assert [path.relative_to(PACKAGE).as_posix() for path in writing] == ["store/review.py"]
@@ -207,7 +208,8 @@ def test_no_other_column_is_for_it(house: House) -> None:
     names = columns(house)
     assert len(names) > 100
     named = {"candidate_id", "reviewer", "sex", "age", "ethnicity", "recorded_at"}
-    assert set(telling(names)) == {f"demographics.{name}" for name in named}
+    counts = {"group_count.sex", "group_count.ethnicity"}  # of the same words, and of no candidate
+    assert set(telling(names)) == {f"demographics.{name}" for name in named} | counts
 
 
 def test_no_other_field_of_the_domain_and_no_key_of_a_message_is_for_it() -> None:

@@ -12,6 +12,7 @@ from proviso.domain.holdings import (
     of_backups,
     of_deployment,
     of_frames,
+    of_groups,
     of_kept,
     of_list,
     of_queues,
@@ -151,6 +152,16 @@ def test_frames_strays_and_queues():
     seen = QueuesSeen(NOW, (("dead faces", 2), ("faces", 0), ("unknown", 3)))
     assert [(line.what, line.count) for line in of_queues(seen, NOW)] == [("dead faces", 2)]
     assert list(of_queues(None, NOW)) == []
+
+
+def test_groups_of_single_candidates_are_held_until_the_last_and_late_after_the_first():
+    """S28."""
+    assert list(of_groups(0, None, None, NOW)) == []
+    last = NOW + timedelta(hours=3)
+    (line,) = of_groups(2, NOW, last, NOW + LATE_AFTER)
+    assert (line.count, line.until, line.overdue, line.why[:3]) == (2, last, False, "S28")
+    (line,) = of_groups(2, NOW, last, NOW + LATE_AFTER + timedelta(seconds=1))
+    assert line.overdue
 
 
 def test_what_stays_for_good_is_named_too():

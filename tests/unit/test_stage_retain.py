@@ -15,6 +15,7 @@ from proviso.domain.reasons import Reason
 from proviso.domain.retention import (
     BACKUPS_KEPT,
     CLOSE_AFTER,
+    GROUPS_DUE,
     LIST_UNUSED_AFTER,
     LOOK_EVERY,
     OUTCOMES_DUE,
@@ -180,6 +181,32 @@ def test_what_was_due_for_an_outcome_that_came_wakes_nobody_any_more(scene):
     scene.room.due.objects[OUTCOMES_DUE] = NOW
     scene.retain()
     assert OUTCOMES_DUE not in scene.room.due.objects
+
+
+def test_groups_that_are_counted_are_recorded_and_what_waits_wakes_retain(scene):
+    """S28."""
+    scene.store.groups, scene.store.groups_due = {"d-1": 2, "d-2": 1}, NOW + timedelta(hours=3)
+    assert scene.retain().groups_counted == 3
+    assert [(act.chain, act.action, act.details) for act in scene.store.acts] == [
+        ("d-1", "groups_counted", {"counted": 2}),
+        ("d-2", "groups_counted", {"counted": 1}),
+    ]
+    assert scene.room.due.objects[GROUPS_DUE] == NOW + timedelta(hours=3)
+
+
+@pytest.mark.parametrize("due", [None, NOW])
+def test_groups_that_cannot_be_counted_wake_retain_until_they_are(scene, due):
+    """S28: also where what woke this run is taken away at its end."""
+    if due:
+        scene.room.due.objects[GROUPS_DUE] = due
+    scene.store.faults["count_groups"] = StorageFault("s3")
+    with pytest.raises(StorageFault):
+        scene.retain()
+    assert scene.room.due.objects[GROUPS_DUE] == NOW + LOOK_EVERY
+    scene.store.faults.clear()
+    scene.room.due.objects[GROUPS_DUE] = NOW
+    scene.retain()
+    assert GROUPS_DUE not in scene.room.due.objects
 
 
 @pytest.mark.parametrize("fault", [StorageFault("s3"), AuditUnwritable("no")])

@@ -163,8 +163,17 @@ def of_queues(seen: QueuesSeen | None, now: datetime) -> Iterator[Holding]:
             yield Holding("queues", name, "S23: references to frames or notices", count, now + QUEUES_KEEP)
 
 
+def of_groups(count: int, first: datetime | None, last: datetime | None, now: datetime) -> Iterator[Holding]:
+    """What reviewers said of single candidates' groups: made into counts at the end of the deployment, or once there is
+    an outcome, which is recorded or missed within a day. `first`, `last`: by when the first and last must be gone."""
+    if count and first is not None:
+        why = "S28: said by reviewers of single candidates, until it is known what became of them"
+        yield Holding("database", "groups of single candidates", why, count, last, now > first + LATE_AFTER)
+
+
 def of_kept(kept: Mapping[str, int]) -> Iterator[Holding]:
-    """What stays for good: no face can be found by it and nobody is named in it."""
+    """What stays for good. No face can be found by it, and nobody is named in it who was seen or listed; who decided,
+    recorded and held is, by account."""
     whys = {
         "audit records": "S29: what was done",
         "reference numbers of erased lists": "S31: was I on it?",
@@ -172,7 +181,12 @@ def of_kept(kept: Mapping[str, int]) -> Iterator[Holding]:
         "searched frames": "S32: counts, no picture and no template",
         "certificates": "S23: proof of deletion",
         "pairs for tests": "S19: where the consent is recorded; pictures have a line of their own",
-        "tests of reviewers": "S19: what each reviewer answered, no picture",
+        "tests of reviewers": "S19: what each reviewer answered and when; no picture, after the close no reason",
+        "reviews": "S16: who decided what and when, the record that a person did; after the close no reason",
+        "withdrawals": "S16: who took a confirmation back and when; after the close no reason",
+        "outcomes": "S22: what a confirmation came to, who said so and when; a closed list of words, no text",
+        "holds of evidence": "S24: who held a picture, of what kind and how long; no reason once ended and closed",
+        "groups in counts": "S28: by deployment, state, outcome; no candidate. A count of one may be about one person",
     }
     for what, why in whys.items():
         yield Holding("database", what, why, kept.get(what, 0), None)

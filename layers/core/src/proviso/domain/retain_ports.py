@@ -46,6 +46,19 @@ class RetainWork(AnchorWork, Protocol):
     def next_outcome(self) -> datetime | None:
         """When the first outcome that is still asked for is closed if nobody records it."""
 
+    def empty_reasons(self) -> int:
+        """Empty the reasons of holds that have ended, of deployments that are closed (S23, S24); how many."""
+
+    def count_groups(self) -> dict[str, int]:
+        """Groups of single candidates (S28) become counts once it is known what became of each; how many, by
+        deployment."""
+
+    def next_groups(self, now: datetime) -> datetime | None:
+        """When the first of those that are left can be counted, now at the earliest; None when none waits."""
+
+    def groups_held(self) -> tuple[int, datetime | None, datetime | None]:
+        """How many single candidates' groups there are, and by when the first and the last of them must be gone."""
+
     def unput_notices(self, now: datetime) -> list[tuple[Candidate, str, Kind, datetime, str]]:
         """Candidates whose notice is still useful, or whose withdrawal is young (candidate, prefix, kind, useful until,
         category): the caller puts what is not in the outbox."""

@@ -22,6 +22,8 @@ HOLD_DUE = "hold-"
 """How a hold that was released is named there. Like every name that is no deployment and no list, it only wakes."""
 OUTCOMES_DUE = "outcomes"
 """How the next outcome that nobody may come to record is named there (S22); it wakes as well, and is put anew."""
+GROUPS_DUE = "groups"
+"""How what was said of single candidates' groups is named there, until all of it is counted and gone (S28)."""
 LIST_UNUSED_AFTER = timedelta(days=30)
 """How long a list waits for a deployment. Its pictures' backstop is a day later."""
 QUEUES = ("frames", "faces", "notices", "dead frames", "dead faces", "dead notices")

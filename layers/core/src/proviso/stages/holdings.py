@@ -18,6 +18,7 @@ from proviso.domain.holdings import (
     of_backups,
     of_deployment,
     of_frames,
+    of_groups,
     of_kept,
     of_ledger,
     of_list,
@@ -57,6 +58,7 @@ class _Rows:
     backups: list[tuple[str, datetime]]
     live: set[str]
     kept: dict[str, int]
+    groups: tuple[int, datetime | None, datetime | None]
 
 
 def check(
@@ -75,7 +77,14 @@ def check(
         return refused
     now = room.clock()
     with room.store.work() as work:
-        rows = _Rows(work.deployments_held(), work.lists_held(), work.backups_waiting(), work.live(), work.kept())
+        rows = _Rows(
+            work.deployments_held(),
+            work.lists_held(),
+            work.backups_waiting(),
+            work.live(),
+            work.kept(),
+            work.groups_held(),
+        )
     looks: dict[str, Callable[[], Iterable[Holding]]] = {
         "outbox and evidence": lambda: _deployments(room, rows, now),
         "enrolment": lambda: (*_lists(room, rows, now), *_pairs(room, now)),
@@ -86,6 +95,7 @@ def check(
         "stops": lambda: of_strays("permits", "stops not carried out yet", len(room.spool.waiting()), now, None),
         "backups": lambda: [of_backups(name, expire_at, now) for name, expire_at in rows.backups],
         "anchors": lambda: _anchors(room),
+        "groups": lambda: of_groups(*rows.groups, now),
         "kept": lambda: of_kept(rows.kept),
     }
     found: list[Holding] = []

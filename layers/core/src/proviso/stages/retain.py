@@ -18,7 +18,7 @@ from proviso.domain.errors import AuditUnwritable, StorageFault
 from proviso.domain.notice import lost_notice
 from proviso.domain.ports import StopRecord
 from proviso.domain.reasons import Reason
-from proviso.domain.retention import LOOK_EVERY, OUTCOMES_DUE, LedgerFold
+from proviso.domain.retention import GROUPS_DUE, LOOK_EVERY, OUTCOMES_DUE, LedgerFold
 from proviso.stages.anchor import anchor, anchor_soon
 from proviso.stages.closing import Closed, close_due, when_over
 from proviso.stages.erasing import (
@@ -45,6 +45,7 @@ class Retained:
     not_recorded: int
     notices_put: int
     folded: int
+    groups_counted: int
     evidence_deleted: int
     stray_evidence: int
     stray_test_pictures: int
@@ -82,6 +83,8 @@ def retain(*, room: RetainRoom) -> Retained:
     closed = Closed()
     with faults.kept():
         closed = close_due(room, faults)
+    done(lambda: _empty_reasons(room))
+    groups = done(lambda: _count_groups(room))
     at_once = bool(replayed or stopped or ended or closed.deployments)
     anchored = done(lambda: _anchor(room, at_once=at_once))
     faults.raise_first()
@@ -93,6 +96,7 @@ def retain(*, room: RetainRoom) -> Retained:
         not_recorded=not_recorded,
         notices_put=put,
         folded=folded,
+        groups_counted=groups,
         evidence_deleted=evidence,
         stray_evidence=stray,
         stray_test_pictures=stray_tests,
@@ -193,6 +197,34 @@ def _close_outcomes(room: RetainRoom) -> int:
     if following is not None:  # never at once: what is due in this run is taken away at its end
         room.due.put(OUTCOMES_DUE, max(following, now + LOOK_EVERY))
     return sum(len(candidates) for candidates in closed.values())
+
+
+def _empty_reasons(room: RetainRoom) -> int:
+    """What was said for a hold goes when the hold has ended and its deployment is closed. After the closing, so that a
+    hold which ended before it needs no run of its own; the end of any other wakes retain for its picture."""
+    with room.store.work() as work:
+        return work.empty_reasons()
+
+
+def _count_groups(room: RetainRoom) -> int:
+    """What was said of single candidates' groups becomes counts once it is known what became of them (S28). After the
+    closing, which never waits for it: an outcome may come for a day after.
+
+    What is left of deployments that are over wakes retain again, also when this run could not do it.
+    """
+    now = room.clock()
+    try:
+        with room.store.work() as work:
+            counted = work.count_groups()
+            for deployment_id, count in sorted(counted.items()):
+                work.audit(deployment_act(deployment_id, now, ACTOR, "groups_counted", {"counted": count}))
+            following = work.next_groups(now)
+    except Exception:
+        room.due.put(GROUPS_DUE, now + LOOK_EVERY)
+        raise
+    if following is not None:
+        room.due.put(GROUPS_DUE, max(following, now + LOOK_EVERY))
+    return sum(counted.values())
 
 
 def _put_lost_notices(room: RetainRoom) -> int:

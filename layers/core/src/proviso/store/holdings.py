@@ -39,6 +39,11 @@ UNION ALL SELECT 'searched frames', count(*) FROM searched_frame
 UNION ALL SELECT 'certificates', count(*) FROM certificate
 UNION ALL SELECT 'pairs for tests', count(*) FROM test_pair
 UNION ALL SELECT 'tests of reviewers', count(*) FROM test_candidate
+UNION ALL SELECT 'reviews', count(*) FROM review
+UNION ALL SELECT 'withdrawals', count(*) FROM withdrawal
+UNION ALL SELECT 'outcomes', count(*) FROM outcome
+UNION ALL SELECT 'holds of evidence', count(*) FROM evidence_hold
+UNION ALL SELECT 'groups in counts', sum(counted) FROM group_count
 """
 
 

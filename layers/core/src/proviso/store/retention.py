@@ -25,6 +25,7 @@ from proviso.store.certificates import CertificateTable
 from proviso.store.connection import Connector, Session, Store
 from proviso.store.erasures import ERASE_LIST, ErasureTables
 from proviso.store.holdings import HoldingTables
+from proviso.store.leftovers import LeftoverTables
 from proviso.store.people import PeopleTable
 
 _EXPIRE = """
@@ -77,6 +78,16 @@ _ERASE_OWN: tuple[LiteralString, ...] = (
     UPDATE candidate SET evidence_key = ''
     WHERE deployment_id = %(deployment)s AND evidence_key <> '' AND NOT is_held(id)
     """,
+    """
+    UPDATE review r SET reason = '' FROM candidate c
+    WHERE c.id = r.candidate_id AND c.deployment_id = %(deployment)s AND r.reason <> ''
+    """,
+    """
+    UPDATE withdrawal w SET reason = '' FROM candidate c
+    WHERE c.id = w.candidate_id AND c.deployment_id = %(deployment)s AND w.reason <> ''
+    """,
+    # Which of them have a reason left is not for retain to read: all that were answered.
+    "UPDATE test_candidate SET reason = '' WHERE deployment_id = %(deployment)s AND decided_at IS NOT NULL",
 )
 _CLOSE = """
 WITH closing AS (
@@ -96,7 +107,9 @@ ON CONFLICT DO NOTHING
 """
 
 
-class PostgresRetainWork(ErasureTables, PeopleTable, AuditTable, AnchorTable, CertificateTable, HoldingTables):
+class PostgresRetainWork(
+    ErasureTables, PeopleTable, AuditTable, AnchorTable, CertificateTable, HoldingTables, LeftoverTables
+):
     """RetainWork."""
 
     def __init__(self, session: Session) -> None:

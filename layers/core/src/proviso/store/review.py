@@ -219,6 +219,8 @@ class PostgresReviewWork(AuditTable):
                 return Refused(Reason.WRONG_STATE, "you have said this already")
             if broken.rule == "PV028":
                 return Refused(Reason.WRONG_STATE, "decide first; then say what you saw")
+            if broken.rule == "PV128":
+                return Refused(Reason.TOO_LATE, "the deployment is over: nothing more is said of groups")
             raise
         return None
 

@@ -467,6 +467,217 @@ CREATE TRIGGER tests_are_there BEFORE UPDATE ON deployment FOR EACH ROW
     WHEN (OLD.state IS DISTINCT FROM NEW.state AND NEW.state IN ('warming', 'active'))
     EXECUTE FUNCTION tests_are_there();
 
+-- What stays of a review after the close ---------------------------------------------------------------------------------
+
+-- Who decided what and when stays: it is the record that a person decided (S16). Why, in their own words, does not: it
+-- may describe who was seen. It is said when it is written, and emptied at the close (S23, S24).
+ALTER TABLE review ADD CONSTRAINT s23_reason CHECK (reason = '' OR btrim(reason) <> '');
+ALTER TABLE withdrawal DROP CONSTRAINT withdrawal_reason_check,
+    ADD CONSTRAINT s23_reason CHECK (reason = '' OR btrim(reason) <> '');
+ALTER TABLE test_candidate DROP CONSTRAINT test_candidate_reason_check,
+    ADD CONSTRAINT s23_reason CHECK (reason = '' OR btrim(reason) <> '');
+ALTER TABLE evidence_hold DROP CONSTRAINT s24_reason,
+    ADD CONSTRAINT s24_reason CHECK (reason = '' OR btrim(reason) <> '');
+CREATE INDEX review_with_its_reason ON review (candidate_id) WHERE reason <> '';
+CREATE INDEX withdrawal_with_its_reason ON withdrawal (candidate_id) WHERE reason <> '';
+CREATE INDEX hold_with_its_reason ON evidence_hold (candidate_id) WHERE reason <> '';
+
+CREATE FUNCTION reason_is_said() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF btrim(NEW.reason) = '' THEN
+        RAISE EXCEPTION '%: is written with a reason', TG_TABLE_NAME
+            USING ERRCODE = 'check_violation', CONSTRAINT = TG_ARGV[0];
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER reason_is_said BEFORE INSERT ON review FOR EACH ROW EXECUTE FUNCTION reason_is_said('s23_reason');
+CREATE TRIGGER reason_is_said BEFORE INSERT ON withdrawal FOR EACH ROW EXECUTE FUNCTION reason_is_said('s23_reason');
+CREATE TRIGGER reason_is_said BEFORE UPDATE ON test_candidate FOR EACH ROW WHEN (OLD.decision IS NULL)
+    EXECUTE FUNCTION reason_is_said('s23_reason');
+CREATE TRIGGER reason_is_said BEFORE INSERT ON evidence_hold FOR EACH ROW EXECUTE FUNCTION reason_is_said('s24_reason');
+
+-- Whose row this is: of a candidate or of a test.
+CREATE FUNCTION state_of(of jsonb, OUT deployment text, OUT state text) LANGUAGE sql STABLE
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT d.id, d.state FROM deployment d
+    WHERE d.id = COALESCE(of ->> 'deployment_id', (SELECT deployment_id FROM candidate WHERE id = of ->> 'candidate_id'))
+$$;
+
+-- Who writes a reason and who closes wait for one another, so that no certificate comes between a look and a row
+-- (S23). A confirmation may be taken back after the close too: then its reason is asked for, and not kept.
+CREATE FUNCTION reason_meets_the_close() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+BEGIN
+    PERFORM 1 FROM deployment WHERE id = (SELECT deployment FROM state_of(to_jsonb(NEW))) FOR SHARE;
+    IF (SELECT state FROM state_of(to_jsonb(NEW))) = 'closed' THEN
+        NEW.reason := '';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER reason_meets_the_close BEFORE INSERT ON review FOR EACH ROW EXECUTE FUNCTION reason_meets_the_close();
+CREATE TRIGGER reason_meets_the_close BEFORE INSERT ON withdrawal FOR EACH ROW EXECUTE FUNCTION reason_meets_the_close();
+CREATE TRIGGER reason_meets_the_close BEFORE UPDATE ON test_candidate FOR EACH ROW WHEN (OLD.decision IS NULL)
+    EXECUTE FUNCTION reason_meets_the_close();
+
+-- Of what is over the reason is emptied, by whoever writes, and nothing else is changed (S23).
+CREATE FUNCTION only_its_reason_goes() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+BEGIN
+    IF NEW.reason <> '' OR to_jsonb(NEW) - 'reason' IS DISTINCT FROM to_jsonb(OLD) - 'reason'
+        OR (SELECT state FROM state_of(to_jsonb(OLD))) NOT IN ('stopped', 'ended', 'closed') THEN
+        RAISE EXCEPTION '% is append-only: of what is over the reason alone is emptied', TG_TABLE_NAME
+            USING ERRCODE = 'PV029';
+    END IF;
+    RETURN NEW;
+END $$;
+DROP TRIGGER review_stays ON review;
+DROP TRIGGER withdrawal_stays ON withdrawal;
+CREATE TRIGGER review_stays BEFORE DELETE ON review FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER withdrawal_stays BEFORE DELETE ON withdrawal FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER only_its_reason_goes BEFORE UPDATE ON review FOR EACH ROW EXECUTE FUNCTION only_its_reason_goes();
+CREATE TRIGGER only_its_reason_goes BEFORE UPDATE ON withdrawal FOR EACH ROW EXECUTE FUNCTION only_its_reason_goes();
+
+-- An answer is as it was given, but for this: the other rules of a test are left to the function that has them.
+DROP TRIGGER test_candidate_changes ON test_candidate;
+CREATE TRIGGER test_candidate_begins BEFORE INSERT ON test_candidate
+    FOR EACH ROW EXECUTE FUNCTION test_candidate_changes();
+CREATE TRIGGER test_candidate_changes BEFORE UPDATE ON test_candidate FOR EACH ROW
+    WHEN (OLD.decision IS NULL OR NEW.reason IS DISTINCT FROM '') EXECUTE FUNCTION test_candidate_changes();
+CREATE TRIGGER only_its_reason_goes BEFORE UPDATE ON test_candidate FOR EACH ROW
+    WHEN (OLD.decision IS NOT NULL AND NEW.reason = '') EXECUTE FUNCTION only_its_reason_goes();
+
+-- A hold's reason has a use for as long as the hold stands, and while its deployment is not closed (S24).
+CREATE FUNCTION hold_reason_goes() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+BEGIN
+    IF to_jsonb(NEW) - 'reason' IS DISTINCT FROM to_jsonb(OLD) - 'reason'
+        OR (OLD.released_at IS NULL AND clock_timestamp() < OLD.until)
+        OR (SELECT state FROM state_of(to_jsonb(OLD))) <> 'closed' THEN
+        RAISE EXCEPTION 'hold %: its reason goes when it has ended and its deployment is closed', OLD.id
+            USING ERRCODE = 'PV024';
+    END IF;
+    RETURN NEW;
+END $$;
+DROP TRIGGER hold_changes ON evidence_hold;
+CREATE TRIGGER hold_begins BEFORE INSERT ON evidence_hold FOR EACH ROW EXECUTE FUNCTION hold_changes();
+CREATE TRIGGER hold_changes BEFORE UPDATE ON evidence_hold FOR EACH ROW
+    WHEN (NEW.reason <> '' OR OLD.reason = '') EXECUTE FUNCTION hold_changes();
+CREATE TRIGGER hold_reason_goes BEFORE UPDATE ON evidence_hold FOR EACH ROW
+    WHEN (NEW.reason = '' AND OLD.reason <> '') EXECUTE FUNCTION hold_reason_goes();
+
+CREATE OR REPLACE FUNCTION deployment_left(wanted text) RETURNS TABLE (store text, still bigint) LANGUAGE sql STABLE
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    WITH own AS (
+        SELECT watchlist_id AS list FROM deployment WHERE id = wanted AND NOT list_used_by_another(watchlist_id, wanted)
+    )
+    SELECT 'evidence pointers without a hold', count(*) FROM candidate
+    WHERE deployment_id = wanted AND evidence_key <> '' AND NOT is_held(id)
+    UNION ALL SELECT 'runners-up', count(*) FROM runner_up r JOIN candidate c ON c.id = r.candidate_id
+              WHERE c.deployment_id = wanted
+    UNION ALL SELECT 'reasons of reviews', count(*) FROM review r JOIN candidate c ON c.id = r.candidate_id
+              WHERE c.deployment_id = wanted AND r.reason <> ''
+    UNION ALL SELECT 'reasons of withdrawals', count(*) FROM withdrawal w JOIN candidate c ON c.id = w.candidate_id
+              WHERE c.deployment_id = wanted AND w.reason <> ''
+    UNION ALL SELECT 'reasons of tests', count(*) FROM test_candidate WHERE deployment_id = wanted AND reason <> ''
+    UNION ALL SELECT 'templates', (SELECT count(*) FROM reference_template WHERE watchlist_id = list) FROM own
+    UNION ALL SELECT 'references', (SELECT count(*) FROM reference WHERE watchlist_id = list) FROM own
+    UNION ALL SELECT 'references in builds', (SELECT count(*) FROM build_reference r JOIN build b ON b.id = r.build_id
+              WHERE b.watchlist_id = list) FROM own
+    UNION ALL SELECT 'entry particulars', (SELECT count(*) FROM entry WHERE watchlist_id = list AND erased_at IS NULL)
+              FROM own
+$$;
+
+-- Groups (S28): what was said of single candidates becomes counts, and the rows go. A count names nobody, no camera and
+-- no time.
+CREATE TABLE group_count (
+    deployment_id text NOT NULL REFERENCES deployment,
+    state         text NOT NULL CHECK (state IN ('confirmed', 'rejected', 'expired', 'withdrawn', 'frozen')),
+    result        text NOT NULL CHECK (result IN ('none', 'not_engaged', 'engaged_right', 'engaged_wrong', 'not_recorded')),
+    sex           text NOT NULL,
+    age           text NOT NULL,
+    ethnicity     text NOT NULL,
+    counted       bigint NOT NULL CHECK (counted > 0),
+    PRIMARY KEY (deployment_id, state, result, sex, age, ethnicity)
+);
+
+-- When it is known what became of a candidate: its deployment is over, and of what was confirmed there is an outcome.
+CREATE FUNCTION fate_is_known(candidate text) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+    SELECT EXISTS (
+        SELECT FROM candidate c JOIN deployment d ON d.id = c.deployment_id
+        WHERE c.id = candidate AND d.state IN ('stopped', 'ended', 'closed')
+          AND (c.state IN ('rejected', 'expired', 'frozen')
+               OR c.state IN ('confirmed', 'withdrawn') AND EXISTS (SELECT FROM outcome o WHERE o.candidate_id = c.id))
+    )
+$$;
+
+-- Nothing is said of what is over: a row that is counted and gone cannot come a second time (S28).
+CREATE FUNCTION demographics_in_time() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+BEGIN
+    PERFORM 1 FROM deployment WHERE id = (SELECT deployment FROM state_of(to_jsonb(NEW))) FOR SHARE;
+    IF (SELECT state FROM state_of(to_jsonb(NEW))) IN ('stopped', 'ended', 'closed') THEN
+        RAISE EXCEPTION 'candidate %: its deployment is over', NEW.candidate_id USING ERRCODE = 'PV128';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER demographics_in_time BEFORE INSERT ON demographics FOR EACH ROW EXECUTE FUNCTION demographics_in_time();
+
+-- To delete a row is to count it, for whoever does it: so none is counted twice and none is lost (S28).
+CREATE FUNCTION demographics_are_counted() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+BEGIN
+    IF NOT fate_is_known(OLD.candidate_id) THEN
+        RAISE EXCEPTION 'demographics is append-only: candidate % is not counted yet', OLD.candidate_id
+            USING ERRCODE = 'PV029';
+    END IF;
+    INSERT INTO group_count AS g (deployment_id, state, result, sex, age, ethnicity, counted)
+    SELECT c.deployment_id, c.state,
+           COALESCE((SELECT o.result FROM outcome o WHERE o.candidate_id = c.id
+                     ORDER BY o.recorded_at DESC, o.id DESC LIMIT 1), 'none'),
+           OLD.sex, OLD.age, OLD.ethnicity, 1
+    FROM candidate c WHERE c.id = OLD.candidate_id
+    ON CONFLICT (deployment_id, state, result, sex, age, ethnicity) DO UPDATE SET counted = g.counted + 1;
+    RETURN NULL;
+END $$;
+-- One counts after the other: two that count the same groups in another order would wait for one another for ever.
+CREATE FUNCTION one_counts() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('group_count', 0));
+    RETURN NULL;
+END $$;
+DROP TRIGGER demographics_stay ON demographics;
+CREATE TRIGGER demographics_stay BEFORE UPDATE ON demographics FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER demographics_stay_all BEFORE TRUNCATE ON demographics
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER one_counts BEFORE DELETE ON demographics FOR EACH STATEMENT EXECUTE FUNCTION one_counts();
+CREATE TRIGGER demographics_are_counted AFTER DELETE ON demographics
+    FOR EACH ROW EXECUTE FUNCTION demographics_are_counted();
+
+-- A count is changed by a row that goes, one at a time, and by nothing else.
+CREATE FUNCTION group_count_grows() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF pg_trigger_depth() < 2 OR (TG_OP = 'INSERT' AND NEW.counted <> 1)
+        OR (TG_OP = 'UPDATE' AND (NEW.counted <> OLD.counted + 1
+                                  OR to_jsonb(NEW) - 'counted' IS DISTINCT FROM to_jsonb(OLD) - 'counted')) THEN
+        RAISE EXCEPTION 'deployment %: groups are counted from what was said', NEW.deployment_id
+            USING ERRCODE = 'PV028';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER group_count_grows BEFORE INSERT OR UPDATE ON group_count
+    FOR EACH ROW EXECUTE FUNCTION group_count_grows();
+CREATE TRIGGER group_count_stays BEFORE DELETE ON group_count FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER group_count_stays_all BEFORE TRUNCATE ON group_count FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- retain empties reasons without reading a test's, and counts groups without reading one.
+REVOKE ALL ON FUNCTION state_of(jsonb), fate_is_known(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION fate_is_known(text) TO proviso_retain;
+GRANT UPDATE (reason) ON review, withdrawal, test_candidate, evidence_hold TO proviso_retain;
+GRANT SELECT (deployment_id, decided_at) ON test_candidate TO proviso_retain;
+GRANT SELECT (candidate_id), DELETE ON demographics TO proviso_retain;
+GRANT SELECT (counted) ON group_count TO proviso_retain;
+
 -- Grants ------------------------------------------------------------------------------------------------------------
 
 REVOKE ALL ON FUNCTION is_box(integer[]), decided_within_the_hour(text, timestamptz), test_answers(text),
