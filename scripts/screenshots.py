@@ -28,6 +28,9 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "images"
 RECIPIENT = "demo-recipient"
 SIZES = {360: 740, 1280: 800}
+NARROW = 600
+"""Narrower is a telephone: used by finger."""
+
 PATIENCE_MS = 15_000
 
 
@@ -53,7 +56,13 @@ def take(folder: Path) -> list[Path]:
         def shoot(name: str, of: dict[int, Page], *, whole: bool = False) -> None:
             for width, page in of.items():
                 target = folder / f"{name}-{width}.png"
-                page.screenshot(path=target, full_page=whole)
+                if whole and width < NARROW:
+                    # A picture of the full page would end the emulation of a finger; a long screen does not.
+                    page.set_viewport_size(
+                        {"width": width, "height": page.evaluate("document.documentElement.scrollHeight")}
+                    )
+                page.screenshot(path=target, full_page=whole and width >= NARROW)
+                page.set_viewport_size({"width": width, "height": SIZES[width]})
                 written.append(target)
 
         film(play, models.smallest_face_px)
@@ -67,7 +76,7 @@ def take(folder: Path) -> list[Path]:
         with each(pages) as step:
             step(lambda page: page.keyboard.press("c"))
             step(lambda page: page.keyboard.press("1"))
-        shoot("console-reason", pages, whole=True)
+        shoot("console-reason", pages)
         pages[1280].keyboard.press("Control+Enter")
         expect(pages[1280].get_by_text("It is confirmed.")).to_be_visible()
         pages[360].reload()
@@ -86,9 +95,9 @@ def take(folder: Path) -> list[Path]:
             step(lambda page: page.locator("#notices a.row").click())
             step(lambda page: expect(page.locator("canvas.face[data-drawn]")).to_have_count(2))
         shoot("notice", recipients)
-        recipients[360].get_by_role("button", name="Engaged: right person").click()
+        recipients[360].get_by_role("button", name="Spoken to: right person").click()
         with each(recipients) as step:
-            right = "Engaged: right person"
+            right = "Spoken to: right person"
             step(lambda p: expect(p.get_by_role("button", name=right)).to_have_attribute("aria-pressed", "true"))
             step(lambda page: page.get_by_role("button", name=right).scroll_into_view_if_needed())
         shoot("notice-outcome", recipients)
@@ -96,6 +105,12 @@ def take(folder: Path) -> list[Path]:
             step(lambda page: page.get_by_role("link", name="Slip for the person").click())
             step(lambda page: expect(page.locator(".slip")).to_be_visible())
         shoot("slip", recipients, whole=True)
+        authorisers = {
+            width: signed_in(browser, cloud.api_url, "/console#reviewers", AUTHORISER, width) for width in SIZES
+        }
+        with each(authorisers) as step:
+            step(lambda page: expect(page.get_by_text("Answers to tests.")).to_be_visible())
+        shoot("reviewers", authorisers)
         browser.close()
     return written
 
@@ -121,6 +136,8 @@ def opened(browser: Browser, address: str, width: int) -> Page:
         locale="en-GB",
         color_scheme="light",
         reduced_motion="reduce",
+        is_mobile=width < NARROW,
+        has_touch=width < NARROW,
     )
     context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()

@@ -29,6 +29,8 @@ REFERENCE_FACE = {"x": 40, "y": 60, "width": 180, "height": 240}
 CONTEXT = SimpleNamespace(aws_request_id="r", function_name="review", memory_limit_in_mb=512, invoked_function_arn="a")
 BEFORE = ("reference", "id", "deployment_id", "camera", "place", "captured_at", "raised_at", "decide_by", "state")
 
+ROLE_MISSING = {"reason": "role_missing", "message": "your account does not have the role that this needs"}
+
 
 def moment(seconds: float = 0) -> str:
     return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
@@ -61,8 +63,9 @@ class Pretended:
     candidates: dict[str, dict[str, Any]] = field(default_factory=dict)
     notices: dict[str, dict[str, Any]] = field(default_factory=dict)
     reviewers: list[dict[str, Any]] | None = None  # None: 403
-    cap: int = 30
+    cap: int | None = 30
     decided: int = 4
+    reviewing: bool = True  # False: 403, the account has no such role
     mark: int = 1
     asked: list[Asked] = field(default_factory=list)
     faults: dict[tuple[str, str], list[tuple[int, dict[str, Any], dict[str, str]] | str]] = field(default_factory=dict)
@@ -71,6 +74,7 @@ class Pretended:
     access: int = 0
     expires_in: int = 3600
     revoked: list[str] = field(default_factory=list)
+    stopped: list[str] = field(default_factory=list)
 
     # --- what it holds --------------------------------------------------------------------------------------------
 
@@ -189,7 +193,7 @@ class Pretended:
             case ["changes"]:
                 return {"token": str(self.mark)}
             case ["candidates"]:
-                return self._list()
+                return self._list() if self.reviewing else (403, ROLE_MISSING)
             case ["candidates", id, *rest] if id in self.candidates:
                 return self._candidate(self.candidates[id], rest, asked)
             case ["notices"]:
@@ -197,9 +201,19 @@ class Pretended:
             case ["notices", id, *rest] if id in self.notices:
                 return self._notice(self.notices[id], rest, asked)
             case ["reviewers"]:
-                role_missing = {"reason": "role_missing", "message": "your account does not have the role"}
-                return (403, role_missing) if self.reviewers is None else {"reviewers": self.reviewers}
+                return (403, ROLE_MISSING) if self.reviewers is None else {"reviewers": self.reviewers}
+            case ["deployments", id, "stop"] if asked.method == "POST":
+                return self._stop(id)
         return None
+
+    def _stop(self, deployment: str) -> dict[str, Any]:
+        """As functions/govern answers it: done again, it finds nothing and is no fault."""
+        running = [] if deployment in self.stopped else [deployment]
+        self.stopped.append(deployment)
+        for one in self.candidates.values():
+            if one["deployment_id"] == deployment and one["state"] == "raised":
+                one["state"] = "frozen"
+        return {"stopped": running, "permits_deleted": ["north"] if running else [], "database": "done"}
 
     def _list(self) -> dict[str, Any]:
         waiting = [c for c in reversed(self.candidates.values()) if c["state"] == "raised" and not c["own_decision"]]

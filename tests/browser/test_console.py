@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from proviso.domain.reasons import SENTENCES, Reason
 from tests.browser.conftest import PHONE, WIDE, Open
 from tests.browser.pretend import FACE, ORIGIN, Pretended
 
@@ -151,7 +152,7 @@ def test_a_test_says_afterwards_that_it_was_one(opened: Open, api: Pretended, ri
     decide(page, "c")
     expect(page.locator(".test")).to_contain_text("two different people")
     expect(page.locator(".test")).to_contain_text(words)
-    expect(page.get_by_text("The recipients are told")).to_have_count(0)
+    expect(page.get_by_text("A notice goes to the recipients")).to_have_count(0)
     expect(page.get_by_role("button", name="Withdraw")).to_have_count(0)
 
 
@@ -279,8 +280,10 @@ def test_what_expires_while_somebody_looks_says_so_and_nothing_is_sent(opened: O
     open_candidate(page, "K7M2XA")
     page.keyboard.press("c")
     page.keyboard.press("1")
-    expect(page.get_by_role("heading", name="No decision any more")).to_be_visible()
-    expect(page.get_by_role("alert")).to_contain_text("The time for this candidate is over. Nothing was sent.")
+    expect(page.get_by_role("heading", name="Too late to decide")).to_be_visible()
+    expect(page.get_by_role("alert")).to_contain_text(
+        "The time for this candidate is over. Your decision was not recorded."
+    )
     page.keyboard.press("Control+Enter")
     page.keyboard.press("c")
     expect(page.locator("#list .row.expired")).to_contain_text("Expired")
@@ -293,8 +296,63 @@ def test_what_others_decided_or_a_stop_froze_takes_the_buttons_away(opened: Open
     open_candidate(page, "K7M2XA")
     waiting["state"] = "frozen"
     api.changed()
-    expect(page.get_by_text("It does not wait for you any more").first).to_be_visible()
+    expect(page.get_by_text("It no longer waits for you").first).to_be_visible()
+    expect(page.get_by_text("You recorded no decision.").first).to_be_visible()
     expect(page.locator("[data-decision]")).to_have_count(0)
+
+
+def test_a_decision_of_which_nobody_knows_is_not_said_to_be_missing(opened: Open, api: Pretended) -> None:
+    """No answer came, and then the time is over: it may have been recorded all the same."""
+    waiting = api.candidate(seconds=3)
+    api.fault("POST", f"/candidates/{waiting['id']}/decision", "away")
+    page = opened(expected=("ERR_",))
+    open_candidate(page, "K7M2XA")
+    decide(page, "c")
+    expect(page.get_by_text("It is not known whether your decision was recorded")).to_be_visible()
+    expect(page.locator(".facts")).to_contain_text("Time is over")
+    expect(page.get_by_role("button", name="Look again")).to_be_visible()
+    expect(page.get_by_text("Your decision was not recorded")).to_have_count(0)
+
+
+def test_the_time_left_stands_beside_the_decision_too(opened: Open, api: Pretended) -> None:
+    api.candidate(seconds=50)
+    page = opened(size=PHONE)
+    open_candidate(page, "K7M2XA")
+    card = page.locator(".decide")
+    expect(card.locator("time.soon")).to_have_text(re.compile(r"^4\d s left$"))
+    page.keyboard.press("c")
+    expect(page.get_by_role("heading", name="Confirm: why?")).to_be_visible()
+    expect(card.locator("time.soon")).to_have_text(re.compile(r"^4\d s left$"))
+
+
+@pytest.mark.parametrize("height", [740, 600])
+@pytest.mark.parametrize("decision", ["confirm", "reject", "cannot_tell"])
+def test_record_is_in_sight_when_a_reason_is_chosen_on_a_phone(
+    opened: Open, api: Pretended, decision: str, height: int
+) -> None:
+    api.candidate()
+    page = opened(size={"width": 360, "height": height}, has_touch=True, is_mobile=True)
+    open_candidate(page, "K7M2XA")
+    page.locator(f'[data-decision="{decision}"]').tap()
+    page.locator(".chips button").first.tap()
+    for part in (page.get_by_role("button", name="Record:"), page.locator(".decide h3"), page.locator(".decide time")):
+        expect(part).to_be_in_viewport(ratio=1)
+    page.get_by_role("button", name="Back", exact=True).tap()
+    expect(page.locator("canvas.scene")).to_be_visible()
+
+
+def test_both_faces_stay_in_sight_while_a_reason_is_written(opened: Open, api: Pretended) -> None:
+    api.candidate()
+    page = opened()
+    open_candidate(page, "K7M2XA")
+    page.keyboard.press("r")
+    expect(page.get_by_role("button", name="Record:")).to_be_in_viewport(ratio=1)
+    for face in page.locator("canvas.face").all():
+        expect(face).to_be_in_viewport(ratio=0.9)
+    page.keyboard.press("1")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("heading", name="Your decision: Reject")).to_be_visible()
+    expect(page.locator("canvas.scene")).to_be_visible()
 
 
 def test_a_new_candidate_comes_by_itself_is_announced_and_takes_no_focus(opened: Open, api: Pretended) -> None:
@@ -372,20 +430,23 @@ def test_when_nobody_knows_whether_it_was_recorded_it_is_looked_at_again(
 @pytest.mark.parametrize(
     ("status", "reason", "words"),
     [
-        (429, "reviewer_cap", "Rest, and go on later"),
-        (410, "too_late", "Nothing was recorded"),
-        (409, "not_active", "was stopped"),
-        (403, "not_trained", "Ask an authoriser"),
+        (429, "reviewer_cap", "rest, and others go on."),
+        (403, "not_a_member", "its requester or an authoriser can do that."),
+        (403, "errs_too_often", "train, and have it recorded."),
+        (410, "too_late", "Nothing was recorded."),
+        (409, "not_active", "The deployment is over or was stopped. Nothing was recorded."),
+        (403, "not_trained", "Ask an authoriser."),
     ],
 )
-def test_a_refusal_says_what_to_do(opened: Open, api: Pretended, status: int, reason: str, words: str) -> None:
+def test_a_refusal_says_what_to_do_once(opened: Open, api: Pretended, status: int, reason: str, words: str) -> None:
+    """The API's own sentence, and after it only what that does not say."""
     waiting = api.candidate()
-    refused = (status, {"reason": reason, "message": "it is refused"}, {})
+    refused = (status, {"reason": reason, "message": SENTENCES[Reason(reason)]}, {})
     api.fault("POST", f"/candidates/{waiting['id']}/decision", refused)
     page = opened(expected=(str(status),))
     open_candidate(page, "K7M2XA")
     decide(page, "c")
-    expect(page.locator("#candidate").get_by_text(words).first).to_be_visible()
+    expect(page.locator(".decide p", has_text=words).first).to_have_text(re.compile(f"{re.escape(words)}$"))
     assert len(api.sent("POST", "/decision")) == 1
 
 
@@ -441,12 +502,30 @@ def test_pictures_have_alternative_texts_without_anybodys_name(opened: Open, api
     open_candidate(page, "K7M2XA")
     labels = [one.get_attribute("aria-label") for one in page.locator("canvas").all()]
     assert labels == [
-        "Face of somebody before the camera north, Hall, north door, 60 pixels wide",
-        "Face of the person on the list, picture 1 of 2, 180 pixels wide",
+        "Face of somebody before the camera north, Hall, north door, face 60 pixels wide",
+        "Face of the person on the list, picture 1 of 2, face 180 pixels wide",
         "The camera's picture, north, Hall, north door. The face is at the middle.",
     ]
     page.keyboard.press("]")
-    expect(page.locator("canvas.face").nth(1)).to_have_attribute("aria-label", re.compile("picture 2 of 2, 180"))
+    expect(page.locator("canvas.face").nth(1)).to_have_attribute("aria-label", re.compile("picture 2 of 2, face 180"))
+
+
+def test_the_page_draws_nothing_into_the_cameras_picture(opened: Open, api: Pretended) -> None:
+    """The evidence picture has its own box round the face; a second one would only confuse."""
+    api.candidate()
+    page = opened()
+    open_candidate(page, "K7M2XA")
+    greys = page.locator("canvas.scene").evaluate(
+        """canvas => {
+          const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+          const found = new Set();
+          for (let i = 0; i < data.length; i += 4) if (Math.abs(data[i] - data[i + 1]) < 10) found.add(data[i]);
+          return [Math.min(...found), Math.max(...found)];
+        }"""
+    )
+    assert 60 < greys[0] <= greys[1] < 120, "the ground is 90; a drawn line would be black and white"
+    expect(page.locator(".where figcaption")).to_contain_text("the box marks the face above")
+    expect(page.locator(".pair figcaption").nth(1)).to_contain_text("one picture, face 180 pixels wide")
 
 
 def test_who_has_not_seen_both_pictures_cannot_confirm_or_reject(opened: Open, api: Pretended) -> None:
@@ -513,6 +592,107 @@ def test_the_hourly_cap_is_shown(opened: Open, api: Pretended) -> None:
     api.decided = 30
     api.changed()
     expect(page.locator("#cap.reached")).to_have_text("Decided by you: 30 of 30 this hour")
+    api.cap = None
+    api.changed()
+    expect(page.locator("#cap")).to_have_text("Decided by you: 30 this hour")
+
+
+# --- the stop ---------------------------------------------------------------------------------------------------------
+
+DEPLOYMENT = "3f2a91c0-1111-4222-8333-444455556666"
+OTHER = "77777777-1111-4222-8333-444455556666"
+WHAT_IT_DOES = (
+    "Stop this deployment: no face is searched any more, what waits is frozen, unsent notices are withheld. "
+    "Anybody signed in may."
+)
+
+
+def test_a_stop_from_the_open_candidate_takes_two_steps_by_keys(opened: Open, api: Pretended) -> None:
+    api.candidate()
+    page = opened()
+    open_candidate(page, "K7M2XA")
+    expect(page.get_by_role("button", name="Stop deployment")).to_have_count(1)
+    page.get_by_role("button", name="Stop deployment 3f2a91c0 …").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text(WHAT_IT_DOES)).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Stop deployment 3f2a91c0 …")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Do not stop").click()
+    assert api.sent("POST", "/stop") == [], "neither one press nor two of Enter stop anything"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Stopped: no face is searched any more").first).to_be_focused()
+    expect(page.get_by_text("It no longer waits for you").first).to_be_visible()
+    (sent,) = api.sent("POST", "/stop")
+    assert (sent.path, sent.body) == (f"/deployments/{DEPLOYMENT}/stop", None)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("heading", name="Waiting (0)")).to_be_visible()
+
+
+def test_the_list_has_one_stop_for_each_deployment(opened: Open, api: Pretended) -> None:
+    api.candidate("a")
+    api.candidate("b")
+    api.candidate("c", deployment_id=OTHER, place="Yard")
+    page = opened(size=PHONE)
+    expect(page.locator("#stops li")).to_have_count(2)
+    expect(page.locator("#stops li", has_text="77777777")).to_contain_text("Yard")
+    page.get_by_role("button", name="Stop deployment 77777777 …").click()
+    api.candidate("d")
+    api.changed()
+    expect(page.get_by_role("heading", name="Waiting (4)")).to_be_visible()
+    expect(page.get_by_text(WHAT_IT_DOES), "a new candidate interrupts nobody in it").to_be_focused()
+    page.get_by_role("button", name="Stop deployment 77777777", exact=True).click()
+    expect(page.get_by_text("Stopped: no face is searched any more").first).to_be_visible()
+    expect(page.get_by_role("heading", name="Waiting (3)")).to_be_visible()
+    assert [one.path for one in api.sent("POST", "/stop")] == [f"/deployments/{OTHER}/stop"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ("away", "It is not known whether it was stopped. Stop it again: twice does no harm."),
+        ((404, {"reason": "not_found", "message": "there is nothing of that name"}, {}), "Not stopped."),
+        ((200, {"stopped": [], "permits_deleted": ["north"], "database": "away: spooled"}, {}), "the rest follows"),
+        ((200, {"stopped": [], "permits_deleted": [], "database": "done"}, {}), "There was nothing to stop."),
+    ],
+)
+def test_a_stop_says_what_it_did_and_what_it_did_not(opened: Open, api: Pretended, answer: Any, words: str) -> None:
+    api.candidate()
+    api.fault("POST", f"/deployments/{DEPLOYMENT}/stop", answer)
+    page = opened(expected=("ERR_", "404"))
+    page.get_by_role("button", name="Stop deployment 3f2a91c0 …").click()
+    page.evaluate("() => { const stop = document.querySelector('.stop-asked button'); stop.click(); stop.click(); }")
+    expect(page.locator("#stops")).to_contain_text(words)
+    assert len(api.sent("POST", "/stop")) == 1
+
+
+# --- people without the role, and reviewers ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("authoriser", [False, True])
+def test_who_is_no_reviewer_is_told_where_to_go(opened: Open, api: Pretended, authoriser: bool) -> None:
+    api.reviewing = False
+    api.reviewers = [REVIEWER] if authoriser else None
+    page = opened(expected=("403",))
+    expect(page.get_by_text("This list is for reviewers.")).to_be_visible()
+    expect(page.get_by_role("link", name="Notices (recipients)")).to_have_attribute("href", "/console/notices")
+    expect(page.locator("#list-fault")).to_be_empty()
+    expect(page.locator("#connection")).to_have_text("Live")
+    there = page.get_by_role("link", name="Reviewers (authorisers)")
+    expect(there).to_have_count(1 if authoriser else 0)
+    if authoriser:
+        there.click()
+        expect(page.get_by_role("heading", name="Reviewers")).to_be_focused()
+        expect(page.get_by_text("Answers to tests.")).to_be_visible()
+
+
+def test_on_a_phone_without_keys_they_are_not_offered(opened: Open, api: Pretended) -> None:
+    page = opened(size=PHONE, has_touch=True, is_mobile=True)
+    expect(page.get_by_text("Nothing waits for you.")).to_be_visible()
+    expect(page.get_by_role("button", name="Keys")).to_have_count(0)
 
 
 def test_who_is_no_authoriser_has_no_section_of_reviewers(opened: Open, api: Pretended) -> None:

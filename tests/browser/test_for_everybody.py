@@ -53,6 +53,15 @@ def after(page: Page) -> None:
     page.get_by_role("button", name="Withdraw").click()
 
 
+def stop(page: Page) -> None:
+    page.get_by_role("button", name="Stop deployment").first.click()
+
+
+def candidate_stop(page: Page) -> None:
+    ready(page)
+    stop(page)
+
+
 def keys(page: Page) -> None:
     page.get_by_role("button", name="Keys").click()
 
@@ -65,6 +74,8 @@ VIEWS: dict[str, tuple[Callable[[Pretended], str], Callable[[Page], None], bool]
     "signed out": (lambda _: "/console", shown("Sign in"), False),
     "list": (lambda _: "/console", shown("K7M2XB"), True),
     "keys": (lambda _: "/console", keys, True),
+    "stop": (lambda _: "/console", stop, True),
+    "candidate's stop": (lambda api: candidate(0, api), candidate_stop, True),
     "candidate": (lambda api: candidate(0, api), ready, True),
     "reason": (lambda api: candidate(1, api), reason, True),
     "after": (lambda api: candidate(0, api), after, True),
@@ -77,6 +88,7 @@ VIEWS: dict[str, tuple[Callable[[Pretended], str], Callable[[Page], None], bool]
     "outcome": (lambda api: notice(2, api), ready, True),
     "late": (lambda api: notice(3, api), shown("Too late. Do not act on it"), True),
     "slip": (lambda api: notice(0, api, "slip"), shown("What you can do"), True),
+    "slip withdrawn": (lambda api: notice(1, api, "slip"), shown("has been taken back"), True),
 }
 
 
@@ -160,7 +172,7 @@ HIDDEN = """() => {
 
 
 @pytest.mark.parametrize("size", [PHONE, {"width": 320, "height": 256}, WIDE], ids=["phone", "zoomed", "wide"])
-@pytest.mark.parametrize("name", ["list", "candidate", "after", "notice", "outcome"])
+@pytest.mark.parametrize("name", ["list", "candidate", "candidate's stop", "after", "notice", "outcome"])
 def test_focus_is_seen_and_not_covered(view: Any, name: str, size: dict[str, int]) -> None:
     """WCAG 2.4.7 and 2.4.11; 320 by 256 is a screen of 1280 by 1024 at 400 %."""
     page = view(name, size)

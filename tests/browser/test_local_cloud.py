@@ -95,7 +95,7 @@ def test_a_reviewer_decides_by_keys_and_the_recipients_are_told(play: Demonstrat
     page.keyboard.press("1")
     page.keyboard.press("Control+Enter")
     expect(page.get_by_role("heading", name="Your decision: Confirm")).to_be_visible()
-    expect(page.get_by_text("It is confirmed. The recipients are told.")).to_be_visible()
+    expect(page.get_by_text("It is confirmed. A notice goes to the recipients.")).to_be_visible()
     expect(page.get_by_text("not measured")).to_be_visible()
     play.until(lambda: len(play.messages(RECIPIENTS)) == len(before) + 2 or None, 15.0, "both messages")
     told = play.messages(RECIPIENTS)[len(before) :]
@@ -115,8 +115,8 @@ def test_a_recipient_says_what_came_of_it_and_a_withdrawal_reaches_their_open_pa
     page.locator("#notices a.row").first.click()
     expect(page.get_by_text("Not proof of identity: verify first.")).to_be_visible()
     expect(page.locator("canvas.face[data-drawn]")).to_have_count(2)
-    page.get_by_role("button", name="Engaged: wrong person").click()
-    expect(page.get_by_role("button", name="Engaged: wrong person")).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="Spoken to: wrong person").click()
+    expect(page.get_by_role("button", name="Spoken to: wrong person")).to_have_attribute("aria-pressed", "true")
     page.get_by_role("button", name="Conversation").click()
     expect(page.get_by_role("button", name="Conversation")).to_have_attribute("aria-pressed", "true")
     play.as_person(REVIEWER).post(f"/candidates/{confirmed[0]['id']}/withdrawal", {"reason": "another scar"})
@@ -125,6 +125,7 @@ def test_a_recipient_says_what_came_of_it_and_a_withdrawal_reaches_their_open_pa
     page.get_by_role("link", name="Slip for the person").click()
     expect(page.locator(".slip")).to_contain_text(confirmed[0]["reference"])
     expect(page.locator(".slip")).to_contain_text("is kept until")  # somebody was engaged
+    expect(page.locator(".slip")).to_contain_text("The confirmation has been taken back")
 
 
 def test_signing_out_ends_the_session_here_and_at_the_sign_in(play: Demonstration, page: Page) -> None:

@@ -1,6 +1,8 @@
 """The recipients' page and the slip in a real browser (S20, S22)."""
 
+import json
 import re
+import time
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from tests.browser.conftest import PHONE, Open
 from tests.browser.pretend import ORIGIN, Pretended
 
 RULE = "Possible match, checked by a reviewer. Not proof of identity: verify first."
-RESULTS = ("Not engaged", "Engaged: right person", "Engaged: wrong person")
+RESULTS = ("Not spoken to", "Spoken to: right person", "Spoken to: wrong person")
 
 
 def open_notice(page: Page, reference: str) -> None:
@@ -50,10 +52,10 @@ def test_the_list_tells_confirmed_withdrawn_and_outcomes_apart_in_words(opened: 
     api.notices[list(api.notices)[-1]]["outcome"] = done
     page = opened("/console/notices")
     rows = page.locator("#notices li")
-    expect(rows.nth(0)).to_contain_text("outcome: Engaged: right person; help")
+    expect(rows.nth(0)).to_contain_text("outcome: Spoken to: right person; help")
     expect(rows.nth(1)).to_contain_text("Too late to act")
     expect(rows.nth(2)).to_contain_text("WITHDRAWN: do not act")
-    expect(rows.nth(3)).to_contain_text("outcome asked for")
+    expect(rows.nth(3)).to_contain_text("no outcome yet")
     expect(page.get_by_role("heading", name="Notices (1 open)")).to_be_visible()
 
 
@@ -69,7 +71,7 @@ def test_a_withdrawal_reaches_an_open_notice_by_itself_in_large_letters(opened: 
     expect(page.locator("canvas")).to_have_count(0)
     assert float(large.evaluate("e => parseFloat(getComputedStyle(e).fontSize)")) >= 24
     expect(page.locator("#urgent")).to_contain_text("Notice N4T5XA is withdrawn. Do not act on it.")
-    expect(page.get_by_role("button", name="Engaged: wrong person")).to_be_visible()
+    expect(page.get_by_role("button", name="Spoken to: wrong person")).to_be_visible()
 
 
 def test_after_its_useful_time_it_says_not_to_act(opened: Open, api: Pretended) -> None:
@@ -78,6 +80,7 @@ def test_after_its_useful_time_it_says_not_to_act(opened: Open, api: Pretended) 
     open_notice(page, "N4T5XA")
     expect(page.locator(".rule")).to_contain_text(RULE)
     expect(page.locator(".rule")).to_contain_text("Too late. Do not act on it any more.")
+    expect(page.locator(".rule")).to_contain_text("or the person was taken off the list.")
     expect(page.locator(".rule")).not_to_contain_text("verify first")
     expect(page.locator("canvas")).to_have_count(0)
 
@@ -88,7 +91,7 @@ def test_no_picture_is_asked_for_of_what_nobody_may_act_on(opened: Open, api: Pr
     page = opened(f"/console/notices#n/{notice['id']}")
     expect(page.get_by_text("Pictures are shown only while")).to_be_visible()
     assert not [one.path for one in api.asked if "/evidence" in one.path or "/references" in one.path]
-    expect(page.get_by_role("button", name="Not engaged")).to_be_visible()
+    expect(page.get_by_role("button", name="Not spoken to")).to_be_visible()
 
 
 def test_an_outcome_is_one_tap_and_another_tap_mends_it(opened: Open, api: Pretended) -> None:
@@ -96,14 +99,14 @@ def test_an_outcome_is_one_tap_and_another_tap_mends_it(opened: Open, api: Prete
     page = opened("/console/notices", size=PHONE, has_touch=True)
     open_notice(page, "N4T5XA")
     assert [one.get_attribute("aria-pressed") for one in page.locator(".decision").all()] == ["false"] * 3
-    page.get_by_role("button", name="Engaged: right person").tap()
-    expect(page.get_by_role("button", name="Engaged: right person")).to_have_attribute("aria-pressed", "true")
-    expect(page.locator("#polite")).to_contain_text("Recorded: Engaged: right person.")
-    page.get_by_role("button", name="Engaged: wrong person").tap()
-    expect(page.get_by_role("button", name="Engaged: wrong person")).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="Spoken to: right person").tap()
+    expect(page.get_by_role("button", name="Spoken to: right person")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#polite")).to_contain_text("Recorded: Spoken to: right person.")
+    page.get_by_role("button", name="Spoken to: wrong person").tap()
+    expect(page.get_by_role("button", name="Spoken to: wrong person")).to_have_attribute("aria-pressed", "true")
     page.get_by_role("button", name="Conversation").tap()
     expect(page.get_by_role("button", name="Conversation")).to_have_attribute("aria-pressed", "true")
-    page.get_by_role("button", name="Not engaged").tap()
+    page.get_by_role("button", name="Not spoken to").tap()
     expect(page.get_by_text("And then?")).to_have_count(0)
     assert [one.body for one in api.sent("POST", f"/notices/{notice['id']}/outcome")] == [
         {"result": "engaged_right", "action": "none"},
@@ -113,12 +116,36 @@ def test_an_outcome_is_one_tap_and_another_tap_mends_it(opened: Open, api: Prete
     ]
 
 
+def test_on_a_phone_the_question_stands_above_its_answers(opened: Open, api: Pretended) -> None:
+    api.notice()
+    page = opened("/console/notices", size=PHONE, has_touch=True, is_mobile=True)
+    open_notice(page, "N4T5XA")
+    question = page.get_by_role("heading", name="What came of it? One tap records it.")
+    expect(question).to_be_in_viewport(ratio=1)
+    box = question.bounding_box()
+    assert box
+    assert box["height"] > 10, "seen, not only read out"
+    for name in RESULTS:
+        expect(page.get_by_role("button", name=name)).to_be_in_viewport(ratio=1)
+
+
+def test_keys_that_do_nothing_here_are_not_shown(opened: Open, api: Pretended) -> None:
+    """A page with keys of one letter has to have a way to turn them off (WCAG 2.1.4); this one has neither."""
+    api.notice()
+    page = opened("/console/notices")
+    open_notice(page, "N4T5XA")
+    expect(page.locator("kbd")).to_have_count(0)
+    expect(page.locator("[aria-keyshortcuts]")).to_have_count(0)
+    page.get_by_role("button", name="Larger").click()
+    expect(page.locator("output")).to_have_text("1.25 times")
+
+
 def test_two_taps_at_once_send_once(opened: Open, api: Pretended) -> None:
     api.notice()
     page = opened("/console/notices")
     open_notice(page, "N4T5XA")
     page.evaluate("() => { const [one] = document.querySelectorAll('.decision'); one.click(); one.click(); }")
-    expect(page.get_by_role("button", name="Not engaged")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="Not spoken to")).to_have_attribute("aria-pressed", "true")
     assert len(api.sent("POST", "/outcome")) == 1
 
 
@@ -128,9 +155,9 @@ def test_an_outcome_that_was_not_recorded_says_so(opened: Open, api: Pretended, 
     api.fault("POST", f"/notices/{notice['id']}/outcome", broken)
     page = opened("/console/notices", expected=("ERR_", "410"))
     open_notice(page, "N4T5XA")
-    page.get_by_role("button", name="Not engaged").click()
+    page.get_by_role("button", name="Not spoken to").click()
     expect(page.locator(".decide .fault")).to_contain_text("Not recorded.")
-    expect(page.get_by_role("button", name="Not engaged")).to_have_attribute("aria-pressed", "false")
+    expect(page.get_by_role("button", name="Not spoken to")).to_have_attribute("aria-pressed", "false")
 
 
 def open_slip(page: Page) -> None:
@@ -146,7 +173,9 @@ def test_a_slip_says_who_answers_for_it_and_what_can_be_done(opened: Open, api: 
     slip = page.locator(".slip")
     for words in ("N4T5XA", "Hall, north door", "Example Trials Limited", "privacy@example.org", "recorded consent"):
         expect(slip).to_contain_text(words)
-    expect(slip).to_contain_text("is deleted on")
+    expect(slip).to_contain_text(
+        re.compile(r"is deleted by .* at the latest, perhaps sooner\. If you want it kept, say so now")
+    )
     assert page.locator("main").locator("img, canvas").count() == 0, "no picture of anybody"
 
 
@@ -159,11 +188,45 @@ def test_the_person_can_ask_that_the_picture_is_kept(opened: Open, api: Pretende
     assert sent.body == {"reason": "The person asked that the picture be kept."}
 
 
-@pytest.mark.parametrize("paper", ["A4", "A5"])
-def test_a_slip_is_one_page_black_on_white(opened: Open, api: Pretended, paper: str) -> None:
+def test_a_withdrawal_reaches_an_open_slip(opened: Open, api: Pretended) -> None:
     notice = api.notice()
+    taken_back = "The confirmation has been taken back: it was a mistake or may have been."
+    page = opened(f"/console/slip#n/{notice['id']}")
+    expect(page.locator("#connection")).to_have_text("Live")
+    expect(page.get_by_text("What you can do")).to_be_visible()
+    expect(page.get_by_text(taken_back)).to_be_hidden()
+    page.get_by_role("button", name="Print").focus()
+    notice["state"] = "withdrawn"
+    api.changed()
+    expect(page.locator(".slip").get_by_text(taken_back)).to_be_visible()
+    expect(page.locator("#urgent")).to_contain_text("Notice N4T5XA is withdrawn. Do not act on it.")
+    expect(page.get_by_role("button", name="Print")).to_be_focused()
+    assert len(api.sent("GET", "/slip")) == 1, "each look is recorded, and this is one look"
+    page.reload()
+    expect(page.locator(".slip").get_by_text(taken_back)).to_be_visible()
+
+
+def test_a_slip_counts_by_the_servers_clock(opened: Open, api: Pretended) -> None:
+    notice = api.notice()
+    page = opened(f"/console/slip#n/{notice['id']}", signed_in=False)
+    # This machine is two days ahead: by its own clock the picture would be gone.
+    page.add_init_script("const real = Date.now; Date.now = () => real() + 2 * 86400000;")
+    tokens = api.tokens()
+    held = {"access": tokens["access_token"], "refresh": "refresh", "account": "r"}
+    held |= {"expires": time.time() * 1000 + 9e8, "ends": time.time() * 1000 + 9e8}
+    page.evaluate(f"localStorage.setItem('proviso.session', JSON.stringify({json.dumps(held)}))")
+    page.reload()
+    expect(page.locator(".slip")).to_contain_text("at the latest, perhaps sooner")
+    expect(page.get_by_role("button", name="Person asks: keep the picture")).to_be_visible()
+
+
+@pytest.mark.parametrize("paper", ["A4", "A5"])
+@pytest.mark.parametrize("state", ["confirmed", "withdrawn"])
+def test_a_slip_is_one_page_black_on_white(opened: Open, api: Pretended, paper: str, state: str) -> None:
+    notice = api.notice(state=state)
     page = opened(f"/console/slip#n/{notice['id']}", scheme="dark")
     expect(page.locator(".slip")).to_be_visible()
+    expect(page.get_by_text("The confirmation has been taken back")).to_be_visible(visible=state == "withdrawn")
     printed = page.pdf(format=paper)
     assert len(re.findall(rb"/Type\s*/Page\b", printed)) == 1
     page.emulate_media(media="print")

@@ -72,17 +72,15 @@ export function pause(milliseconds, signal) {
   });
 }
 
+// Only what the API's own sentence does not say already.
 const DO = {
   not_signed_in: "Sign in again.",
   role_missing: "An authoriser can give you the role.",
   not_trained: "Do not review now. Ask an authoriser.",
-  errs_too_often: "Do not review now. Ask an authoriser.",
-  not_a_member: "Ask the deployment's requester or an authoriser.",
   same_person: "Leave it to another reviewer.",
   wrong_state: "Nothing was recorded now. Go back to the list and look again.",
   not_active: "The deployment is over or was stopped. Nothing was recorded.",
-  too_late: "Nothing was recorded. Go on with the next.",
-  reviewer_cap: "Rest, and go on later. Others can decide meanwhile.",
+  too_late: "Nothing was recorded.",
   not_found: "It may have been deleted. Go back to the list.",
   gone: "It was deleted, as it must be. Go back to the list.",
 };

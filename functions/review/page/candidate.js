@@ -29,6 +29,8 @@ const REASONS = {
   ],
 };
 const ONE_MINUTE = 60_000;
+const ROOM_PX = 40; // the edges that style keeps free when something is scrolled to
+const GONE = "It no longer waits for you: it was decided, its time is over, or the deployment was stopped. You recorded no decision.";
 
 export class CandidateView {
   #id;
@@ -41,10 +43,11 @@ export class CandidateView {
   #chosen = null; // the decision whose reason is being written
   #sending = false;
   #over = false; // the time is over, or it waits for nobody any more
+  #unknown = false; // a decision was sent and no answer came
   #parts = {};
   #timer;
 
-  /** `hooks`: decided(answer), back(), next(). */
+  /** `hooks`: decided(answer), stopped(), back(), next(). */
   constructor(host, id, hooks) {
     this.#host = host;
     this.#id = id;
@@ -91,7 +94,7 @@ export class CandidateView {
   /** The list says something new about it; `brief` is null when it is on no list any more. */
   changed(brief) {
     if (!this.#said || this.#sending) return;
-    if (this.undecided && !brief) this.#end("It does not wait for you any more: it was decided, its time is over, or the deployment was stopped. Nothing was sent.");
+    if (this.undecided && !brief) this.#end(GONE);
     else if (brief && this.#said.own_decision !== null && brief.state !== this.#said.state) this.#ask().catch(() => {});
   }
 
@@ -117,7 +120,7 @@ export class CandidateView {
   async record() {
     if (!this.#chosen || this.#sending) return;
     const reason = this.#parts.reason.value.trim();
-    if (this.#over) return this.#problem("The time is over. Nothing was sent.");
+    if (this.#over) return this.#problem("The time is over. Your decision was not recorded.");
     if (!reason) {
       this.#problem("Write a reason first, or take one with 1 to 4.");
       this.#parts.reason.focus();
@@ -149,6 +152,7 @@ export class CandidateView {
   #failed(fault) {
     this.#parts.record.removeAttribute("aria-disabled");
     if (fault instanceof ApiFault && fault.unknown) {
+      this.#unknown = true;
       this.#problem("It is not known whether your decision was recorded. Look again before you decide anew.",
         button("Look again", () => { this.#chosen = null; this.open(); }));
       return;
@@ -162,25 +166,31 @@ export class CandidateView {
   #show(said) {
     const before = this.#said;
     this.#said = said;
+    this.#unknown = false;
     clearInterval(this.#timer);
     const heading = el("h2", { id: "candidate-title" }, `Candidate ${said.reference}`);
     this.#parts.decide = el("section", { class: "decide", "aria-labelledby": "decide-title" });
     this.#faces ??= new Faces(said, {
       signal: this.#stop.signal,
+      keys: true,
       ready: () => { this.#ready = true; this.#enable(); },
       failed: () => { this.#ready = false; this.#enable(); },
     });
+    this.#parts.stop ??= stopControl(said.deployment_id, this.#hooks.stopped);
     const pictures = el("section", { "aria-labelledby": "pictures-title" },
       el("h3", { id: "pictures-title" }, "Are these the same person?"), this.#faces.element);
     this.#host.replaceChildren(
       el("div", { class: "title" }, heading, banner(said), button(["← List ", key("Esc")], this.#hooks.back, { "aria-label": "Back to the list" })),
-      this.#facts(said), pictures, this.#parts.decide);
+      this.#facts(said), pictures, this.#parts.decide, this.#parts.stop);
     if (!before) {
       focusOn(heading);
       this.#faces.open();
     }
     if (this.undecided) this.#offer();
-    else this.#after(said, before);
+    else {
+      this.#faces.element.classList.remove("writing");
+      this.#after(said, before);
+    }
     // What had the focus is gone: go on reading from the top.
     if (document.activeElement === document.body || document.activeElement === null) focusOn(heading);
   }
@@ -188,7 +198,7 @@ export class CandidateView {
   #facts(said) {
     const waits = said.own_decision === null && said.state === "raised";
     const left = waits ? until(said.decide_by, "Time is over") : null;
-    left?.addEventListener("over", () => this.#end("The time for this candidate is over. Nothing was sent."));
+    left?.addEventListener("over", () => this.#end("The time for this candidate is over. Your decision was not recorded."));
     if (left) {
       let told = false;
       this.#timer = setInterval(() => {
@@ -211,15 +221,26 @@ export class CandidateView {
       return button([label, " ", key(letter)], () => this.#choose(name), {
         class: "decision", data: { decision: name }, "aria-keyshortcuts": letter, "aria-describedby": "decide-note" });
     });
-    this.#parts.decide.classList.add("reach");
     this.#parts.note = el("p", { id: "decide-note", class: "quiet" });
+    this.#writing(false);
     this.#parts.decide.replaceChildren(
-      el("h3", { id: "decide-title" }, "Your decision"),
+      el("div", { class: "why" }, el("h3", { id: "decide-title" }, "Your decision"), this.#left()),
       this.#parts.note,
       el("div", { class: "three", role: "group", "aria-labelledby": "decide-title" }, choices));
     this.#parts.choices = choices;
     this.#enable();
     if (focused) choices.find((one) => one.dataset.decision === focused)?.focus();
+  }
+
+  /** While a reason is written, what stands between the faces and it makes room, so that both are in sight. */
+  #writing(now) {
+    this.#parts.decide.classList.toggle("reach", !now);
+    this.#faces.element.classList.toggle("writing", now);
+  }
+
+  /** Beside the decision too: the facts may be out of sight. */
+  #left() {
+    return until(this.#said.decide_by, "Time is over");
   }
 
   #enable() {
@@ -242,7 +263,7 @@ export class CandidateView {
       return;
     }
     this.#chosen = name;
-    this.#parts.decide.classList.remove("reach");
+    this.#writing(true);
     const label = DECISIONS[name];
     const heading = el("h3", { id: "decide-title" }, `${label}: why?`);
     this.#parts.reason = el("textarea", { id: "reason", rows: 2, maxlength: 500, required: true, "aria-describedby": "reason-note" });
@@ -250,7 +271,7 @@ export class CandidateView {
     this.#parts.record = button([`Record: ${label.toLowerCase()} `, key("Ctrl Enter")], () => this.record(), {
       class: "primary", "aria-keyshortcuts": "Control+Enter" });
     this.#parts.decide.replaceChildren(
-      heading,
+      el("div", { class: "why" }, heading, this.#left()),
       el("div", { class: "chips", role: "group", "aria-label": "Reasons" }, REASONS[name].map((text, index) =>
         button([key(String(index + 1)), ` ${text}`], () => this.#fill(text), { "aria-keyshortcuts": String(index + 1) }))),
       el("label", { for: "reason" }, "Reason (required)"),
@@ -258,8 +279,11 @@ export class CandidateView {
       el("p", { id: "reason-note", class: "quiet" }, "Take one above and change it, or write your own. Nobody's name, please."),
       this.#parts.problem,
       el("div", { class: "buttons" }, this.#parts.record, button(["Back ", key("Esc")], () => this.#back())));
-    focusOn(heading);
-    heading.scrollIntoView({ block: "nearest" });
+    focusOn(heading, true);
+    // Record has to be in sight, and of the faces as much as there is room for.
+    const { decide } = this.#parts;
+    if (decide.offsetHeight < innerHeight - ROOM_PX) decide.scrollIntoView({ block: "nearest" });
+    else decide.scrollIntoView({ block: "start" });
   }
 
   #fill(text) {
@@ -281,11 +305,13 @@ export class CandidateView {
   }
 
   #end(why) {
-    if (this.#over || this.#sending || !this.undecided) return;
+    // Where nobody knows whether a decision was recorded, that stays on the page, and "Look again".
+    if (this.#over || this.#sending || this.#unknown || !this.undecided) return;
     this.#over = true;
     this.#chosen = null;
+    this.#writing(false);
     this.#parts.decide.classList.remove("reach");
-    const heading = el("h3", { id: "decide-title" }, "No decision any more");
+    const heading = el("h3", { id: "decide-title" }, "Too late to decide");
     this.#parts.decide.replaceChildren(heading, el("p", { class: "ended" }, why),
       el("div", { class: "buttons" }, button(["Next ", key("n")], this.#hooks.next, { "aria-keyshortcuts": "n" }),
         button("Back to the list", this.#hooks.back)));
@@ -314,4 +340,64 @@ export class CandidateView {
 export function banner(said) {
   const text = prefix(said.message_prefix);
   return text ? el("p", { class: "banner" }, text) : "";
+}
+
+// --- the stop --------------------------------------------------------------------------------------------------------
+
+const stopped = new Map(); // deployment → what its stop did; a stopped deployment never starts again
+
+/** Stop a deployment, in two steps and without a reason. `done` is called after it; `where` says which one it is. */
+export function stopControl(id, done = () => {}, where = "") {
+  const place = el("div", { class: "stopping", role: "group", "aria-label": `Stop deployment ${short(id)}` });
+  const say = (text) => place.replaceChildren(el("p", { tabindex: -1 }, text));
+  const offer = () => place.replaceChildren(
+    button(`Stop deployment ${short(id)} …`, ask, { class: "small" }), where && el("span", { class: "quiet" }, where));
+  const ask = () => {
+    // The text gets the focus, not the button: Enter that is held down or pressed twice stops nothing.
+    const text = el("p", { tabindex: -1 }, "Stop this deployment: no face is searched any more, what waits is frozen, unsent notices are withheld. Anybody signed in may.");
+    const problem = el("div", { class: "fault", role: "alert" });
+    let sending = false;
+    const stop = button(`Stop deployment ${short(id)}`, async () => {
+      if (sending) return;
+      sending = true;
+      stop.setAttribute("aria-disabled", "true");
+      problem.replaceChildren();
+      try {
+        const answer = await patient(() => post(`/deployments/${id}/stop`), {
+          waiting: () => problem.replaceChildren(el("p", {}, "The database is waking up. The stop is sent again by itself.")),
+        });
+        stopped.set(id, stopSentence(answer));
+        say(stopped.get(id));
+        place.firstChild.focus();
+        announce(stopped.get(id), true);
+        done();
+      } catch (fault) {
+        sending = false;
+        stop.removeAttribute("aria-disabled");
+        problem.replaceChildren(el("p", {}, fault.unknown
+          ? "It is not known whether it was stopped. Stop it again: twice does no harm." : `Not stopped. ${advice(fault)}`));
+      }
+    });
+    const leave = () => {
+      if (sending) return;
+      offer();
+      place.querySelector("button").focus();
+    };
+    const buttons = el("div", { class: "buttons" }, stop, button("Do not stop", leave));
+    const asked = el("div", { class: "stop-asked" }, text, problem, buttons);
+    asked.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") { event.preventDefault(); leave(); }
+    });
+    place.replaceChildren(asked);
+    text.focus();
+  };
+  if (stopped.has(id)) say(stopped.get(id));
+  else offer();
+  return place;
+}
+
+function stopSentence({ stopped: ended, permits_deleted: permits, database }) {
+  if (database !== "done") return "Stopped: no face is searched any more. The database is away; the rest follows as soon as it is back.";
+  if (!ended.length && !permits.length) return "It did not run any more. There was nothing to stop.";
+  return "Stopped: no face is searched any more, what waited is frozen, unsent notices are withheld.";
 }

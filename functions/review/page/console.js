@@ -1,7 +1,7 @@
 // The reviewers' console: the list, live; one candidate beside it or in its place; keys for everything.
 
 import { ApiFault, advice, get, watch } from "/console/api.js";
-import { CandidateView, DECISIONS } from "/console/candidate.js";
+import { CandidateView, DECISIONS, stopControl } from "/console/candidate.js";
 import {
   announce, at, button, byId, choices, el, focusOn, isTyping, prefix, serverNow, serverSays, short, since, startClock, until,
 } from "/console/page.js";
@@ -9,7 +9,7 @@ import { account, finishSignIn, onEnd, signIn, signOut, signedIn } from "/consol
 
 const STATES = {
   live: "Live", waking: "The database is waking up", away: "No connection, trying again",
-  busy: "Disturbed, trying again", refused: "Not allowed", out: "Signed out",
+  busy: "A fault, trying again", refused: "Not allowed", out: "Signed out",
 };
 const NEW_MS = 20_000;
 
@@ -30,9 +30,10 @@ async function refreshList() {
   } catch (fault) {
     if (!(fault instanceof ApiFault) || fault.status !== 403) throw fault;
     // Signed in, and no reviewer: an authoriser, or somebody whose training is over. The page says so and stays quiet.
-    byId("list-fault").replaceChildren(el("p", {}, advice(fault)));
-    showList({ candidates: [], decided: [] });
-    byId("nothing").hidden = true;
+    const other = fault.reason === "role_missing";
+    byId("list-fault").replaceChildren(...(other ? [] : [el("p", {}, advice(fault))]));
+    showList({ candidates: [], decided: [] }, other);
+    byId("nothing").hidden = !other;
     return;
   }
   byId("list-fault").replaceChildren();
@@ -40,7 +41,14 @@ async function refreshList() {
   showList(said);
 }
 
-function showList(said) {
+/** For somebody who is no reviewer: where else to go. The second link is for authorisers, as the one at the top. */
+function forOthers() {
+  return ["This list is for reviewers. ",
+    el("a", { href: "/console/notices" }, "Notices (recipients)"), " ",
+    el("a", { href: "#reviewers", id: "other-reviewers", hidden: byId("to-reviewers").hidden }, "Reviewers (authorisers)")];
+}
+
+function showList(said, other = false) {
   const ids = said.candidates.map((one) => one.id);
   const arrived = known === null ? [] : said.candidates.filter((one) => !known.has(one.id));
   known = new Set([...(known ?? []), ...ids]);
@@ -56,9 +64,11 @@ function showList(said) {
   byId("decided-section").hidden = decided.length === 0;
   fill(byId("confirmed"), confirmed, confirmedRow);
   byId("confirmed-section").hidden = confirmed.length === 0;
+  showStops();
   const nothing = byId("nothing");
   nothing.hidden = waiting.length > 0;
-  nothing.textContent = "Nothing waits for you. New candidates appear here by themselves.";
+  if (!other) nothing.textContent = "Nothing waits for you. New candidates appear here by themselves.";
+  else if (!byId("other-reviewers")) nothing.replaceChildren(...forOthers());
   counted();
   markOpen();
   if (arrived.length) told(arrived);
@@ -107,7 +117,7 @@ function confirmedRow(one) {
 
 function stateOf(one) {
   if (one.state === "raised") return one.own_decision === "confirm" ? "waits for another" : "waits";
-  return one.state === "frozen" ? "stopped" : one.state;
+  return one.state;
 }
 
 function row(one, parts) {
@@ -117,6 +127,25 @@ function row(one, parts) {
     demonstration && el("span", { class: "badge demo" }, demonstration),
     el("span", { class: "more" }, parts),
     el("span", { class: "more quiet" }, `camera ${one.camera}`, el("span", {}, `deployment ${short(one.deployment_id)}`)));
+}
+
+/** One stop for each deployment that is listed. One in use stays as it is: nobody is interrupted in a stop. */
+function showStops() {
+  const places = new Map();
+  for (const one of [...waiting, ...decided, ...confirmed]) {
+    places.set(one.deployment_id, (places.get(one.deployment_id) ?? new Set()).add(one.place));
+  }
+  const list = byId("stops");
+  for (const row of [...list.children]) {
+    const used = row.querySelector(".stop-asked") || row.contains(document.activeElement);
+    if (!used) row.remove();
+  }
+  const there = new Set([...list.children].map((row) => row.dataset.id));
+  for (const [id, names] of places) {
+    if (there.has(id)) continue;
+    list.append(el("li", { data: { id } }, stopControl(id, () => watching?.again(), [...names].slice(0, 3).join("; "))));
+  }
+  byId("stop-section").hidden = !list.children.length;
 }
 
 function counted() {
@@ -192,6 +221,7 @@ function showCandidate(id) {
   byId("reviewers").hidden = true;
   view = new CandidateView(byId("candidate"), id, {
     decided: () => watching?.again(),
+    stopped: () => watching?.again(),
     back: toList,
     next: openNext,
   });
@@ -226,6 +256,10 @@ async function showReviewers() {
   focusOn(byId("reviewers-title"));
 }
 
+function authoriser(is) {
+  for (const link of [byId("to-reviewers"), byId("other-reviewers")]) if (link) link.hidden = !is;
+}
+
 /** Only an authoriser is given the reviewers; for others there is no such section. */
 async function loadReviewers() {
   const place = byId("reviewers-content");
@@ -233,11 +267,11 @@ async function loadReviewers() {
     const said = await get("/reviewers");
     const { reviewersTable } = await import("/console/reviewers.js");
     place.replaceChildren(reviewersTable(said));
-    byId("to-reviewers").hidden = false;
+    authoriser(true);
   } catch (fault) {
     if (fault instanceof ApiFault && fault.status === 403) {
       sessionStorage.setItem("proviso.no-reviewers", account());
-      byId("to-reviewers").hidden = true;
+      authoriser(false);
       if (document.body.dataset.view === "reviewers") toList();
       return;
     }
@@ -307,7 +341,7 @@ function signedOut(why = "") {
   waiting = [];
   decided = [];
   confirmed = [];
-  for (const id of ["waiting", "decided", "confirmed", "reviewers-content", "list-fault"]) byId(id).replaceChildren();
+  for (const id of ["waiting", "decided", "confirmed", "stops", "nothing", "reviewers-content", "list-fault"]) byId(id).replaceChildren();
   document.body.dataset.view = "signed-out";
   document.title = "Sign in · Proviso";
   byId("signed-out").hidden = false;

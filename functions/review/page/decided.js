@@ -13,11 +13,11 @@ export function stateSentence(said) {
     case "raised":
       return said.reviewers_required > 1 && said.own_decision === "confirm"
         ? "It waits for another reviewer." : "It still waits for a decision.";
-    case "confirmed": return "It is confirmed. The recipients are told.";
+    case "confirmed": return "It is confirmed. A notice goes to the recipients.";
     case "rejected": return "It is rejected. Nobody is told.";
     case "expired": return "Its time is over. Nobody was told.";
-    case "frozen": return "The deployment was stopped. Nobody was told.";
-    case "withdrawn": return "The confirmation is withdrawn. The recipients are told not to act on it.";
+    case "frozen": return "It was frozen: the deployment ended or was stopped, or the person was taken off the list. Nobody was told.";
+    case "withdrawn": return "The confirmation is withdrawn. Whoever was told is told not to act on it.";
     default: return `It is ${said.state}.`;
   }
 }
@@ -116,7 +116,7 @@ export function withdrawal(said, again) {
   if (said.state !== "confirmed" || said.test) return null;
   const place = el("section", { class: "part" }, el("h4", {}, "Take it back"));
   const offer = () => place.replaceChildren(place.firstChild,
-    el("p", {}, "If the confirmation was wrong, withdraw it. The recipients are told at once not to act on it."),
+    el("p", {}, "If the confirmation was wrong, withdraw it. Whoever was told is told at once not to act on it."),
     el("div", { class: "buttons" }, button("Withdraw …", write)));
   const write = () => {
     const reason = el("textarea", { id: "withdraw-reason", rows: 2, maxlength: 500, required: true });
@@ -132,7 +132,7 @@ export function withdrawal(said, again) {
       sending = true;
       try {
         await post(`/candidates/${said.id}/withdrawal`, { reason: reason.value.trim() });
-        announce("Withdrawn. The recipients are told.", true);
+        announce("Withdrawn. Whoever was told is told not to act on it.", true);
         await again();
       } catch (fault) {
         sending = false;

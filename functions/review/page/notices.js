@@ -6,13 +6,13 @@ import {
 } from "/console/page.js";
 import { Faces } from "/console/pictures.js";
 import { account, onEnd, signIn, signOut, signedIn } from "/console/session.js";
-import { showSlip } from "/console/slip.js";
+import { SlipView } from "/console/slip.js";
 
 const STATES = {
   live: "Live", waking: "The database is waking up", away: "No connection, trying again",
-  busy: "Disturbed, trying again", refused: "Not allowed", out: "Signed out",
+  busy: "A fault, trying again", refused: "Not allowed", out: "Signed out",
 };
-const RESULTS = { not_engaged: "Not engaged", engaged_right: "Engaged: right person", engaged_wrong: "Engaged: wrong person" };
+const RESULTS = { not_engaged: "Not spoken to", engaged_right: "Spoken to: right person", engaged_wrong: "Spoken to: wrong person" };
 const ACTIONS = {
   none: "Nothing more", conversation: "Conversation", help: "Help", search: "Search", arrest: "Arrest", removal: "Asked to leave",
 };
@@ -72,7 +72,7 @@ function noticeRow(one) {
     withdrawn(one) && el("strong", { class: "badge stop" }, "WITHDRAWN: do not act"),
     demonstration && el("span", { class: "badge demo" }, demonstration),
     el("span", { class: "more" }, el("span", {}, "seen ", since(one.captured_at)), left),
-    el("span", { class: "more quiet" }, one.outcome ? `outcome: ${outcomeWords(one.outcome)}` : "outcome asked for",
+    el("span", { class: "more quiet" }, one.outcome ? `outcome: ${outcomeWords(one.outcome)}` : "no outcome yet",
       el("span", {}, `camera ${one.camera}`)));
 }
 
@@ -129,9 +129,10 @@ class NoticeView {
   changed(brief) {
     if (!this.#said || this.#sending) return;
     const turned = brief.state !== this.#said.state;
+    const answered = JSON.stringify(brief.outcome) !== JSON.stringify(this.#said.outcome);
     this.#said = { ...this.#said, state: brief.state, outcome: brief.outcome, useful_until: brief.useful_until };
     if (turned) this.#show();
-    else this.#showOutcome();
+    else if (answered) this.#showOutcome(); // else the buttons stay as they are: somebody may be tapping one
   }
 
   #show() {
@@ -184,7 +185,7 @@ class NoticeView {
     const tooLate = () => {
       rule.classList.add("stop");
       rule.replaceChildren(el("p", { class: "large" }, "Too late. Do not act on it any more."),
-        el("p", {}, `Its time ended at ${at(said.useful_until)}. The person may be far from there. Record the outcome.`));
+        el("p", {}, "Its time ran out, the deployment ended or was stopped, or the person was taken off the list. Record the outcome."));
     };
     rule.addEventListener("over", () => {
       tooLate();
@@ -215,7 +216,7 @@ class NoticeView {
     const engaged = outcome && outcome.result.startsWith("engaged");
     this.#outcome.classList.toggle("reach", !outcome);
     this.#outcome.replaceChildren(
-      el("h3", { id: "outcome-title" }, "What came of it?"),
+      el("h3", { id: "outcome-title" }, "What came of it?", !outcome && el("span", { class: "quick" }, " One tap records it.")),
       el("div", { class: "three", role: "group", "aria-labelledby": "outcome-title" }, Object.entries(RESULTS).map(([value, text]) =>
         choice(value, text, outcome?.result === value, () => this.#say({ result: value, action: "none" })))),
       el("p", { class: "quiet" }, outcome && RESULTS[outcome.result]
@@ -259,21 +260,17 @@ function route() {
   if (!signedIn()) return;
   const [name, id] = location.hash.slice(1).split("/");
   const named = name === "n" && /^[A-Za-z0-9-]{1,64}$/.test(id ?? "");
-  if (isSlip()) {
-    if (!named) location.replace("/console/notices");
-    else {
-      document.body.dataset.view = "slip";
-      showSlip(byId("notice"), id);
-    }
+  if (isSlip() && !named) {
+    location.replace("/console/notices");
     return;
   }
   if (named && view?.id === id) return;
   const from = view?.id;
   view?.close();
   view = null;
-  document.body.dataset.view = named ? "candidate" : "list";
+  document.body.dataset.view = isSlip() ? "slip" : named ? "candidate" : "list";
   if (named) {
-    view = new NoticeView(id);
+    view = isSlip() ? new SlipView(byId("notice"), id, () => notices.find((one) => one.id === id)) : new NoticeView(id);
     window.scrollTo(0, 0);
     view.open();
   } else if (from) (document.querySelector(`li[data-id="${from}"] a`) ?? byId("main")).focus();
@@ -307,7 +304,7 @@ async function begin() {
   byId("sign-in").addEventListener("click", () => signIn().catch((fault) => signedOut(fault.message)));
   byId("sign-out").addEventListener("click", () => signOut().catch(() => signedOut("You are signed out on this machine.")));
   document.querySelector(".skip").addEventListener("click", (event) => { event.preventDefault(); byId("main").focus(); });
-  document.addEventListener("keydown", (event) => { if (event.key === "Escape" && view) toList(); });
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape" && view && !isSlip()) toList(); });
   addEventListener("hashchange", route);
   onEnd(signedOut);
   if (!signedIn()) {
@@ -317,8 +314,7 @@ async function begin() {
   byId("account").textContent = account();
   startClock();
   document.body.dataset.view = "list";
-  if (isSlip()) showState("live");
-  else watching = watch({ changed: refreshList, state: showState });
+  watching = watch({ changed: refreshList, state: showState });
   route();
 }
 

@@ -135,8 +135,8 @@ export const prefix = (text) => (text || "").trim().replace(/[:.\s]+$/, "");
 
 export const short = (id) => String(id).slice(0, 8);
 
-/** Move focus to a heading that a key press brought up, so that reading goes on there. */
-export function focusOn(heading) {
+/** Move focus to a heading that a key press brought up, so that reading goes on there. `still`: without scrolling. */
+export function focusOn(heading, still = false) {
   heading.setAttribute("tabindex", "-1");
-  heading.focus();
+  heading.focus({ preventScroll: still });
 }

@@ -42,12 +42,13 @@ export class Faces {
   #views = {};
   #sizes = new ResizeObserver(() => this.#draw());
 
-  constructor(said, { signal, ready = () => {}, failed = () => {} }) {
+  /** `keys`: the page has keys for these buttons, so they show them. */
+  constructor(said, { signal, keys = false, ready = () => {}, failed = () => {} }) {
     this.#said = said;
     this.#signal = signal;
     this.ready = ready;
     this.failed = failed;
-    this.element = this.#build();
+    this.element = this.#build(keys);
   }
 
   get complete() { return Boolean(this.#probe && this.#references.get(this.#shown)); }
@@ -120,8 +121,9 @@ export class Faces {
     this.failed(fault);
   }
 
-  #build() {
+  #build(keys) {
     const { references } = this.#said;
+    const keyed = (text, shown, name, act) => button(keys ? [`${text} `, key(shown)] : text, act, keys ? { "aria-keyshortcuts": name } : {});
     const canvas = (name) => el("canvas", { role: "img", "aria-label": `${name}: loading`, class: "face" });
     this.#views = {
       probe: canvas("Face from the camera"),
@@ -137,8 +139,8 @@ export class Faces {
       this.#sizes.observe(face);
     }
     const steps = references.length > 1 && el("div", { class: "steps", role: "group", "aria-label": "Pictures of the list" },
-      button(["Previous ", key("[")], () => this.step(-1), { "aria-keyshortcuts": "[" }),
-      button(["Next ", key("]")], () => this.step(1), { "aria-keyshortcuts": "]" }));
+      keyed("Previous", "[", "[", () => this.step(-1)),
+      keyed("Next", "]", "]", () => this.step(1)));
     return el("div", { class: "pictures" },
       el("div", { class: "pair" },
         el("figure", {}, this.#views.probe, el("figcaption", {}, el("strong", {}, "From the camera"), this.#views.probeText)),
@@ -146,13 +148,13 @@ export class Faces {
           el("figcaption", {}, el("strong", {}, "From the list"), this.#views.referenceText))),
       el("div", { class: "tools" },
         el("div", { class: "steps", role: "group", "aria-label": "Zoom of both faces" },
-          button(["Smaller ", key("−")], () => this.zoom(-1), { "aria-keyshortcuts": "-" }),
-          button(["Larger ", key("+")], () => this.zoom(1), { "aria-keyshortcuts": "+" }),
+          keyed("Smaller", "−", "-", () => this.zoom(-1)),
+          keyed("Larger", "+", "+", () => this.zoom(1)),
           this.#views.zoomed),
         steps),
       this.#views.fault,
       el("figure", { class: "where" }, this.#views.scene, el("figcaption", {},
-        "Where it was: the frame marks the face above. All else is left out on purpose.")));
+        "Where it was in the camera's picture: the box marks the face above. All else is left out on purpose.")));
   }
 
   #captions() {
@@ -207,17 +209,7 @@ export class Faces {
     const { face, place, camera } = this.#said;
     scene.width = this.#probe.width;
     scene.height = this.#probe.height;
-    const context = scene.getContext("2d");
-    context.drawImage(this.#probe, 0, 0);
-    if (face) {
-      const line = Math.max(2, Math.round(scene.width / 250));
-      const around = 2 * line + MARGIN * Math.max(face.width, face.height);
-      for (const [colour, width] of [["#000", line * 3], ["#fff", line]]) {
-        context.strokeStyle = colour;
-        context.lineWidth = width;
-        context.strokeRect(face.x - around, face.y - around, face.width + 2 * around, face.height + 2 * around);
-      }
-    }
+    scene.getContext("2d").drawImage(this.#probe, 0, 0); // the box is in the picture already
     label(scene, `The camera's picture, ${camera}, ${place}. ${face ? whereabouts(face, scene) : "It is not recorded where the face is"}.`);
   }
 }
@@ -230,7 +222,7 @@ function whereabouts(face, { width, height }) {
 }
 
 const zoomed = (step) => (step === 0 ? "" : `${ZOOMS[step]} times`);
-const wide = (face) => (face ? `${face.width} pixels wide` : "whole picture");
+const wide = (face) => (face ? `face ${face.width} pixels wide` : "whole picture");
 
 function label(canvas, text) {
   canvas.setAttribute("aria-label", text);

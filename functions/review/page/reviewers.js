@@ -27,7 +27,7 @@ export function reviewersTable({ reviewers }) {
       cells.map((cell, index) => el("td", { role: "cell", data: { label: heads[index + 1] } }, el("div", {}, cell))));
   });
   return el("table", { role: "table", class: "reviewers" },
-    el("caption", {}, "Decisions on seeded tests. The bar is the range in which the true error rate lies (95 %), the dot what was counted, the dashed line the limit."),
+    el("caption", {}, "Answers to tests. The bar is the range in which the true error rate lies (95 %), the dot what was counted, the dashed line the limit."),
     el("thead", { role: "rowgroup" }, head), el("tbody", { role: "rowgroup" }, rows));
 }
 
