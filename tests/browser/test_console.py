@@ -299,6 +299,7 @@ def test_what_others_decided_or_a_stop_froze_takes_the_buttons_away(opened: Open
     expect(page.get_by_text("It no longer waits for you").first).to_be_visible()
     expect(page.get_by_text("You recorded no decision.").first).to_be_visible()
     expect(page.locator("[data-decision]")).to_have_count(0)
+    expect(page.locator("canvas.face")).to_have_count(0)  # nobody may decide on them any more
 
 
 def test_a_decision_of_which_nobody_knows_is_not_said_to_be_missing(opened: Open, api: Pretended) -> None:

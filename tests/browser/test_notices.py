@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PHONE, Open
-from tests.browser.pretend import ORIGIN, Pretended
+from tests.browser.pretend import ORIGIN, Pretended, moment
 
 RULE = "Possible match, checked by a reviewer. Not proof of identity: verify first."
 RESULTS = ("Not spoken to", "Spoken to: right person", "Spoken to: wrong person")
@@ -247,3 +247,35 @@ def test_nothing_but_the_slip_can_be_printed(opened: Open, api: Pretended) -> No
     open_notice(page, "N4T5XA")
     page.emulate_media(media="print")
     expect(page.locator("main")).to_be_hidden()
+
+
+def test_a_stop_or_a_removal_reaches_an_open_notice_at_once(opened: Open, api: Pretended) -> None:
+    """Its time of use ends, and nothing goes on saying "possible match" beside two faces."""
+    notice = api.notice()
+    page = opened(f"/console/notices#n/{notice['id']}")
+    expect(page.locator("canvas.face[data-drawn]")).to_have_count(2)
+    notice["useful_until"] = moment(-1)
+    api.changed()
+    expect(page.get_by_text("Pictures are shown only while the notice may be acted on.")).to_be_visible()
+    expect(page.locator("canvas")).to_have_count(0)
+
+
+def test_a_notice_that_is_not_ones_own_any_more_leaves_the_page(opened: Open, api: Pretended) -> None:
+    notice = api.notice()
+    page = opened(f"/console/notices#n/{notice['id']}")
+    expect(page.locator("canvas.face[data-drawn]")).to_have_count(2)
+    del api.notices[notice["id"]]
+    api.changed()
+    expect(page.get_by_role("heading", name="This notice is not there any more")).to_be_visible()
+    expect(page.locator("canvas")).to_have_count(0)
+
+
+def test_the_end_of_a_shift_is_said_and_takes_everything_away(opened: Open, api: Pretended) -> None:
+    """A page that went on looking live would learn of no withdrawal any more."""
+    notice = api.notice()
+    page = opened(f"/console/notices#n/{notice['id']}")
+    expect(page.locator("canvas.face[data-drawn]")).to_have_count(2)
+    page.evaluate("""() => { const held = JSON.parse(localStorage.getItem("proviso.session"));
+                     localStorage.setItem("proviso.session", JSON.stringify({ ...held, ends: Date.now() - 1 })); }""")
+    expect(page.get_by_text("Your shift is over.").first).to_be_visible()
+    expect(page.locator("canvas")).to_have_count(0)

@@ -311,6 +311,9 @@ export class CandidateView {
     this.#chosen = null;
     this.#writing(false);
     this.#parts.decide.classList.remove("reach");
+    // Nobody may decide on these faces any more, so nobody looks at them.
+    this.#faces?.close();
+    this.#faces?.element.replaceWith(el("p", { class: "quiet" }, "The pictures are taken away: there is nothing left to decide."));
     const heading = el("h3", { id: "decide-title" }, "Too late to decide");
     this.#parts.decide.replaceChildren(heading, el("p", { class: "ended" }, why),
       el("div", { class: "buttons" }, button(["Next ", key("n")], this.#hooks.next, { "aria-keyshortcuts": "n" }),

@@ -35,6 +35,10 @@ async function refreshList() {
   } catch (fault) {
     if (!(fault instanceof ApiFault) || fault.status !== 403) throw fault;
     byId("list-fault").replaceChildren(el("p", {}, advice(fault)));
+    notices = []; // what this person may not see any more is taken away
+    showList();
+    byId("nothing").hidden = true;
+    view?.gone?.();
     return;
   }
   serverSays(said.now);
@@ -49,6 +53,7 @@ async function refreshList() {
   if (arrived.length) announce(`New notice ${arrived[0].reference}, ${arrived[0].place}.`);
   const open = view && notices.find((one) => one.id === view.id);
   if (open) view.changed(open);
+  else view?.gone?.();
 }
 
 function showList() {
@@ -126,9 +131,21 @@ class NoticeView {
     this.#host.replaceChildren();
   }
 
+  /** It is not among this person's notices any more. */
+  gone() {
+    if (!this.#said) return;
+    this.#said = null;
+    this.#stop.abort();
+    this.#faces?.close();
+    const heading = el("h2", {}, "This notice is not there any more");
+    this.#host.replaceChildren(heading, el("p", { class: "fault", role: "alert" }, "Do not act on it."),
+      el("div", { class: "buttons" }, button("Back to the list", toList)));
+  }
+
   changed(brief) {
     if (!this.#said || this.#sending) return;
-    const turned = brief.state !== this.#said.state;
+    // A stop, or the person taken off the list, ends its time of use: nothing may go on saying "possible match".
+    const turned = brief.state !== this.#said.state || brief.useful_until !== this.#said.useful_until;
     const answered = JSON.stringify(brief.outcome) !== JSON.stringify(this.#said.outcome);
     this.#said = { ...this.#said, state: brief.state, outcome: brief.outcome, useful_until: brief.useful_until };
     if (turned) this.#show();

@@ -15,7 +15,7 @@ let ended = () => {};
 export function onEnd(listener) {
   ended = listener;
   addEventListener("storage", (event) => {
-    if (event.key === KEPT && event.newValue === null) ended("You signed out in another window.");
+    if (event.key === KEPT && event.newValue === null) ended("You signed out in another window, or the shift is over.");
   });
 }
 
@@ -113,10 +113,11 @@ export async function finishSignIn() {
   return false;
 }
 
-/** An access token that is still good; null when somebody has to sign in. Throws where the network does. */
+/** An access token that is still good; null when somebody has to sign in, and the page has been told. Throws where the network does. */
 export async function token() {
   const held = read();
-  if (!held) return null;
+  // Said, not only noticed: a page that stays open would else look live and learn of no withdrawal any more.
+  if (!held) return over("Your shift is over.");
   return Date.now() < held.expires - EARLY_MS ? held.access : refresh();
 }
 
