@@ -192,7 +192,7 @@ def test_what_was_closed_before_there_was_a_rule_is_emptied_too(decided: tuple[S
         master.execute("SET session_replication_role = replica")
         master.execute("UPDATE deployment SET state = 'closed', closed_at = now(), closed_by = 'x'")
     with scene.house.retain().work() as work:
-        assert work.empty_reasons() == 1
+        assert work.empty_reasons() == 2
     assert value(scene.house, "SELECT reason FROM review") == ""
 
 
@@ -218,6 +218,18 @@ def test_who_takes_back_and_who_closes_wait_for_one_another(scene: Scene) -> Non
                 waiting.result(0.5)
         assert waiting.result(10) == 1
     assert value(scene.house, "SELECT reason FROM withdrawal") == ""
+
+
+def test_a_removal_waits_for_no_stop_that_may_wait_for_it(scene: Scene) -> None:
+    """Its entry and candidates are locked by then: waiting for the deployment, each could wait for the other."""
+    made = scene.raised()
+    with scene.house.review().work() as work:
+        work.decide(decision(made), now())
+    remove = f"UPDATE entry SET removed_at = now() WHERE id = '{scene.entry.id}'"
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(scene.house.database.master_url) as holding:
+        holding.execute("SELECT FROM deployment FOR UPDATE")
+        assert pool.submit(run, scene.house, "govern", remove).result(10) == 1
+    assert value(scene.house, "SELECT withdrawn_by FROM withdrawal") == "entry:removed"
 
 
 # --- groups -----------------------------------------------------------------------------------------------------------

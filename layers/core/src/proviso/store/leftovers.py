@@ -17,10 +17,14 @@ _EMPTY: tuple[LiteralString, ...] = (
     WHERE c.id = h.candidate_id AND d.state = 'closed' AND h.reason <> ''
       AND (h.released_at IS NOT NULL OR h.until <= clock_timestamp())
     """,
-    # Closed before there was a rule for it.
+    # Closed before there was a rule for it; and what a removal wrote while its deployment was being closed.
     """
     UPDATE review r SET reason = '' FROM candidate c JOIN deployment d ON d.id = c.deployment_id
     WHERE c.id = r.candidate_id AND d.state = 'closed' AND r.reason <> ''
+    """,
+    """
+    UPDATE withdrawal w SET reason = '' FROM candidate c JOIN deployment d ON d.id = c.deployment_id
+    WHERE c.id = w.candidate_id AND d.state = 'closed' AND w.reason <> ''
     """,
 )
 _COUNT: LiteralString = """

@@ -515,7 +515,10 @@ BEGIN
     RETURN NEW;
 END $$;
 CREATE TRIGGER reason_meets_the_close BEFORE INSERT ON review FOR EACH ROW EXECUTE FUNCTION reason_meets_the_close();
-CREATE TRIGGER reason_meets_the_close BEFORE INSERT ON withdrawal FOR EACH ROW EXECUTE FUNCTION reason_meets_the_close();
+-- A removal holds its entry and candidates already, for which a stop or a close may wait: it waits for no deployment. What
+-- it writes is always the same sentence, and of nobody.
+CREATE TRIGGER reason_meets_the_close BEFORE INSERT ON withdrawal FOR EACH ROW
+    WHEN (NEW.withdrawn_by <> 'entry:removed') EXECUTE FUNCTION reason_meets_the_close();
 CREATE TRIGGER reason_meets_the_close BEFORE UPDATE ON test_candidate FOR EACH ROW WHEN (OLD.decision IS NULL)
     EXECUTE FUNCTION reason_meets_the_close();
 
