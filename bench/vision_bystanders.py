@@ -408,7 +408,10 @@ def _places(kind: str, box: Box, width: int, height: int) -> list[Place]:
 
 def main() -> None:
     """`python bench/vision_bystanders.py "tuning" 2 "evidence;mosaic 24" "720p;360p"`: people of which part, how many
-    pictures of each, which kinds of picture, which sizes of frame (all where the last two are left out)."""
+    pictures of each, which kinds of picture, which sizes of frame (all where the last two are left out). Without any:
+    the held-out people, two pictures of each, at 720p, the picture as it is and the frame itself beside it."""
+    if len(sys.argv) < 3:
+        sys.argv[1:] = ["held out", "2", "evidence;frame", "720p"]
     part, pictures = sys.argv[1], int(sys.argv[2])
     pipeline = load_pipeline("mobilefacenet", folders=model_folders(), threads=1)
     makers: dict[str, Picture] = {

@@ -610,7 +610,9 @@ SET search_path = public, pg_temp AS $$
         SELECT FROM candidate c JOIN deployment d ON d.id = c.deployment_id
         WHERE c.id = candidate AND d.state IN ('stopped', 'ended', 'closed')
           AND (c.state IN ('rejected', 'expired', 'frozen')
-               OR c.state IN ('confirmed', 'withdrawn') AND EXISTS (SELECT FROM outcome o WHERE o.candidate_id = c.id))
+               -- Not before the day is over in which it may be corrected (S22).
+               OR c.state IN ('confirmed', 'withdrawn') AND c.decided_at + interval '24 hours' <= clock_timestamp()
+                  AND EXISTS (SELECT FROM outcome o WHERE o.candidate_id = c.id))
     )
 $$;
 
