@@ -410,9 +410,7 @@ def main() -> None:
     """`python bench/vision_bystanders.py "tuning" 2 "evidence;mosaic 24" "720p;360p"`: people of which part, how many
     pictures of each, which kinds of picture, which sizes of frame (all where the last two are left out). Without any:
     the held-out people, two pictures of each, at 720p, the picture as it is and the frame itself beside it."""
-    if len(sys.argv) < 3:
-        sys.argv[1:] = ["held out", "2", "evidence;frame", "720p"]
-    part, pictures = sys.argv[1], int(sys.argv[2])
+    part, pictures, *chosen = sys.argv[1:] or ["held out", "2", "evidence;frame", "720p"]
     pipeline = load_pipeline("mobilefacenet", folders=model_folders(), threads=1)
     makers: dict[str, Picture] = {
         "evidence": evidence(pipeline),
@@ -429,13 +427,13 @@ def main() -> None:
         "margin 4": box_only(4),
         "box": box_only(0),
     }
-    wanted = sys.argv[3].split(";") if len(sys.argv) > 3 else list(makers)
-    sizes = sys.argv[4].split(";") if len(sys.argv) > 4 else list(SIZES)
+    wanted = chosen[0].split(";") if chosen else list(makers)
+    sizes = chosen[1].split(";") if len(chosen) > 1 else list(SIZES)
     for size in sizes:
         for kind in KINDS:
             set_up = scene(pipeline, size, kind)
             for which in wanted:
-                readings = read_all(set_up, people(part), makers[which], pictures=pictures)
+                readings = read_all(set_up, people(part), makers[which], pictures=int(pictures))
                 for at, place in enumerate(set_up.places):
                     for how, result in attacks(readings, at).items():
                         print(f"{which} | {size}, {place.name} | {how} | {result}", flush=True)

@@ -20,13 +20,12 @@ from proviso.cli import places
 from proviso.cli.api import ApiFault
 from proviso.cli.demo.run import DemoOptions, cloud_options, demo_policy
 from proviso.cli.demo.scene import CANDIDATE, NORTH, scenes
-from proviso.cli.demo.script import AUTHORISER, RECIPIENTS, REQUESTER, REVIEWER, Demonstration
+from proviso.cli.demo.script import AUTHORISER, RECIPIENT, RECIPIENTS, REVIEWER, Demonstration
 from proviso.domain.errors import ConfigurationFault
 from proviso.local.cloud import local_cloud
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "images"
-RECIPIENT = "demo-recipient"
 SIZES = {360: 740, 1280: 800}
 NARROW = 600
 """Narrower is a telephone: used by finger."""
@@ -48,7 +47,6 @@ def take(folder: Path) -> list[Path]:
         cloud = open_now.enter_context(local_cloud(cloud_options(options)))
         play = Demonstration(cloud, demo_policy(), models.manifest.demo_threshold, options.out)
         play.prepare()
-        name_recipient(play)
         playwright = open_now.enter_context(sync_playwright())
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         pages = {width: signed_in(browser, cloud.api_url, "/console", REVIEWER, width) for width in SIZES}
@@ -113,13 +111,6 @@ def take(folder: Path) -> list[Path]:
         shoot("reviewers", authorisers)
         browser.close()
     return written
-
-
-def name_recipient(play: Demonstration) -> None:
-    """Somebody who is told, named for the deployment."""
-    play.as_person(AUTHORISER).post("/people", {"sub": RECIPIENT, "roles": ["recipient"]})
-    path = f"/deployments/{play.deployment}/members"
-    play.as_person(REQUESTER).post(path, {"sub": RECIPIENT, "role": "recipient"})
 
 
 def film(play: Demonstration, smallest_face_px: int) -> None:

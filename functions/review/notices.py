@@ -6,7 +6,7 @@ from aws_lambda_powertools.event_handler import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from functions.review import notice_answers as answers
-from functions.review.routes import box
+from functions.review.routes import pictures
 from proviso import wiring
 from proviso.domain.candidate import short_reference
 from proviso.domain.outcome import Action, Result
@@ -172,13 +172,10 @@ def _brief(notice: Noticed) -> dict[str, Any]:
 
 
 def _view(view: recipient.NoticeView) -> dict[str, Any]:
-    base = f"/notices/{view.notice.id}"
     return {
         **_brief(view.notice),
         "now": plain(view.now),
-        "evidence": f"{base}/evidence",
-        "face": box(view.notice.face),
-        "references": [{"path": f"{base}/references/{one.id}", "face": box(one.face)} for one in view.references],
+        **pictures(f"/notices/{view.notice.id}", view.notice.face, view.references),
         "calibrated": view.notice.calibrated,
     }
 

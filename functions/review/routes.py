@@ -1,5 +1,6 @@
 """Routes of the review: what waits, one candidate, its pictures, a decision and what may follow it."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
@@ -10,7 +11,7 @@ from proviso import wiring
 from proviso.domain.candidate import Age, Decision, Ethnicity, Sex, short_reference
 from proviso.domain.frame import Region
 from proviso.domain.reasons import Reason, Refused
-from proviso.domain.review_ports import Shown
+from proviso.domain.review_ports import Shown, ShownReference
 from proviso.edge.answers import gives
 from proviso.edge.http import act, answer, plain, refusal, routes, subject
 from proviso.stages import review
@@ -212,21 +213,25 @@ def _brief(shown: Shown) -> dict[str, Any]:
     return {"reference": short_reference(shown.id), **{name: plain(getattr(shown, name)) for name in names}}
 
 
+def pictures(base: str, face: Region | None, references: Sequence[ShownReference]) -> dict[str, Any]:
+    """Where the pictures of a candidate or notice are, below its own path, and the faces in them."""
+    return {
+        "evidence": f"{base}/evidence",
+        "face": box(face),
+        "references": [{"path": f"{base}/references/{one.id}", "face": box(one.face)} for one in references],
+    }
+
+
 def box(face: Region | None) -> dict[str, int] | None:
     """Where a face is, as the API gives it."""
     return dict(zip(("x", "y", "width", "height"), face, strict=True)) if face else None
 
 
 def _view(view: review.CandidateView) -> dict[str, Any]:
-    base = f"/candidates/{view.candidate.id}"
     shown = {
         **_brief(view.candidate),
         "now": plain(view.now),
-        "evidence": f"{base}/evidence",
-        "face": box(view.candidate.face),
-        "references": [
-            {"path": f"{base}/references/{reference.id}", "face": box(reference.face)} for reference in view.references
-        ],
+        **pictures(f"/candidates/{view.candidate.id}", view.candidate.face, view.references),
         "reviewers_required": view.candidate.reviewers_required,
         "own_decision": view.own.decision.value if view.own else None,
     }

@@ -10,13 +10,12 @@ from playwright.sync_api import Browser, Page, expect
 
 from proviso.cli.demo.run import DemoOptions, cloud_options, demo_policy
 from proviso.cli.demo.scene import CANDIDATE, NORTH, scenes
-from proviso.cli.demo.script import AUTHORISER, PLACE, RECIPIENTS, REQUESTER, REVIEWER, Demonstration
+from proviso.cli.demo.script import PLACE, RECIPIENT, RECIPIENTS, REVIEWER, Demonstration
 from proviso.local.cloud import local_cloud
 from tests.browser.conftest import PHONE, WIDE
 from tests.e2e.conftest import ROOT, models_or_skip
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
-RECIPIENT = "demo-recipient"
 SEEN_WITHIN_S = 15.0
 """Generous: two cores run the whole cloud and the browser beside it."""
 
@@ -62,13 +61,6 @@ def sign_in(page: Page, address: str, subject: str) -> None:
     expect(page.locator("#connection")).to_have_text("Live", timeout=15_000)
 
 
-def name_recipient(play: Demonstration) -> None:
-    """Somebody who is told, named for the deployment."""
-    play.as_person(AUTHORISER).post("/people", {"sub": RECIPIENT, "roles": ["recipient"]})
-    path = f"/deployments/{play.deployment}/members"
-    play.as_person(REQUESTER).post(path, {"sub": RECIPIENT, "role": "recipient"})
-
-
 def film(play: Demonstration, smallest_face_px: int) -> float:
     """One frame with the listed person; when it was sent."""
     wanted = [scene for scene in scenes(smallest_face_px) if scene.camera == NORTH and scene.expected == CANDIDATE]
@@ -110,7 +102,6 @@ def test_a_recipient_says_what_came_of_it_and_a_withdrawal_reaches_their_open_pa
     confirmed = play.as_person(REVIEWER).get("/candidates")["decided"]
     if not confirmed:
         pytest.skip("nothing was confirmed: the test before this one did not come so far")
-    name_recipient(play)
     sign_in(page, f"{play.cloud.api_url}/console/notices", RECIPIENT)
     page.locator("#notices a.row").first.click()
     expect(page.get_by_text("Not proof of identity: verify first.")).to_be_visible()

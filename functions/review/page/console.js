@@ -3,14 +3,11 @@
 import { ApiFault, advice, get, watch } from "/console/api.js";
 import { CandidateView, DECISIONS, stopControl } from "/console/candidate.js";
 import {
-  announce, at, button, byId, choices, el, focusOn, isTyping, prefix, serverNow, serverSays, short, since, startClock, until,
+  announce, at, button, byId, choices, el, focusOn, sessionControls, isTyping, prefix, serverNow, serverSays, short, showSignedOut,
+  showState, since, startClock, until,
 } from "/console/page.js";
-import { account, finishSignIn, onEnd, signIn, signOut, signedIn } from "/console/session.js";
+import { account, finishSignIn, signedIn } from "/console/session.js";
 
-const STATES = {
-  live: "Live", waking: "The database is waking up", away: "No connection, trying again",
-  busy: "A fault, trying again", refused: "Not allowed", out: "Signed out",
-};
 const NEW_MS = 20_000;
 
 let view = null; // the open candidate
@@ -326,14 +323,6 @@ function showKeys() {
 
 // --- begin -----------------------------------------------------------------------------------------------------------
 
-function showState(name) {
-  const place = byId("connection");
-  if (place.dataset.state === name) return;
-  place.dataset.state = name;
-  place.textContent = STATES[name];
-  if (name === "waking" || name === "away") announce(`${STATES[name]}. The page goes on by itself.`);
-}
-
 function signedOut(why = "") {
   watching?.stop();
   watching = null;
@@ -341,18 +330,11 @@ function signedOut(why = "") {
   waiting = [];
   decided = [];
   confirmed = [];
-  for (const id of ["waiting", "decided", "confirmed", "stops", "nothing", "reviewers-content", "list-fault"]) byId(id).replaceChildren();
-  document.body.dataset.view = "signed-out";
-  document.title = "Sign in · Proviso";
-  byId("signed-out").hidden = false;
-  byId("signed-out-why").textContent = why;
-  showState("out");
-  if (why) announce(why, true);
+  showSignedOut(["waiting", "decided", "confirmed", "stops", "nothing", "reviewers-content", "list-fault"], why);
 }
 
 async function begin() {
-  byId("sign-in").addEventListener("click", () => signIn().catch((fault) => signedOut(fault.message)));
-  byId("sign-out").addEventListener("click", () => signOut().catch(() => signedOut("You are signed out on this machine.")));
+  sessionControls(signedOut);
   byId("show-keys").addEventListener("click", showKeys);
   byId("close-keys").addEventListener("click", () => byId("keys").close());
   byId("single-keys").addEventListener("change", (event) => choices.set("keys", event.target.checked ? "on" : "off"));
@@ -362,10 +344,8 @@ async function begin() {
     showSound();
     if (on) beep();
   });
-  document.querySelector(".skip").addEventListener("click", (event) => { event.preventDefault(); byId("main").focus(); });
   document.addEventListener("keydown", pressed);
   addEventListener("hashchange", route);
-  onEnd(signedOut);
   showSound();
   try {
     if (await finishSignIn()) return;

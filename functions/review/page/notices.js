@@ -2,16 +2,13 @@
 
 import { ApiFault, advice, get, patient, post, watch } from "/console/api.js";
 import {
-  announce, at, button, byId, el, focusOn, prefix, serverNow, serverSays, short, since, startClock, until,
+  announce, at, button, byId, el, focusOn, sessionControls, prefix, serverNow, serverSays, short, showSignedOut,
+  showState, since, startClock, until,
 } from "/console/page.js";
 import { Faces } from "/console/pictures.js";
-import { account, onEnd, signIn, signOut, signedIn } from "/console/session.js";
+import { account, signedIn } from "/console/session.js";
 import { SlipView } from "/console/slip.js";
 
-const STATES = {
-  live: "Live", waking: "The database is waking up", away: "No connection, trying again",
-  busy: "A fault, trying again", refused: "Not allowed", out: "Signed out",
-};
 const RESULTS = { not_engaged: "Not spoken to", engaged_right: "Spoken to: right person", engaged_wrong: "Spoken to: wrong person" };
 const ACTIONS = {
   none: "Nothing more", conversation: "Conversation", help: "Help", search: "Search", arrest: "Arrest", removal: "Asked to leave",
@@ -294,36 +291,19 @@ function route() {
   markOpen();
 }
 
-function showState(name) {
-  const place = byId("connection");
-  if (place.dataset.state === name) return;
-  place.dataset.state = name;
-  place.textContent = STATES[name];
-  if (name === "waking" || name === "away") announce(`${STATES[name]}. The page goes on by itself.`);
-}
-
 function signedOut(why = "") {
   watching?.stop();
   watching = null;
   view?.close();
   view = null;
   notices = [];
-  for (const id of ["notices", "notice", "list-fault"]) byId(id).replaceChildren();
-  document.body.dataset.view = "signed-out";
-  document.title = "Sign in · Proviso";
-  byId("signed-out").hidden = false;
-  byId("signed-out-why").textContent = why;
-  showState("out");
-  if (why) announce(why, true);
+  showSignedOut(["notices", "notice", "list-fault"], why);
 }
 
 async function begin() {
-  byId("sign-in").addEventListener("click", () => signIn().catch((fault) => signedOut(fault.message)));
-  byId("sign-out").addEventListener("click", () => signOut().catch(() => signedOut("You are signed out on this machine.")));
-  document.querySelector(".skip").addEventListener("click", (event) => { event.preventDefault(); byId("main").focus(); });
+  sessionControls(signedOut);
   document.addEventListener("keydown", (event) => { if (event.key === "Escape" && view && !isSlip()) toList(); });
   addEventListener("hashchange", route);
-  onEnd(signedOut);
   if (!signedIn()) {
     signedOut();
     return;

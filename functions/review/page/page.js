@@ -1,6 +1,8 @@
 // What both pages are built with: elements, sentences for times, announcements, the server's clock.
 // Text reaches the page as text nodes only; nothing is ever parsed as HTML.
 
+import { onEnd, signIn, signOut } from "/console/session.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 
 /** An element. `on` holds listeners, `data` the data-* attributes; null, undefined and false leave an attribute out. */
@@ -139,4 +141,39 @@ export const short = (id) => String(id).slice(0, 8);
 export function focusOn(heading, still = false) {
   heading.setAttribute("tabindex", "-1");
   heading.focus({ preventScroll: still });
+}
+
+// --- what both pages have around their content -----------------------------------------------------------------------
+
+const STATES = {
+  live: "Live", waking: "The database is waking up", away: "No connection, trying again",
+  busy: "A fault, trying again", refused: "Not allowed", out: "Signed out",
+};
+
+/** How the page stands to the API, where everybody looks for it. */
+export function showState(name) {
+  const place = byId("connection");
+  if (place.dataset.state === name) return;
+  place.dataset.state = name;
+  place.textContent = STATES[name];
+  if (name === "waking" || name === "away") announce(`${STATES[name]}. The page goes on by itself.`);
+}
+
+/** Nobody is signed in here any more. `cleared`: the ids of what showed something; it is taken away. */
+export function showSignedOut(cleared, why) {
+  for (const id of cleared) byId(id).replaceChildren();
+  document.body.dataset.view = "signed-out";
+  document.title = "Sign in · Proviso";
+  byId("signed-out").hidden = false;
+  byId("signed-out-why").textContent = why;
+  showState("out");
+  if (why) announce(why, true);
+}
+
+/** Sign in, Sign out and the skip link; `signedOut` is called with the reason when there is no session any more. */
+export function sessionControls(signedOut) {
+  byId("sign-in").addEventListener("click", () => signIn().catch((fault) => signedOut(fault.message)));
+  byId("sign-out").addEventListener("click", () => signOut().catch(() => signedOut("You are signed out on this machine.")));
+  document.querySelector(".skip").addEventListener("click", (event) => { event.preventDefault(); byId("main").focus(); });
+  onEnd(signedOut);
 }

@@ -70,7 +70,9 @@ def pending(*, principal: Principal, store: ReviewStore, clock: Clock) -> Waitin
         return refused
     with store.work() as work:
         found = work.pending(now, principal.sub)
-        barred = {one.deployment_id: _barred(work, principal, one) for one in found}
+        # Once a deployment, not once a candidate: each asks the database three times.
+        of_each = {one.deployment_id: one for one in found}
+        barred = {deployment_id: _barred(work, principal, one) for deployment_id, one in of_each.items()}
         untrained = principal.needs_training(now)
         waiting = () if untrained else tuple(one for one in found if barred[one.deployment_id] is None)
         own = tuple(work.decided(now - OWN_DECISIONS_SHOWN, principal.sub))

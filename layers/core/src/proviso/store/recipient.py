@@ -21,8 +21,8 @@ from proviso.store.shown import ShownCandidates
 
 _NOTICED = """
 SELECT c.id, c.deployment_id, c.state, c.camera, c.place, c.captured_at, c.raised_at, c.decided_at AS confirmed_at,
-       LEAST(c.decided_at + make_interval(secs => (d.policy ->> 'notice_useful_s')::integer), ended.moment,
-             e.removed_at) AS useful_until,
+       LEAST(c.decided_at + make_interval(secs => (d.policy ->> 'notice_useful_s')::integer), ended.moment)
+           AS useful_until,
        ended.moment AS over_at, d.policy ->> 'message_prefix' AS message_prefix, c.calibrated, c.evidence_key, c.face,
        e.category,
        GREATEST(%(now)s, clock_timestamp()) AS asked_at,

@@ -48,7 +48,7 @@ CREATE TRIGGER person_is_trained_anew BEFORE INSERT OR UPDATE ON person
 CREATE TABLE withdrawal (
     candidate_id text PRIMARY KEY REFERENCES candidate,
     withdrawn_by text NOT NULL CHECK (btrim(withdrawn_by) <> ''),
-    reason       text NOT NULL CHECK (btrim(reason) <> ''),
+    reason       text NOT NULL CONSTRAINT s23_reason CHECK (reason = '' OR btrim(reason) <> ''),
     withdrawn_at timestamptz NOT NULL
 );
 
@@ -75,7 +75,7 @@ BEGIN
     RETURN NEW;
 END $$;
 CREATE TRIGGER withdrawal_is_due BEFORE INSERT ON withdrawal FOR EACH ROW EXECUTE FUNCTION withdrawal_is_due();
-CREATE TRIGGER withdrawal_stays BEFORE UPDATE OR DELETE ON withdrawal FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER withdrawal_stays BEFORE DELETE ON withdrawal FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 -- Who is taken off the list is looked for no longer: what waits is frozen, and what was confirmed within the day is taken
 -- back, which everybody is told who was told of it.
@@ -260,8 +260,7 @@ BEGIN
 END $$;
 CREATE TRIGGER demographics_come_after BEFORE INSERT ON demographics
     FOR EACH ROW EXECUTE FUNCTION demographics_come_after();
-CREATE TRIGGER demographics_stay BEFORE UPDATE OR DELETE ON demographics
-    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER demographics_stay BEFORE UPDATE ON demographics FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 -- Seeded tests (S19): candidates of which the answer is known. They are in tables of their own, so that no notice, rate
 -- or public record can come to hold one. ---------------------------------------------------------------------------------
@@ -316,7 +315,7 @@ CREATE TABLE test_candidate (
     raised_at     timestamptz NOT NULL,
     decide_by     timestamptz NOT NULL CHECK (raised_at < decide_by),
     decision      text CHECK (decision IN ('confirm', 'reject', 'cannot_tell')),
-    reason        text CHECK (btrim(reason) <> ''),
+    reason        text CONSTRAINT s23_reason CHECK (reason = '' OR btrim(reason) <> ''),
     decided_at    timestamptz,
     CONSTRAINT s19_answered_whole CHECK (
         (decision IS NULL) = (decided_at IS NULL) AND (decision IS NULL) = (reason IS NULL)
@@ -404,8 +403,11 @@ BEGIN
     PERFORM reviewer_may_decide(OLD.deployment_id, NEW.reviewer, NEW.decided_at);
     RETURN NEW;
 END $$;
-CREATE TRIGGER test_candidate_changes BEFORE INSERT OR UPDATE ON test_candidate
+CREATE TRIGGER test_candidate_begins BEFORE INSERT ON test_candidate
     FOR EACH ROW EXECUTE FUNCTION test_candidate_changes();
+-- An answer is as it was given, but that its reason may be emptied (only_its_reason_goes, below).
+CREATE TRIGGER test_candidate_changes BEFORE UPDATE ON test_candidate FOR EACH ROW
+    WHEN (OLD.decision IS NULL OR NEW.reason IS DISTINCT FROM '') EXECUTE FUNCTION test_candidate_changes();
 CREATE TRIGGER test_candidate_stays BEFORE DELETE ON test_candidate FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 -- Who may decide now in this deployment, whatever is decided (S19): trained, not wrong too often, not tired.
@@ -472,10 +474,6 @@ CREATE TRIGGER tests_are_there BEFORE UPDATE ON deployment FOR EACH ROW
 -- Who decided what and when stays: it is the record that a person decided (S16). Why, in their own words, does not: it
 -- may describe who was seen. It is said when it is written, and emptied at the close (S23, S24).
 ALTER TABLE review ADD CONSTRAINT s23_reason CHECK (reason = '' OR btrim(reason) <> '');
-ALTER TABLE withdrawal DROP CONSTRAINT withdrawal_reason_check,
-    ADD CONSTRAINT s23_reason CHECK (reason = '' OR btrim(reason) <> '');
-ALTER TABLE test_candidate DROP CONSTRAINT test_candidate_reason_check,
-    ADD CONSTRAINT s23_reason CHECK (reason = '' OR btrim(reason) <> '');
 ALTER TABLE evidence_hold DROP CONSTRAINT s24_reason,
     ADD CONSTRAINT s24_reason CHECK (reason = '' OR btrim(reason) <> '');
 CREATE INDEX review_with_its_reason ON review (candidate_id) WHERE reason <> '';
@@ -534,18 +532,10 @@ BEGIN
     RETURN NEW;
 END $$;
 DROP TRIGGER review_stays ON review;
-DROP TRIGGER withdrawal_stays ON withdrawal;
 CREATE TRIGGER review_stays BEFORE DELETE ON review FOR EACH ROW EXECUTE FUNCTION refuse_change();
-CREATE TRIGGER withdrawal_stays BEFORE DELETE ON withdrawal FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER only_its_reason_goes BEFORE UPDATE ON review FOR EACH ROW EXECUTE FUNCTION only_its_reason_goes();
 CREATE TRIGGER only_its_reason_goes BEFORE UPDATE ON withdrawal FOR EACH ROW EXECUTE FUNCTION only_its_reason_goes();
 
--- An answer is as it was given, but for this: the other rules of a test are left to the function that has them.
-DROP TRIGGER test_candidate_changes ON test_candidate;
-CREATE TRIGGER test_candidate_begins BEFORE INSERT ON test_candidate
-    FOR EACH ROW EXECUTE FUNCTION test_candidate_changes();
-CREATE TRIGGER test_candidate_changes BEFORE UPDATE ON test_candidate FOR EACH ROW
-    WHEN (OLD.decision IS NULL OR NEW.reason IS DISTINCT FROM '') EXECUTE FUNCTION test_candidate_changes();
 CREATE TRIGGER only_its_reason_goes BEFORE UPDATE ON test_candidate FOR EACH ROW
     WHEN (OLD.decision IS NOT NULL AND NEW.reason = '') EXECUTE FUNCTION only_its_reason_goes();
 
@@ -651,8 +641,6 @@ BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('group_count', 0));
     RETURN NULL;
 END $$;
-DROP TRIGGER demographics_stay ON demographics;
-CREATE TRIGGER demographics_stay BEFORE UPDATE ON demographics FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER demographics_stay_all BEFORE TRUNCATE ON demographics
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER one_counts BEFORE DELETE ON demographics FOR EACH STATEMENT EXECUTE FUNCTION one_counts();
