@@ -13,7 +13,7 @@ from proviso.cli.people import As
 group = typer.Typer(help="Candidates: list, show, confirm, reject, cannot-tell, withdraw.", no_args_is_help=True)
 Reason = Annotated[str, typer.Option("--reason", help="What you saw, in a few words")]
 
-_ADDRESSES = ("evidence", "face", "references")  # where the pictures are, and faces in them: for programs
+ADDRESSES = ("evidence", "face", "references")  # where the pictures are, and faces in them: for programs
 
 
 @group.command("list")
@@ -43,7 +43,7 @@ def show(
         else:
             write_pictures(api, one, pictures)
             say("delete them as soon as you have decided: no retention rule reaches this folder")
-    details({name: value for name, value in one.items() if name not in _ADDRESSES})
+    details({name: value for name, value in one.items() if name not in ADDRESSES})
 
 
 @group.command("confirm")
@@ -70,7 +70,7 @@ def withdraw(candidate: str, reason: Reason, acting: As = "") -> None:
     with plain_faults():
         path = f"/candidates/{quoted(candidate)}/withdrawal"
         done: dict[str, Any] = session.api(acting, say).post(path, {"reason": reason})
-    details({name: value for name, value in done.items() if name not in _ADDRESSES})
+    details({name: value for name, value in done.items() if name not in ADDRESSES})
 
 
 def write_pictures(api: Api, one: dict[str, Any], folder: Path) -> None:
@@ -89,4 +89,4 @@ def _decide(candidate: str, decision: str, reason: str, acting: str) -> None:
     with plain_faults():
         body = {"decision": decision, "reason": reason}
         done: dict[str, Any] = session.api(acting, say).post(f"/candidates/{quoted(candidate)}/decision", body)
-    details({name: value for name, value in done.items() if name not in _ADDRESSES})
+    details({name: value for name, value in done.items() if name not in ADDRESSES})

@@ -7,14 +7,13 @@ import typer
 
 from proviso.cli import session
 from proviso.cli.api import quoted
-from proviso.cli.candidates import write_pictures
+from proviso.cli.candidates import ADDRESSES, write_pictures
 from proviso.cli.output import details, moment, plain_faults, say, table
 from proviso.cli.people import As
 from proviso.domain.outcome import Action, Result
 
 group = typer.Typer(help="Notices for recipients: list, show, outcome, hold, slip.", no_args_is_help=True)
 
-_ADDRESSES = ("evidence", "face", "references")  # where the pictures are, and faces in them: for programs
 _VERIFY = "Possible match, checked by a reviewer; not proof of identity: verify first."
 _WITHDRAWN = "WITHDRAWN: do not act on it."
 _WORDS = {"not_recorded": "nobody recorded it", "none": ""}
@@ -86,7 +85,7 @@ def slip(notice: str, acting: As = "") -> None:
 
 def _say(one: dict[str, Any]) -> None:
     say(_WITHDRAWN if one["state"] == "withdrawn" else _VERIFY)
-    shown = {name: value for name, value in one.items() if name not in _ADDRESSES}
+    shown = {name: value for name, value in one.items() if name not in ADDRESSES}
     details({**shown, "outcome": _outcome(one["outcome"])})
 
 
