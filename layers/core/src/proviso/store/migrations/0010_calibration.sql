@@ -1,0 +1,1 @@
+-- calibration: see the next commits.

@@ -1,0 +1,1 @@
+-- record: see the next commits.
