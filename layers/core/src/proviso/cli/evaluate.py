@@ -149,5 +149,65 @@ def _write(path: Path, text: str) -> None:
 
 
 def show(figures: dict[str, Any]) -> None:
-    console.print(figures["data"]["name"])
-    table("Identification", ("list", "size"), [(row["list"], row["list_size"]) for row in figures["identification"]])
+    """The figures that matter, on the terminal."""
+    from proviso.evaluation.page import between, compositions, figure, odds, share
+
+    def rate(row: dict[str, Any], name: str, of: str) -> str:
+        return f"{share(row[name])} ({between(row[f'{of}_low'], row[f'{of}_high'])})" if row[name] is not None else "–"
+
+    data, verification = figures["data"], figures["verification"]
+    say(f"{data['name']}: {data['images']} pictures of {data['people']} people")
+    for name in ("failures_to_acquire", "failures_to_enrol"):
+        part = data[name]
+        reasons = ", ".join(f"{reason} {count}" for reason, count in part["reasons"].items()) or "none"
+        interval = between(part["low"], part["high"])
+        say(f"{name.replace('_', ' ')}: {share(part['rate'])} of people ({interval}); pictures: {reasons}")
+    for remark in data["remarks"]:
+        say(f"  {remark}")
+    if verification:
+        interval = between(verification["accuracy_low"], verification["accuracy_high"])
+        say(f"verification: {share(verification['accuracy'])} ({interval}) of {verification['pairs']} pairs")
+        for row in verification["tmr_at_fmr"]:
+            tmr = rate(row, "tmr", "tmr")
+            say(f"  TMR {tmr} at FMR {row['fmr_wanted']:g} {row['mark']}")
+    rows = [
+        (
+            row["list_size"],
+            f"{row['fpir_wanted']:g}",
+            figure(row["threshold"]),
+            rate(row, "fpir_achieved", "fpir"),
+            rate(row, "tpir", "tpir"),
+            share(row["rank_1"]),
+            f"{row['non_mated_people']} / {row['mated_people']}",
+            row["mark"],
+        )
+        for row in figures["identification"]
+        if row["list"] == "mixed"
+    ]
+    names = ("list", "wanted", "threshold", "FPIR achieved", "TPIR", "rank 1", "strangers / listed", "")
+    table("Identification, mixed lists", names, rows)
+    one_group = [
+        (
+            row["size"],
+            row["name"],
+            rate(row, "fpir", "fpir"),
+            rate(row, "tpir", "tpir"),
+            f"{row['strangers']} / {row['mated']}",
+            odds(row["p"]),
+            "highest" if row["worst"] else "",
+        )
+        for row in compositions(figures)
+    ]
+    if one_group:
+        table("Lists of one group", ("list", "of", "FPIR", "TPIR", "strangers / listed", "p", ""), one_group)
+    conditions = [
+        (
+            "as it is" if row["to"] is None else f"{row['by'].replace('_', ' ')} {row['to']}",
+            rate(row, "tpir", "tpir"),
+            f"{row['failures_to_acquire']} of {row['n']}",
+            rate(row, "fpir", "fpir"),
+        )
+        for row in figures["conditions"]
+    ]
+    if conditions:
+        table("Altered pictures", ("picture", "TPIR", "not searched", "FPIR"), conditions)

@@ -5,6 +5,7 @@ CSV files may name pictures and identities relative to the folder or to its pare
 """
 
 import csv
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,11 +24,13 @@ class DataFault(Fault):
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One file. `name` is `<set>/<identity>/<file>`; `person` the index of its person."""
+    """One file. `name` is `<set>/<identity>/<file>`; `person` the index of its person; `digest` the file's SHA-256, ""
+    where it cannot be read."""
 
     path: Path
     name: str
     person: int
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +98,44 @@ def read_dataset(folders: Sequence[Path], aliases: Path | None = None) -> Datase
     merged, applied = _merged(identities, persons, aliases)
     people = sorted(set(merged))
     at = {first: number for number, first in enumerate(people)}
+    pictures, kept, shared = _once(Picture(path, name, at[merged[place]], _digest(path)) for path, name, place in found)
     remarks = [f"{applied} pairs of identities merged as one person"] if applied else []
+    if len(pictures) < len(found):
+        remarks.append(f"{len(found) - len(pictures)} files left out that a person has twice")
+    if shared:
+        remarks.append(f"{shared} files stand under two people: a label is wrong, and each counts as a false match")
     return Dataset(
         name=" + ".join(folder.name for folder, _ in sets),
-        pictures=tuple(Picture(path, name, at[merged[place]]) for path, name, place in found),
+        pictures=tuple(pictures),
         people=tuple(identities[first] for first in people),
         identities=len(identities),
         aliases_applied=applied,
         remarks=tuple(remarks),
-        files=files,
+        files={name: kept[place] if place >= 0 else -1 for name, place in files.items()},
         persons={name: at[merged[place]] if place >= 0 else -1 for name, place in persons.items()},
     )
+
+
+def _once(found: Iterable[Picture]) -> tuple[list[Picture], list[int], int]:
+    """Each file of a person once (a probe that is its own reference would prove nothing), where every one given went,
+    and how many files two people share."""
+    pictures: list[Picture] = []
+    kept, places, owners, shared = [], dict[tuple[int, str], int](), dict[str, int](), 0
+    for picture in found:
+        place = places.setdefault((picture.person, picture.digest or picture.name), len(pictures))
+        if place == len(pictures):
+            pictures.append(picture)
+            shared += bool(picture.digest) and owners.setdefault(picture.digest, picture.person) != picture.person
+        kept.append(place)
+    return pictures, kept, shared
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 def _sets(folder: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:

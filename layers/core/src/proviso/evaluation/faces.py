@@ -19,6 +19,7 @@ from proviso.domain.ports import Pipeline
 from proviso.domain.reasons import Reason, Refused
 from proviso.evaluation.alteration import AS_IS, altered
 from proviso.evaluation.cache import Cache
+from proviso.evaluation.dataset import Picture
 
 UNREADABLE = "unreadable"
 NOT_MADE = "not_made"
@@ -50,7 +51,7 @@ class Measured:
 
 
 def measure(
-    paths: Sequence[Path],
+    pictures: Sequence[Picture],
     jobs: Iterable[Job],
     *,
     make: MakePipeline,
@@ -67,26 +68,25 @@ def measure(
         wanted.setdefault(number, []).append(alteration)
     total = sum(map(len, wanted.values()))
     found: dict[Job, Measured] = {}
-    hashes = {number: _hash(paths[number]) for number in wanted}
     todo: list[tuple[int, Path, tuple[str, ...]]] = []
     for number, alterations in wanted.items():
         rest = []
         for alteration in alterations:
-            known = cache.get(hashes[number], alteration) if cache else None
+            known = cache.get(pictures[number].digest, alteration) if cache else None
             if known is not None:
                 found[number, alteration] = Measured(*known)
             else:
                 rest.append(alteration)
         if rest:
-            todo.append((number, paths[number], tuple(rest)))
+            todo.append((number, pictures[number].path, tuple(rest)))
     progress(len(found), total)
     for part in _parts(todo, make, workers):
         found.update(part)
         if cache:
             cache.put_all(
-                (hashes[number], alteration, result)
+                (pictures[number].digest, alteration, result)
                 for (number, alteration), result in part.items()
-                if result.failure != UNREADABLE
+                if pictures[number].digest and result.failure != UNREADABLE
             )
         progress(len(found), total)
     return found
@@ -199,12 +199,3 @@ def _middle(image: Image) -> Face:
     box = Box(left, top, _CENTRE_SIDE * scale, _CENTRE_SIDE * scale)
     landmarks = (points[0], points[1], points[2], points[3], points[4])
     return Face(box, landmarks, 0.0, measure_quality(image.pixels, box, landmarks))
-
-
-def _hash(path: Path) -> str:
-    """SHA-256 of the file; of its name where it cannot be read, which is never cached."""
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError:
-        return f"unreadable {path}"

@@ -16,6 +16,7 @@ from proviso.evaluation.people import Mask
 from proviso.evaluation.searches import OneList
 from proviso.evaluation.statistics import fisher, over_lists, supported
 
+FEWEST_PEOPLE = 10
 Counts = tuple[list[int], list[int]]
 """On each list: how many, of how many."""
 
@@ -41,6 +42,10 @@ def on_mixed_lists(groups: Sequence[Group], lists: Lists, level: Level) -> list[
     rows = []
     for group in groups:
         inside = masks(group)
+        small = [value for value, members in inside.items() if members.sum() < FEWEST_PEOPLE]
+        rows += [_not_measured(group.column, value, int(inside.pop(value).sum()), level) for value in small]
+        if not inside:
+            continue
         known = np.logical_or.reduce(list(inside.values()))
         for value, members in inside.items():
             others = known & ~members
@@ -72,6 +77,22 @@ def on_own_lists(
             row["p_tpir"] = _compared(_mated(each, level.threshold, inside[value]), _together(mated))
         rows.append(row)
     return rows
+
+
+def _not_measured(column: str, value: str, people: int, level: Level) -> dict[str, Any]:
+    """The row of a group that is too small to say anything about: shown, so that nobody takes it for looked at."""
+    figures = ("fpir", "fpir_low", "fpir_high", "tpir", "tpir_low", "tpir_high", "p_fpir", "p_tpir")
+    return {
+        "column": column,
+        "value": value,
+        "list": "mixed",
+        "list_size": level.list_size,
+        "fpir_wanted": level.fpir_wanted,
+        "threshold": level.threshold,
+        "n_non_mated": 0,
+        "n_mated": 0,
+        "remark": f"not measured: {people} people in the set, fewer than {FEWEST_PEOPLE}",
+    } | dict.fromkeys(figures)
 
 
 def _row(

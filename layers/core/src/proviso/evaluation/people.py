@@ -47,6 +47,8 @@ class People:
     bursts: Mapping[int, Indexes]
     burst_of: Indexes
     """(p,): the picture of each person from which the burst was made; -1 without."""
+    owner: Indexes
+    """(k,): the person of each of the k pictures."""
 
     @property
     def count(self) -> int:
@@ -100,6 +102,7 @@ def gather(
         pictures=tuple(order[low:high] for low, high in zip(bounds[:-1], bounds[1:], strict=True)),
         freezing=halves(len(data.people), seed),
         bursts=bursts,
+        owner=persons,
         burst_of=chosen if chosen is not None else np.full(len(data.people), -1, np.intp),
     )
 

@@ -87,11 +87,11 @@ def evaluate(options: Options, machine: Machine) -> Evaluation:
     data = read_dataset(options.folders, options.aliases)
     pairs = read_pairs(options.pairs, data) if options.pairs else []
     groups, remarks = read_groups(options.labels, data, options.columns) if options.labels else ([], [])
-    paths = [picture.path for picture in data.pictures]
+    numbers = range(len(data.pictures))
 
     def run(jobs: Sequence[Job], what: str) -> dict[Job, Measured]:
         return measure(
-            paths,
+            data.pictures,
             jobs,
             make=machine.make,
             workers=machine.workers,
@@ -99,9 +99,9 @@ def evaluate(options: Options, machine: Machine) -> Evaluation:
             progress=lambda done, total: machine.progress(what, done, total),
         )
 
-    measured = run([(number, AS_IS) for number in range(len(paths))], "pictures")
-    if all(measured[number, AS_IS].failure for number in range(len(paths))):
-        raise DataFault(f"no face was found in any of the {len(paths)} pictures of {data.name}")
+    measured = run([(number, AS_IS) for number in numbers], "pictures")
+    if all(measured[number, AS_IS].failure for number in numbers):
+        raise DataFault(f"no face was found in any of the {len(numbers)} pictures of {data.name}")
     chosen = burst_pictures(data, options.seed) if options.rules.burst_like else None
     if chosen is not None:
         measured |= run(burst_jobs(chosen), "imitated bursts")

@@ -79,24 +79,35 @@ class _Draw:
         self._burst = rules.burst_like and rules.frames > 1
         self._order = rng.permutation(people.count)
         priority = rng.random(len(people.searchable))
-        self._pictures = [rows[np.argsort(priority[rows])] for rows in people.pictures]
+        # The pictures of each person in a drawn order.
+        order = np.lexsort((priority[: len(people.owner)], people.owner))
+        bounds = np.searchsorted(people.owner[order], np.arange(1, people.count))
+        self._pictures: list[Indexes] = np.split(order, bounds)
         # What may become references: of a person who is searched for, not the picture that the burst is made from.
-        self._spare = self._pictures
+        self._may_enrol = people.enrollable[: len(people.owner)].copy()
+        left = np.bincount(people.owner, minlength=people.count)
         if self._burst and mated:
-            self._spare = [rows[rows != own] for rows, own in zip(self._pictures, people.burst_of, strict=True)]
+            self._may_enrol[people.burst_of] = False
+            left = left - 1
         self._kept = 0 if self._burst and mated else rules.frames
-        left = np.array([len(rows) for rows in self._spare])
-        enrollable = np.array([people.enrollable[rows].sum() for rows in self._spare])
-        usable = np.array([len(self._stranger(person)) for person in range(people.count)])
-        self._can_enrol = inside & (enrollable > 0)
+        self._left = left
+        self._can_enrol = inside & self._any(self._may_enrol)
         self._can_mate = self._can_enrol & (left >= 1 + self._kept)
-        self._can_stray = inside & (usable >= (1 if self._burst else rules.frames))
+        searchable = people.searchable[: len(people.owner)]
+        if self._burst:
+            self._can_stray = inside & np.array([len(self._stranger(person)) > 0 for person in range(people.count)])
+        else:
+            self._can_stray = inside & (np.bincount(people.owner[searchable], minlength=people.count) >= rules.frames)
+
+    def _any(self, rows: Mask) -> Mask:
+        """Who has at least one of these pictures."""
+        return np.bincount(self._people.owner[rows], minlength=self._people.count) > 0
 
     def _references(self, person: int) -> Indexes:
         """The rows enrolled: N where the person has so many and enough left to search with, else one."""
-        rows = self._spare[person]
-        many = self._rules.references if len(rows) >= self._rules.references + self._kept else 1
-        return rows[self._people.enrollable[rows]][:many]
+        rows = self._pictures[person]
+        many = self._rules.references if self._left[person] >= self._rules.references + self._kept else 1
+        return rows[self._may_enrol[rows]][:many]
 
     def _frames(self, person: int, taken: Sequence[int] | Indexes) -> Indexes:
         """The rows of a probe that the search gate lets through; none: a failure to acquire."""

@@ -76,7 +76,7 @@ def mean_rate(counts: Sequence[int], totals: Sequence[int]) -> MeanRate | None:
     return MeanRate(reached / people, low, high, reached / lists, fewest, spread)
 
 
-def supported(wanted: float, people: int) -> tuple[bool, str]:
+def supported(wanted: float, people: int, what: str = "non-mated people") -> tuple[bool, str]:
     """Whether so many non-mated people can show a rate at all, and the mark that it carries.
 
     Rule of 3 (ISO/IEC 19795-1, after Louis 1981): no error among n is the bound 3/n at 95 %, so a rate below 3/n
@@ -84,7 +84,7 @@ def supported(wanted: float, people: int) -> tuple[bool, str]:
     """
     exact = Fraction(str(wanted))
     if people * exact < 3:
-        return False, f"refused: {people} non-mated people show nothing below {3 / people if people else 1:.2g}"
+        return False, f"refused: {people} {what} show nothing below {3 / people if people else 1:.2g}"
     return True, "" if people * exact >= 30 else BELOW_RULE_OF_30
 
 

@@ -93,7 +93,7 @@ def verify(compared: Compared) -> dict[str, Any]:
 def _at(compared: Compared, there: NDArray[np.bool_], folds: Sequence[str], wanted: float) -> dict[str, Any]:
     """TMR with the threshold frozen on the non-mated pairs of the other folds. `threshold` is the middle one."""
     non_mated = int((~compared.same).sum())
-    shown, mark = supported(wanted, non_mated)
+    shown, mark = supported(wanted, non_mated, "non-mated pairs")
     figures = ("threshold", "fmr_achieved", "fmr_low", "fmr_high", "tmr", "tmr_low", "tmr_high")
     row: dict[str, Any] = {"fmr_wanted": wanted, "non_mated_pairs": non_mated, "mark": mark, "refused": not shown}
     if not shown:
