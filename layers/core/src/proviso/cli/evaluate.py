@@ -178,14 +178,19 @@ def show(figures: dict[str, Any]) -> None:
             rate(row, "fpir_achieved", "fpir"),
             rate(row, "tpir", "tpir"),
             share(row["rank_1"]),
-            f"{row['non_mated_people']} / {row['mated_people']}",
-            row["mark"],
+            f"{row['non_mated_people']}/{row['mated_people']}",
+            "refused" if row["refused"] else "rough" if row["mark"] else "",
         )
         for row in figures["identification"]
         if row["list"] == "mixed"
     ]
-    names = ("list", "wanted", "threshold", "FPIR achieved", "TPIR", "rank 1", "strangers / listed", "")
+    names = ("list", "wanted", "threshold", "FPIR achieved", "TPIR", "rank 1", "strangers/listed", "")
     table("Identification, mixed lists", names, rows)
+    for row in figures["identification"]:
+        if row["list"] == "mixed" and row["refused"]:
+            say(f"list of {row['list_size']} at {row['fpir_wanted']:g}: {row['mark']}")
+    if any(row[-1] == "rough" for row in rows):
+        say("rough: below the rule of 30, so look at the interval; 95 %, over the people of one list")
     one_group = [
         (
             row["size"],

@@ -16,7 +16,7 @@ def page(done: Evaluation) -> str:
     import jinja2
 
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"share": share, "between": between, "figure": figure, "odds": odds, "words": words}
+    environment.filters |= {"share": share, "between": between, "figure": figure, "odds": odds, "words": words, "wanted": wanted}
     text = resources.files("proviso.evaluation").joinpath("page.html").read_text("utf-8")
     figures = done.figures
     mixed = [row for row in figures["identification"] if row["list"] == MIXED]
@@ -90,8 +90,13 @@ def share(value: float | None) -> str:
     return f"{value * 100:.2f} %" if value < 0.05 else f"{value * 100:.1f} %"
 
 
+def wanted(value: float) -> str:
+    """A rate that somebody chose."""
+    return f"{value * 100:g} %"
+
+
 def between(low: float | None, high: float | None) -> str:
-    """An interval in per cent, rounded outwards in its last digit by no more than the rounding of a figure."""
+    """An interval in per cent."""
     if low is None or high is None:
         return ""
     digits = 2 if high < 0.1 else 1

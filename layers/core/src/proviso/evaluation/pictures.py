@@ -143,7 +143,7 @@ def _curves(
     axes.set(xscale="log", yscale="log", xlabel=across, ylabel=up)
     axes.set_xlim(max(limit / 10, 1e-5), 1)
     lowest = min((float(missed[missed > 0].min()) for _, _, missed in curves if (missed > 0).any()), default=0.01)
-    axes.set_ylim(max(min(lowest, 0.05), 1e-3), 1)
+    axes.set_ylim(max(10.0 ** np.floor(np.log10(lowest)), 1e-3), 1)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(lambda value, _: f"{value:.3%}".rstrip("0%").rstrip(".") + " %" if value < 1 else "100 %")
         axis.set_minor_formatter(lambda _value, _place: "")
