@@ -13,7 +13,7 @@ import numpy as np
 from proviso.domain.rates import rate
 from proviso.evaluation.alteration import AS_IS, face_size, quality
 from proviso.evaluation.faces import NOT_MADE, Job, Measured
-from proviso.evaluation.people import Indexes, People, Vectors, fuse, starts_of
+from proviso.evaluation.people import Indexes, People, Vectors
 from proviso.evaluation.searches import MISSED, Rules, search_lists
 from proviso.evaluation.statistics import paired
 
@@ -53,8 +53,7 @@ def plan(people: People, size: int, *, seed: int) -> Plan | None:
         pictures = people.pictures[person]
         rows.append(pictures[people.searchable[pictures]][0])
         own.append(-1)
-    references = fuse(people.vectors[np.array(listed)], starts_of([np.array([row]) for row in listed]))
-    return Plan(references, np.array(rows, np.intp), np.array(own, np.intp))
+    return Plan(people.references[np.array(listed)], np.array(rows, np.intp), np.array(own, np.intp))
 
 
 def alterations() -> list[tuple[str, int, str]]:

@@ -39,7 +39,8 @@ class Measured:
     """What the pipeline says of one picture. Reasons are "" where all is well.
 
     `failure`: why there is no face at all; `search`, `enrolment`: why the gate refuses the face. `vector` is the packed
-    template (float32, little-endian), empty where there is none; after `no_face` it is that of the picture's middle.
+    template as a probe (float32, little-endian), empty where there is none; after `no_face` it is that of the
+    picture's middle. `reference` is the template as a reference: only of a picture as it is that may be enrolled.
     """
 
     failure: str
@@ -48,6 +49,7 @@ class Measured:
     search: str
     enrolment: str
     vector: bytes = field(repr=False)
+    reference: bytes = field(repr=False)
 
 
 def measure(
@@ -150,30 +152,31 @@ def _one_picture(path: Path, alterations: Sequence[str], pipeline: Pipeline) -> 
     seed = hashlib.sha256(data).digest()
     for alteration in alterations:
         if alteration == AS_IS:
-            results[alteration] = _measured(pipeline, image, faces)
+            results[alteration] = _measured(pipeline, image, faces, enrol=True)
             continue
         changed = altered(image, face, alteration, seed)
         again = pipeline.decode(Jpeg(changed)) if changed is not None else Refused(Reason.NO_FACE)
         if isinstance(again, Refused):
             results[alteration] = _failed(NOT_MADE if changed is None else again.reason.value)
         else:
-            results[alteration] = _measured(pipeline, again, pipeline.detect(again))
+            results[alteration] = _measured(pipeline, again, pipeline.detect(again), enrol=False)
     return results
 
 
-def _measured(pipeline: Pipeline, image: Image, faces: Sequence[Face]) -> Measured:
+def _measured(pipeline: Pipeline, image: Image, faces: Sequence[Face], *, enrol: bool) -> Measured:
     face = central_face(faces, image)
     if face is None:
         vector = pipeline.templates(image, [_middle(image)])[0].packed
-        return Measured(Reason.NO_FACE.value, 0, 0.0, Reason.NO_FACE.value, Reason.NO_FACE.value, vector)
+        return Measured(Reason.NO_FACE.value, 0, 0.0, Reason.NO_FACE.value, Reason.NO_FACE.value, vector, b"")
     reasons = [gate.judge(face) for gate in (pipeline.search_gate, pipeline.enrolment_gate)]
     search, enrolment = ("" if reason is None else reason.value for reason in reasons)
     vector = pipeline.templates(image, [face])[0].packed
-    return Measured("", len(faces), face.box.short_side, search, enrolment, vector)
+    reference = pipeline.reference(image, face).packed if enrol and not enrolment else b""
+    return Measured("", len(faces), face.box.short_side, search, enrolment, vector, reference)
 
 
 def _failed(reason: str) -> Measured:
-    return Measured(reason, 0, 0.0, reason, reason, b"")
+    return Measured(reason, 0, 0.0, reason, reason, b"", b"")
 
 
 def central_face(faces: Sequence[Face], image: Image) -> Face | None:

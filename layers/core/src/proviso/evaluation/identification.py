@@ -80,7 +80,7 @@ def true_positives(each: Sequence[OneList], threshold: float, among: Mask | None
 
 def identify(lists: Lists, wanted: Sequence[float], frozen: Frozen, rules: Rules, why: str = "") -> list[dict[str, Any]]:
     """One row a list size and wanted FPIR. `why`: the mark of a row without a threshold, where the rule of 3 allows."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for size, each in sorted(lists.by_size.items()):
         for rate in wanted:
             people = min(int(lists.tried[one.strangers].sum()) for one in each)

@@ -33,13 +33,17 @@ def fuse(vectors: Vectors, starts: Indexes) -> Vectors:
 
 @dataclass(frozen=True)
 class People:
-    """All templates (n, d), which of them each gate lets through, and whose they are.
+    """All templates, which of them each gate lets through, and whose they are.
+
+    vectors (n, d) are templates as probes, references (k, d) as references (zero where the gate refuses); a row is a
+    picture, the k pictures first and frames of imitated bursts after them.
 
     pictures[p]: the rows of person p, one a picture. freezing (p,): who belongs to the half on which thresholds are
     frozen. bursts[row]: the rows of the frames imitated from that picture, itself first; empty without --burst-like.
     """
 
     vectors: Vectors
+    references: Vectors
     searchable: Mask
     enrollable: Mask
     pictures: tuple[Indexes, ...]
@@ -87,6 +91,10 @@ def gather(
     for place, row in enumerate(rows):
         if not row.failure:
             vectors[place] = np.frombuffer(row.vector, "<f4")
+    references = np.zeros((len(data.pictures), dimension), np.float32)
+    for place, row in enumerate(rows[: len(data.pictures)]):
+        if row.reference:
+            references[place] = np.frombuffer(row.reference, "<f4")
     persons = np.array([picture.person for picture in data.pictures], np.intp)
     order = np.argsort(persons, kind="stable")
     bounds = np.searchsorted(persons[order], np.arange(len(data.people) + 1))
@@ -97,6 +105,7 @@ def gather(
             bursts[number] = np.append(bursts.get(number, np.array([number], np.intp)), row_number)
     return People(
         vectors=vectors,
+        references=references,
         searchable=np.array([not row.search for row in rows], bool),
         enrollable=np.array([not row.enrolment for row in rows], bool),
         pictures=tuple(order[low:high] for low, high in zip(bounds[:-1], bounds[1:], strict=True)),
