@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from proviso.cli import places
-from proviso.cli.output import console, errors, fail, plain_faults, say, table
+from proviso.cli.output import errors, fail, plain_faults, say, table
 
 if TYPE_CHECKING:
     from proviso.evaluation.results import Progress
@@ -42,7 +42,9 @@ def evaluate(
     out: Annotated[Path | None, typer.Option(help="Folder for both; out/evaluation without --json, --html")] = None,
     workers: Annotated[int, typer.Option(min=0, max=64, help="Processes; 0: one for each core")] = 0,
     cache: Annotated[bool, typer.Option(help="Keep templates for the next run (in the user's cache, 0700)")] = True,
-    clear_cache: Annotated[bool, typer.Option("--clear-cache", help="Delete what is kept, and do nothing else")] = False,
+    clear_cache: Annotated[
+        bool, typer.Option("--clear-cache", help="Delete what is kept, and do nothing else")
+    ] = False,
 ) -> None:
     """Measure accuracy on pictures of your own: verification, open-set identification, groups, small faces."""
     with plain_faults():
@@ -54,7 +56,8 @@ def evaluate(
             return
         if not folders:
             fail("name a folder of pictures: proviso evaluate FOLDER", 2)
-        from proviso.evaluation.results import Options, evaluate as run, read_thresholds, to_json
+        from proviso.evaluation.results import Options, read_thresholds, to_json
+        from proviso.evaluation.results import evaluate as run
         from proviso.evaluation.searches import Rules
 
         if fusion not in ("mean", "max"):
@@ -79,7 +82,7 @@ def evaluate(
             conditions=conditions,
             thresholds=read_thresholds(thresholds) if thresholds else None,
         )
-        with _machine(options.pack, workers or len(os.sched_getaffinity(0)), where if cache else None) as machine:
+        with _machine(options.pack, workers or _cores(), where if cache else None) as machine:
             done = run(options, machine)
         if not (json_file or html_file or out):
             out = _DEFAULT_OUT
@@ -94,6 +97,11 @@ def evaluate(
             _write(html_file, page(done))
         for path in filter(None, (json_file, html_file)):
             say(f"written: {path}")
+
+
+def _cores() -> int:
+    """The cores that this process may use, where the system tells."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
@@ -153,7 +161,7 @@ def show(figures: dict[str, Any]) -> None:
     from proviso.evaluation.page import between, compositions, figure, odds, share
 
     def rate(row: dict[str, Any], name: str, of: str) -> str:
-        return f"{share(row[name])} ({between(row[f'{of}_low'], row[f'{of}_high'])})" if row[name] is not None else "–"
+        return f"{share(row[name])} ({between(row[f'{of}_low'], row[f'{of}_high'])})" if row[name] is not None else "-"
 
     data, verification = figures["data"], figures["verification"]
     say(f"{data['name']}: {data['images']} pictures of {data['people']} people")

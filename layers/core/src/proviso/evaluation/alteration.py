@@ -12,6 +12,8 @@ from proviso.domain.face import Face
 from proviso.domain.frame import Image
 
 AS_IS = ""
+ENROLLED = "enrolled"
+"""No alteration of the picture: its template is computed as a reference's, where the enrolment gate lets it through."""
 _QUALITY_OF_SMALLER = 90
 BURST_MOST = 5
 

@@ -14,18 +14,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from proviso.evaluation.faces import Measured
 
-_FORMAT = 2
+_FORMAT = 3
 """Raise it when what is measured of a picture, or an alteration's recipe, changes."""
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS measured (file TEXT, alteration TEXT, failure TEXT, faces INTEGER, face_px REAL, "
-    "search TEXT, enrolment TEXT, vector BLOB, reference BLOB, PRIMARY KEY (file, alteration)) WITHOUT ROWID"
+    "search TEXT, enrolment TEXT, vector BLOB, PRIMARY KEY (file, alteration)) WITHOUT ROWID"
 )
-_GET = (
-    "SELECT failure, faces, face_px, search, enrolment, vector, reference FROM measured "
-    "WHERE file = ? AND alteration = ?"
-)
+_GET = "SELECT failure, faces, face_px, search, enrolment, vector FROM measured WHERE file = ? AND alteration = ?"
 
-Row = tuple[str, int, float, str, str, bytes, bytes]
+Row = tuple[str, int, float, str, str, bytes]
 
 
 class Cache:
@@ -57,9 +54,9 @@ class Cache:
         """Keep results, in one transaction."""
         with self._base:
             self._base.executemany(
-                "INSERT OR REPLACE INTO measured VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO measured VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    (file, alteration, m.failure, m.faces, m.face_px, m.search, m.enrolment, m.vector, m.reference)
+                    (file, alteration, m.failure, m.faces, m.face_px, m.search, m.enrolment, m.vector)
                     for file, alteration, m in rows
                 ),
             )

@@ -13,7 +13,7 @@ import numpy as np
 from proviso.domain.rates import rate
 from proviso.evaluation.alteration import AS_IS, face_size, quality
 from proviso.evaluation.faces import NOT_MADE, Job, Measured
-from proviso.evaluation.people import Indexes, People, Vectors
+from proviso.evaluation.people import Indexes, People, Vectors, fuse, starts_of
 from proviso.evaluation.searches import MISSED, Rules, search_lists
 from proviso.evaluation.statistics import paired
 
@@ -32,19 +32,21 @@ class Plan:
     own: Indexes
 
 
-def plan(people: People, size: int, *, seed: int) -> Plan | None:
+def plan(people: People, size: int, *, seed: int, references: int = 1) -> Plan | None:
     """The first list of this size, at most 200 of its people and at most 200 strangers of the half that is tried."""
-    found = search_lists(people, [size], lists=1, seed=seed, rules=Rules())
+    found = search_lists(people, [size], lists=1, seed=seed, rules=Rules(references))
     if size not in found:
         return None
     one = found[size][0]
     priority = np.random.default_rng([seed, 4]).random(len(people.searchable))
-    listed, rows, own = [], [], []
+    listed: list[Indexes] = []
+    rows: list[int] = []
+    own: list[int] = []
     for place, person in enumerate(one.entries):
         pictures = people.pictures[person][np.argsort(priority[people.pictures[person]])]
-        reference = pictures[people.enrollable[pictures]][0]
-        listed.append(reference)
-        left = pictures[pictures != reference]
+        many = references if len(pictures) > references else 1
+        listed.append(pictures[people.enrollable[pictures]][:many])
+        left = pictures[~np.isin(pictures, listed[-1])]
         if len(left) and len(rows) < MOST_PEOPLE:
             rows.append(left[0])
             own.append(place)
@@ -53,7 +55,8 @@ def plan(people: People, size: int, *, seed: int) -> Plan | None:
         pictures = people.pictures[person]
         rows.append(pictures[people.searchable[pictures]][0])
         own.append(-1)
-    return Plan(people.references[np.array(listed)], np.array(rows, np.intp), np.array(own, np.intp))
+    templates = fuse(people.references[np.concatenate(listed)], starts_of(listed))
+    return Plan(templates, np.array(rows, np.intp), np.array(own, np.intp))
 
 
 def alterations() -> list[tuple[str, int, str]]:

@@ -6,6 +6,7 @@ middle for verification, where leaving it out would flatter; for identification 
 
 import hashlib
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -17,7 +18,7 @@ from proviso.domain.face import Box, Face
 from proviso.domain.frame import Image, Jpeg
 from proviso.domain.ports import Pipeline
 from proviso.domain.reasons import Reason, Refused
-from proviso.evaluation.alteration import AS_IS, altered
+from proviso.evaluation.alteration import AS_IS, ENROLLED, altered
 from proviso.evaluation.cache import Cache
 from proviso.evaluation.dataset import Picture
 
@@ -39,8 +40,8 @@ class Measured:
     """What the pipeline says of one picture. Reasons are "" where all is well.
 
     `failure`: why there is no face at all; `search`, `enrolment`: why the gate refuses the face. `vector` is the packed
-    template as a probe (float32, little-endian), empty where there is none; after `no_face` it is that of the
-    picture's middle. `reference` is the template as a reference: only of a picture as it is that may be enrolled.
+    template (float32, little-endian), empty where there is none; after `no_face` it is that of the picture's middle.
+    Under ENROLLED it is the template as a reference, and empty where the enrolment gate refuses the face.
     """
 
     failure: str
@@ -49,7 +50,6 @@ class Measured:
     search: str
     enrolment: str
     vector: bytes = field(repr=False)
-    reference: bytes = field(repr=False)
 
 
 def measure(
@@ -121,6 +121,7 @@ _pipeline: Pipeline | None = None
 
 def _start(make: MakePipeline) -> None:
     global _pipeline
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     _pipeline = make()
 
 
@@ -151,32 +152,34 @@ def _one_picture(path: Path, alterations: Sequence[str], pipeline: Pipeline) -> 
     face = central_face(faces, image)
     seed = hashlib.sha256(data).digest()
     for alteration in alterations:
-        if alteration == AS_IS:
-            results[alteration] = _measured(pipeline, image, faces, enrol=True)
+        if alteration in (AS_IS, ENROLLED):
+            results[alteration] = _measured(pipeline, image, faces, enrol=alteration == ENROLLED)
             continue
         changed = altered(image, face, alteration, seed)
         again = pipeline.decode(Jpeg(changed)) if changed is not None else Refused(Reason.NO_FACE)
         if isinstance(again, Refused):
             results[alteration] = _failed(NOT_MADE if changed is None else again.reason.value)
         else:
-            results[alteration] = _measured(pipeline, again, pipeline.detect(again), enrol=False)
+            results[alteration] = _measured(pipeline, again, pipeline.detect(again))
     return results
 
 
-def _measured(pipeline: Pipeline, image: Image, faces: Sequence[Face], *, enrol: bool) -> Measured:
+def _measured(pipeline: Pipeline, image: Image, faces: Sequence[Face], enrol: bool = False) -> Measured:
     face = central_face(faces, image)
     if face is None:
-        vector = pipeline.templates(image, [_middle(image)])[0].packed
-        return Measured(Reason.NO_FACE.value, 0, 0.0, Reason.NO_FACE.value, Reason.NO_FACE.value, vector, b"")
+        vector = b"" if enrol else pipeline.templates(image, [_middle(image)])[0].packed
+        return Measured(Reason.NO_FACE.value, 0, 0.0, Reason.NO_FACE.value, Reason.NO_FACE.value, vector)
     reasons = [gate.judge(face) for gate in (pipeline.search_gate, pipeline.enrolment_gate)]
     search, enrolment = ("" if reason is None else reason.value for reason in reasons)
-    vector = pipeline.templates(image, [face])[0].packed
-    reference = pipeline.reference(image, face).packed if enrol and not enrolment else b""
-    return Measured("", len(faces), face.box.short_side, search, enrolment, vector, reference)
+    if not enrol:
+        vector = pipeline.templates(image, [face])[0].packed
+    else:
+        vector = b"" if enrolment else pipeline.reference(image, face).packed
+    return Measured("", len(faces), face.box.short_side, search, enrolment, vector)
 
 
 def _failed(reason: str) -> Measured:
-    return Measured(reason, 0, 0.0, reason, reason, b"", b"")
+    return Measured(reason, 0, 0.0, reason, reason, b"")
 
 
 def central_face(faces: Sequence[Face], image: Image) -> Face | None:

@@ -59,9 +59,7 @@ def on_mixed_lists(groups: Sequence[Group], lists: Lists, level: Level) -> list[
     return rows
 
 
-def on_own_lists(
-    group: Group, own: Mapping[str, Lists], level: Level
-) -> list[dict[str, Any]]:
+def on_own_lists(group: Group, own: Mapping[str, Lists], level: Level) -> list[dict[str, Any]]:
     """Rows of the values whose own lists the data allow, at the threshold of the mixed list of the same size."""
     there = {value: lists for value, lists in own.items() if level.list_size in lists.by_size}
     inside = masks(group)
@@ -150,7 +148,5 @@ def _together(parts: Sequence[Counts]) -> Counts:
 
 def _compared(one: Counts, other: Counts) -> float | None:
     """The p-value of a difference: Fisher's test on each list, where each person counts once, then one for all."""
-    tables = [
-        (c, n - c, d, m - d) for c, n, d, m in zip(one[0], one[1], other[0], other[1], strict=True) if n and m
-    ]
+    tables = [(c, n - c, d, m - d) for c, n, d, m in zip(one[0], one[1], other[0], other[1], strict=True) if n and m]
     return over_lists([fisher(*table) for table in tables]) if tables else None

@@ -78,7 +78,9 @@ def true_positives(each: Sequence[OneList], threshold: float, among: Mask | None
     return mean_rate(counts, totals)
 
 
-def identify(lists: Lists, wanted: Sequence[float], frozen: Frozen, rules: Rules, why: str = "") -> list[dict[str, Any]]:
+def identify(
+    lists: Lists, wanted: Sequence[float], frozen: Frozen, rules: Rules, why: str = ""
+) -> list[dict[str, Any]]:
     """One row a list size and wanted FPIR. `why`: the mark of a row without a threshold, where the rule of 3 allows."""
     rows: list[dict[str, Any]] = []
     for size, each in sorted(lists.by_size.items()):
@@ -139,9 +141,7 @@ def strangers(
     for count in dict.fromkeys(frames):
         for name, members in compositions.items():
             each_rule = Rules(rules.references, count, rules.fusion, rules.burst_like)
-            found = search_lists(
-                people, sizes, lists=lists, seed=seed, rules=each_rule, members=members, mated=False
-            )
+            found = search_lists(people, sizes, lists=lists, seed=seed, rules=each_rule, members=members, mated=False)
             for size, each in found.items():
                 fewest = min(len(one.strangers) for one in each)
                 if fewest < FEWEST_STRANGERS:
@@ -175,7 +175,7 @@ def frames_remark(rules: Rules) -> str:
 def curve(best: Sequence[np.ndarray[Any, Any]]) -> list[list[float]]:
     """[similarity with three decimals, mean number of people on one list who reach it], rising, wherever it changes.
 
-    The number at s counts best >= s exactly; the last point is the first at which nobody is left.
+    The number at s counts best >= s exactly; from 0 upwards; the last point is the first at which nobody is left.
     """
     pooled = np.sort(np.concatenate(best))
     steps = np.arange(max(0, int(np.floor(pooled[0] * 1000))), int(np.floor(pooled[-1] * 1000)) + 2)

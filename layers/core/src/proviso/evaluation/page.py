@@ -8,15 +8,24 @@ from proviso.evaluation.identification import MIXED
 from proviso.evaluation.pictures import draw
 from proviso.evaluation.results import Evaluation
 
-_NOTHING = "–"
+_NOTHING = "-"
 
 
 def page(done: Evaluation) -> str:
     """The HTML. Everything that comes from data is escaped."""
     import jinja2
 
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"share": share, "between": between, "figure": figure, "odds": odds, "words": words, "wanted": wanted}
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {
+        "share": share,
+        "between": between,
+        "figure": figure,
+        "odds": odds,
+        "words": words,
+        "wanted": wanted,
+    }
     text = resources.files("proviso.evaluation").joinpath("page.html").read_text("utf-8")
     figures = done.figures
     mixed = [row for row in figures["identification"] if row["list"] == MIXED]
@@ -69,7 +78,10 @@ def compositions(figures: dict[str, Any]) -> list[dict[str, Any]]:
         highest = max((row["fpir"] for row in at if row["fpir"] is not None), default=None)
         for row in at:
             rows.append(
-                {name: row[name] for name in ("fpir", "fpir_low", "fpir_high", "tpir", "tpir_low", "tpir_high", "remark")}
+                {
+                    name: row[name]
+                    for name in ("fpir", "fpir_low", "fpir_high", "tpir", "tpir_low", "tpir_high", "remark")
+                }
                 | {
                     "size": size,
                     "name": f"{row['column']}: {row['value']}",

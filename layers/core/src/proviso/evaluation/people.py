@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from proviso.evaluation.alteration import AS_IS, BURST_MOST, burst
+from proviso.evaluation.alteration import AS_IS, BURST_MOST, ENROLLED, burst
 from proviso.evaluation.dataset import Dataset
 from proviso.evaluation.faces import Job, Measured
 
@@ -85,16 +86,18 @@ def gather(
     data: Dataset, measured: Mapping[Job, Measured], dimension: int, *, seed: int, chosen: Indexes | None = None
 ) -> People:
     """The arrays. A picture without a face has a row of zeros that no gate lets through."""
-    jobs = [(number, AS_IS) for number in range(len(data.pictures))] + (burst_jobs(chosen) if chosen is not None else [])
+    jobs = [(number, AS_IS) for number in range(len(data.pictures))] + (
+        burst_jobs(chosen) if chosen is not None else []
+    )
     rows = [measured[job] for job in jobs]
     vectors = np.zeros((len(rows), dimension), np.float32)
     for place, row in enumerate(rows):
         if not row.failure:
             vectors[place] = np.frombuffer(row.vector, "<f4")
     references = np.zeros((len(data.pictures), dimension), np.float32)
-    for place, row in enumerate(rows[: len(data.pictures)]):
-        if row.reference:
-            references[place] = np.frombuffer(row.reference, "<f4")
+    for place in range(len(data.pictures)):
+        if packed := measured[place, ENROLLED].vector:
+            references[place] = np.frombuffer(packed, "<f4")
     persons = np.array([picture.person for picture in data.pictures], np.intp)
     order = np.argsort(persons, kind="stable")
     bounds = np.searchsorted(persons[order], np.arange(len(data.people) + 1))
@@ -108,7 +111,7 @@ def gather(
         references=references,
         searchable=np.array([not row.search for row in rows], bool),
         enrollable=np.array([not row.enrolment for row in rows], bool),
-        pictures=tuple(order[low:high] for low, high in zip(bounds[:-1], bounds[1:], strict=True)),
+        pictures=tuple(order[low:high] for low, high in pairwise(bounds)),
         freezing=halves(len(data.people), seed),
         bursts=bursts,
         owner=persons,

@@ -20,7 +20,12 @@ from proviso.evaluation.verification import Compared
 Floats = NDArray[np.float64]
 # Told apart by lightness and line style too, so that colour alone carries nothing.
 _STYLES = ("-", "--", "-.", ":")
-_LIGHT = {"text": "#1b2230", "grid": "#d5dae1", "back": "#ffffff", "lines": ("#0b57b0", "#a1480a", "#0d6e4f", "#6a3fa0")}
+_LIGHT = {
+    "text": "#1b2230",
+    "grid": "#d5dae1",
+    "back": "#ffffff",
+    "lines": ("#0b57b0", "#a1480a", "#0d6e4f", "#6a3fa0"),
+}
 _DARK = {"text": "#e7ebf1", "grid": "#333c48", "back": "#1b212a", "lines": ("#8fbcff", "#ffb27a", "#7fdcb8", "#cdb2ff")}
 
 
@@ -82,8 +87,7 @@ def _identification_curves(lists: Lists, sizes: Sequence[int], rows: Sequence[di
         "Missed people against false matches",
         lambda axes, look: _curves(axes, look, curves, "FPIR: strangers taken for somebody", "FNIR: missed", limit),
         "Detection error trade-off of identification. " + "; ".join(facts),
-        "Averaged over the lists. Left of the dotted line there are fewer than three times the people that a rate needs: "
-        "the curve says nothing there.",
+        "Averaged over the lists. Left of the dotted line (3 divided by the number of strangers) it says nothing.",
     )
 
 
@@ -91,7 +95,11 @@ def _identification_histogram(lists: Lists, size: int, rows: Sequence[dict[str, 
     best, own = searched(lists.by_size[size], lists.tried)
     there = own[own > MISSED]
     threshold = next(
-        (r["threshold"] for r in rows if r["list_size"] == size and r["list"] == lists.composition and not r["refused"]),
+        (
+            r["threshold"]
+            for r in rows
+            if r["list_size"] == size and r["list"] == lists.composition and not r["refused"]
+        ),
         None,
     )
     parts = [("strangers, most similar entry", best), ("listed people, own entry", there)]
@@ -145,15 +153,15 @@ def _curves(
     lowest = min((float(missed[missed > 0].min()) for _, _, missed in curves if (missed > 0).any()), default=0.01)
     axes.set_ylim(max(10.0 ** np.floor(np.log10(lowest)), 1e-3), 1)
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(lambda value, _: f"{value:.3%}".rstrip("0%").rstrip(".") + " %" if value < 1 else "100 %")
+        axis.set_major_formatter(
+            lambda value, _: f"{value:.3%}".rstrip("0%").rstrip(".") + " %" if value < 1 else "100 %"
+        )
         axis.set_minor_formatter(lambda _value, _place: "")
     if len(curves) > 1:
         axes.legend(frameon=False, labelcolor=look["text"], fontsize=9)
 
 
-def _histogram(
-    axes: Any, look: dict[str, Any], parts: Sequence[tuple[str, Floats]], threshold: float | None
-) -> None:
+def _histogram(axes: Any, look: dict[str, Any], parts: Sequence[tuple[str, Floats]], threshold: float | None) -> None:
     low = min(float(values.min()) for _, values in parts if values.size)
     bins = np.linspace(low, 1.0, 61)
     for number, (name, values) in enumerate(parts):
@@ -196,5 +204,5 @@ def _address(paint: Any, look: dict[str, Any]) -> str:
         label.set(color=look["text"], fontsize=10)
     stream = io.BytesIO()
     # No Software tag: the same figures give the same bytes.
-    canvas.print_png(stream, metadata={"Software": None})
+    canvas.print_png(stream, metadata={"Software": None})  # type: ignore[no-untyped-call]
     return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")

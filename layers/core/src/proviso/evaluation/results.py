@@ -14,7 +14,7 @@ import numpy as np
 
 from proviso.domain.rates import rate
 from proviso.evaluation import conditions as altered
-from proviso.evaluation.alteration import AS_IS
+from proviso.evaluation.alteration import AS_IS, ENROLLED
 from proviso.evaluation.cache import Cache
 from proviso.evaluation.dataset import DataFault, Dataset, Group, read_dataset, read_groups, read_pairs
 from proviso.evaluation.faces import UNREADABLE, Job, MakePipeline, Measured, measure
@@ -49,7 +49,7 @@ class Options:
     labels: Sequence[Path] = ()
     columns: Sequence[str] = ()
     aliases: Path | None = None
-    rules: Rules = Rules()
+    rules: Rules = field(default_factory=Rules)
     fpir: Sequence[float] = (0.01, 0.003)
     list_sizes: Sequence[int] = (50, 100, 500)
     lists: int = 20
@@ -99,7 +99,7 @@ def evaluate(options: Options, machine: Machine) -> Evaluation:
             progress=lambda done, total: machine.progress(what, done, total),
         )
 
-    measured = run([(number, AS_IS) for number in numbers], "pictures")
+    measured = run([(number, how) for number in numbers for how in (AS_IS, ENROLLED)], "templates")
     if all(measured[number, AS_IS].failure for number in numbers):
         raise DataFault(f"no face was found in any of the {len(numbers)} pictures of {data.name}")
     chosen = burst_pictures(data, options.seed) if options.rules.burst_like else None
@@ -220,16 +220,23 @@ def _frozen(options: Options, machine: Machine, lists: Lists, people: People) ->
         )
     wanted = (options.rules.references, options.rules.frames, options.rules.named_fusion)
     frozen = {}
-    for row in other.get("identification", ()):
-        given = (row["references_per_entry"], row["frames_per_probe"], row["fusion"])
-        if row["list"] == MIXED and given == wanted and row["threshold"] is not None:
-            frozen[row["list_size"], row["fpir_wanted"]] = float(row["threshold"])
+    try:
+        for row in other["identification"]:
+            given = (row["references_per_entry"], row["frames_per_probe"], row["fusion"])
+            if row["list"] == MIXED and given == wanted and row["threshold"] is not None:
+                frozen[int(row["list_size"]), float(row["fpir_wanted"])] = float(row["threshold"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataFault(f"the thresholds file is not as an evaluation writes it: {error}") from error
     if not any((size, wish) in frozen for size in lists.by_size for wish in options.fpir):
         raise DataFault(
-            "the thresholds file holds none for these list sizes, references, frames, fusion and FPIR; it has "
-            + (", ".join(f"{size} at {wish:g}" for size, wish in sorted(frozen)) or "none at all")
+            f"the thresholds file holds none for {_setting(*wanted)} and these list sizes and FPIR; it has "
+            + (", ".join(f"{size} at {wish:g}" for size, wish in sorted(frozen)) or "none for that at all")
         )
     return frozen, "refused: the thresholds file has none for this row"
+
+
+def _setting(references: int, frames: int, fusion: str) -> str:
+    return f"references {references}, frames {frames}, fusion {fusion}"
 
 
 def _own_lists(options: Options, people: People, group: Group, progress: Progress) -> dict[str, Lists]:
@@ -253,7 +260,11 @@ def _groups(
     groups: Sequence[Group], lists: Lists, own: Mapping[str, Mapping[str, Lists]], options: Options, frozen: Frozen
 ) -> list[dict[str, Any]]:
     """Mixed lists: the largest size. Own lists: every size that some group of the column allows. At the first FPIR."""
-    levels = [Level(size, options.fpir[0], frozen[size, options.fpir[0]]) for size in sorted(lists.by_size) if (size, options.fpir[0]) in frozen]
+    levels = [
+        Level(size, options.fpir[0], frozen[size, options.fpir[0]])
+        for size in sorted(lists.by_size)
+        if (size, options.fpir[0]) in frozen
+    ]
     rows = []
     if levels:
         rows += on_mixed_lists(groups, lists, levels[-1])
@@ -270,11 +281,11 @@ def _conditions(
     run: Callable[[Sequence[Job], str], dict[Job, Measured]],
     measured: dict[Job, Measured],
 ) -> list[dict[str, Any]]:
-    """One reference, one frame: the loss by condition is the matter here. So thresholds of other rules are not used."""
-    if options.rules.references != 1 or options.rules.frames != 1:
+    """Single frames against the mean of references only: that is what the thresholds used here were frozen for."""
+    if options.rules.frames != 1 or options.rules.named_fusion == "max":
         return []
     sizes = [size for size, wish in frozen if wish == options.fpir[0] and size <= altered.MOST_PEOPLE]
-    chosen = altered.plan(people, max(sizes), seed=options.seed) if sizes else None
+    chosen = altered.plan(people, max(sizes), seed=options.seed, references=options.rules.references) if sizes else None
     if chosen is None:
         return []
     found = measured | run(altered.jobs(chosen), "altered pictures")
@@ -295,9 +306,7 @@ def _correct(figures: dict[str, Any]) -> None:
     figures["tests"] = sum(row[name] is not None for row, name in places)
 
 
-def _strangers(
-    options: Options, people: People, groups: Sequence[Group], progress: Progress
-) -> list[dict[str, Any]]:
+def _strangers(options: Options, people: People, groups: Sequence[Group], progress: Progress) -> list[dict[str, Any]]:
     compositions: dict[str, Mask | None] = {MIXED: None}
     for group in groups:
         compositions |= {f"{group.column}={value}": members for value, members in masks(group).items()}

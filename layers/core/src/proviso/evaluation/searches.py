@@ -95,7 +95,9 @@ class _Draw:
         self._can_mate = self._can_enrol & (left >= 1 + self._kept)
         searchable = people.searchable[: len(people.owner)]
         if self._burst:
-            self._can_stray = inside & np.array([len(self._stranger(person)) > 0 for person in range(people.count)])
+            self._can_stray = inside & np.array(
+                [len(self._stranger(person)) > 0 for person in range(people.count)], bool
+            )
         else:
             self._can_stray = inside & (np.bincount(people.owner[searchable], minlength=people.count) >= rules.frames)
 
@@ -152,7 +154,7 @@ class _Draw:
         rank = np.full(self._people.count, most)
         rank[listed[:most]] = np.arange(most)
         strangers = np.flatnonzero(self._can_stray & (rank >= min(entries.values())))
-        similar = self._similarities([self._stranger(person) for person in strangers], references[:most])
+        similar = self._similarities([self._stranger(int(person)) for person in strangers], references[:most])
         mates = np.array([p for p in listed[:most] if self._mated and self._can_mate[p]], np.intp)
         probes = [self._frames(person, references[rank[person]]) for person in mates]
         own_similar = self._similarities(probes, references[:most])

@@ -62,30 +62,39 @@ def best_threshold(similarities: Floats, same: NDArray[np.bool_]) -> float:
     return float((low + high) / 2) if cut > 0 else float(values[0])
 
 
-def verify(compared: Compared) -> dict[str, Any]:
-    """Accuracy by fold, and TMR at each wanted FMR. Intervals are over pairs, which within a fold share people."""
+def verify_folds(compared: Compared) -> list[tuple[int, int, float]]:
+    """For each fold in order: pairs called right, of how many, and the threshold, chosen on the other folds."""
     there = ~np.isnan(compared.similarity)
-    folds = sorted(set(compared.fold.tolist()), key=lambda fold: (len(fold), fold))
-    right, thresholds = [], []
-    for fold in folds:
+    results = []
+    for fold in _folds(compared):
         held = compared.fold == fold
         learned = there & ~held
         threshold = best_threshold(compared.similarity[learned], compared.same[learned])
         called = compared.similarity >= threshold
-        right.append((int((there & (called == compared.same))[held].sum()), int(held.sum())))
-        thresholds.append(threshold)
-    pooled = rate(sum(r for r, _ in right), sum(n for _, n in right))
-    shares = [r / n for r, n in right]
+        results.append((int((there & (called == compared.same))[held].sum()), int(held.sum()), threshold))
+    return results
+
+
+def _folds(compared: Compared) -> list[str]:
+    return sorted(set(compared.fold.tolist()), key=lambda fold: (len(fold), fold))
+
+
+def verify(compared: Compared) -> dict[str, Any]:
+    """Accuracy by fold, and TMR at each wanted FMR. Intervals are over pairs, which within a fold share people."""
+    there = ~np.isnan(compared.similarity)
+    folds = verify_folds(compared)
+    pooled = rate(sum(right for right, _, _ in folds), sum(total for _, total, _ in folds))
+    shares = [right / total for right, total, _ in folds]
     return {
         "accuracy": float(np.mean(shares)),
         "accuracy_low": pooled.low,
         "accuracy_high": pooled.high,
         "accuracy_sd_over_folds": float(np.std(shares, ddof=1)),
         "folds": shares,
-        "thresholds": thresholds,
+        "thresholds": [threshold for _, _, threshold in folds],
         "pairs": len(compared.same),
         "pairs_not_compared": int((~there).sum()),
-        "tmr_at_fmr": [_at(compared, there, folds, wanted) for wanted in FMR_WANTED],
+        "tmr_at_fmr": [_at(compared, there, _folds(compared), wanted) for wanted in FMR_WANTED],
         "remark": "intervals are over pairs; pairs of a fold share people",
     }
 
