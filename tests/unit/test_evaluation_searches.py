@@ -133,6 +133,17 @@ def test_several_references_and_frames_find_more():
     assert all(one.references == 90 for one in fused)
 
 
+def test_the_same_pictures_are_searched_however_many_are_enrolled():
+    """If a probe were what enrolment, which takes the good ones, leaves over, more references would mean worse probes."""
+    people = crowd([4] * 300, noise=0.0, unusable=0.4)
+    missed = [
+        sum(int((one.own == MISSED).sum()) for one in searched(people, [100], Rules(references=many), lists=5)[100])
+        for many in (1, 2, 3)
+    ]
+    assert missed[0] == missed[1] == missed[2]
+    assert missed[0] / 500 == pytest.approx(0.4, abs=0.07)
+
+
 def test_who_has_too_few_pictures_has_one_reference():
     people = crowd([3] * 20 + [2] * 20)
     one = searched(people, [40], Rules(references=2), lists=1).get(40)

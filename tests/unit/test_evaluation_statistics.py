@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proviso.domain.rates import rate
@@ -26,6 +26,7 @@ similarities = st.lists(st.integers(-1000, 1000).map(lambda n: n / 1000), min_si
 rates = st.sampled_from([0.001, 0.003, 0.01, 0.05, 0.1, 0.29, 0.5, 0.999])
 
 
+@settings(deadline=None)
 @given(similarities, rates)
 def test_at_most_the_allowed_number_reaches_a_frozen_threshold(values, wanted):
     array = np.array(values)
@@ -34,6 +35,7 @@ def test_at_most_the_allowed_number_reaches_a_frozen_threshold(values, wanted):
     assert threshold == round(threshold, 4)
 
 
+@settings(deadline=None)
 @given(similarities, rates)
 def test_no_lower_threshold_of_four_decimals_would_do(values, wanted):
     array = np.array(values)
@@ -74,6 +76,7 @@ def test_a_mean_that_is_not_whole_is_rounded_outwards():
     assert (mean.low, mean.high) == (rate(2, 100).low, rate(3, 100).high)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=8))
 def test_the_mean_lies_in_its_interval(pairs):
     counts, totals = [min(p) for p in pairs], [max(p) for p in pairs]
@@ -105,6 +108,7 @@ def brute_fisher(a, b, c, d):
     return sum(n for n in often.values() if n <= often[a]) / len(tables)
 
 
+@settings(deadline=None, max_examples=40)
 @given(*(st.integers(0, 4),) * 4)
 def test_fishers_test_is_a_count_of_tables(a, b, c, d):
     assert fisher(a, b, c, d) == pytest.approx(brute_fisher(a, b, c, d), abs=1e-12)

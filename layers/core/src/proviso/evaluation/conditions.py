@@ -45,10 +45,11 @@ def plan(people: People, size: int, *, seed: int, references: int = 1) -> Plan |
     for place, person in enumerate(one.entries):
         pictures = people.pictures[person][np.argsort(priority[people.pictures[person]])]
         many = references if len(pictures) > references else 1
-        listed.append(pictures[people.enrollable[pictures]][:many])
-        left = pictures[~np.isin(pictures, listed[-1])]
-        if len(left) and len(rows) < MOST_PEOPLE:
-            rows.append(left[0])
+        # As on any list: the picture to search with is set apart first.
+        beside = pictures[1:][people.enrollable[pictures[1:]]]
+        listed.append(beside[:many] if len(beside) else pictures[people.enrollable[pictures]][:1])
+        if len(beside) and len(rows) < MOST_PEOPLE:
+            rows.append(int(pictures[0]))
             own.append(place)
     strangers = one.strangers[~people.freezing[one.strangers]]
     for person in np.random.default_rng([seed, 5]).permutation(strangers)[:MOST_PEOPLE]:

@@ -81,23 +81,27 @@ class _Draw:
         priority = rng.random(len(people.searchable))
         # The pictures of each person in a drawn order.
         order = np.lexsort((priority[: len(people.owner)], people.owner))
-        bounds = np.searchsorted(people.owner[order], np.arange(1, people.count))
-        self._pictures: list[Indexes] = np.split(order, bounds)
-        # What may become references: of a person who is searched for, not the picture that the burst is made from.
-        self._may_enrol = people.enrollable[: len(people.owner)].copy()
-        left = np.bincount(people.owner, minlength=people.count)
-        if self._burst and mated:
-            self._may_enrol[people.burst_of] = False
-            left = left - 1
-        self._kept = 0 if self._burst and mated else rules.frames
-        self._left = left
-        self._can_enrol = inside & self._any(self._may_enrol)
-        self._can_mate = self._can_enrol & (left >= 1 + self._kept)
-        searchable = people.searchable[: len(people.owner)]
+        total = np.bincount(people.owner, minlength=people.count)
+        begins = np.cumsum(total) - total
+        self._pictures: list[Indexes] = np.split(order, begins[1:])
+        # What a listed person is searched with is set apart before anything is enrolled: references are chosen by their
+        # quality, and what they would leave over is worse than a camera's picture, the more so the more are enrolled.
+        place = np.empty(len(order), np.intp)
+        place[order] = np.arange(len(order)) - begins[people.owner[order]]
+        apart = np.zeros(len(order), bool)
+        self._apart = 1 if self._burst else rules.frames
+        if mated:
+            apart = place < self._apart
+            if self._burst:
+                apart[:] = False
+                apart[people.burst_of] = True
+        enrollable = people.enrollable[: len(order)]
+        self._total, self._enrollable, self._left_over = total, enrollable, enrollable & ~apart
+        self._can_enrol = inside & self._any(enrollable)
+        self._can_mate = self._can_enrol & self._any(self._left_over) & (total > self._apart) & mated
+        searchable = people.searchable[: len(order)]
         if self._burst:
-            self._can_stray = inside & np.array(
-                [len(self._stranger(person)) > 0 for person in range(people.count)], bool
-            )
+            self._can_stray = inside & np.array([len(self._frames(person)) > 0 for person in range(people.count)], bool)
         else:
             self._can_stray = inside & (np.bincount(people.owner[searchable], minlength=people.count) >= rules.frames)
 
@@ -106,24 +110,22 @@ class _Draw:
         return np.bincount(self._people.owner[rows], minlength=self._people.count) > 0
 
     def _references(self, person: int) -> Indexes:
-        """The rows enrolled: N where the person has so many and enough left to search with, else one."""
+        """The rows enrolled: N where the person has so many beside those to search with, else one."""
         rows = self._pictures[person]
-        many = self._rules.references if self._left[person] >= self._rules.references + self._kept else 1
-        return rows[self._may_enrol[rows]][:many]
+        many = self._rules.references if self._total[person] >= self._rules.references + self._apart else 1
+        return rows[(self._left_over if self._can_mate[person] else self._enrollable)[rows]][:many]
 
-    def _frames(self, person: int, taken: Sequence[int] | Indexes) -> Indexes:
-        """The rows of a probe that the search gate lets through; none: a failure to acquire."""
+    def _frames(self, person: int) -> Indexes:
+        """The rows of a listed person's probe that the search gate lets through; none: a failure to acquire."""
         people, frames = self._people, self._rules.frames
-        if self._burst:
-            rows = people.bursts[int(people.burst_of[person])][:frames]
-        else:
-            rows = self._pictures[person]
-            rows = rows[~np.isin(rows, taken)][:frames]
+        rows = people.bursts[int(people.burst_of[person])] if self._burst else self._pictures[person]
+        rows = rows[:frames]
         return rows[people.searchable[rows]]
 
     def _stranger(self, person: int) -> Indexes:
+        """The rows of a stranger's probe: the first that may be searched."""
         if self._burst:
-            return self._frames(person, ())
+            return self._frames(person)
         rows = self._pictures[person]
         return rows[self._people.searchable[rows]][: self._rules.frames]
 
@@ -155,8 +157,8 @@ class _Draw:
         rank[listed[:most]] = np.arange(most)
         strangers = np.flatnonzero(self._can_stray & (rank >= min(entries.values())))
         similar = self._similarities([self._stranger(int(person)) for person in strangers], references[:most])
-        mates = np.array([p for p in listed[:most] if self._mated and self._can_mate[p]], np.intp)
-        probes = [self._frames(person, references[rank[person]]) for person in mates]
+        mates = listed[:most][self._can_mate[listed[:most]]]
+        probes = [self._frames(int(person)) for person in mates]
         own_similar = self._similarities(probes, references[:most])
         return {
             size: self._one(strangers, similar, mates, own_similar, rank, listed[:many], references[:many])

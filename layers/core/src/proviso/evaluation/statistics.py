@@ -84,7 +84,8 @@ def supported(wanted: float, people: int, what: str = "non-mated people") -> tup
     """
     exact = Fraction(str(wanted))
     if people * exact < 3:
-        return False, f"refused: {people} {what} show nothing below {3 / people if people else 1:.2g}"
+        least = f"below {3 / people:.2g}" if people > 3 else "at all"
+        return False, f"refused: {people} {what} show nothing {least}"
     return True, "" if people * exact >= 30 else BELOW_RULE_OF_30
 
 
