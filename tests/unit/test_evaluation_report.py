@@ -1,6 +1,7 @@
 """From folders to JSON and page, with a pipeline of the tests: pictures are lines of text."""
 
 import json
+import multiprocessing
 import os
 import re
 import sqlite3
@@ -247,6 +248,21 @@ def test_a_worker_that_dies_is_told(faces):
     data = read_dataset([faces / "press"])
     with pytest.raises(Fault, match="--workers 1"):
         measure(data.pictures, [(number, "") for number in range(40)], make=dies, workers=2)
+
+
+def test_an_interruption_calls_off_what_was_not_begun(faces):
+    data = read_dataset([faces / "press"])
+    seen = []
+
+    def stop(done, total):
+        seen.append(done)
+        if done:
+            raise KeyboardInterrupt
+
+    jobs = [(number, "") for number in range(len(data.pictures))]
+    with pytest.raises(KeyboardInterrupt):
+        measure(data.pictures, jobs, make=TextPipeline, workers=2, progress=stop)
+    assert not multiprocessing.active_children()
 
 
 def test_what_was_measured_shows_no_template(faces):

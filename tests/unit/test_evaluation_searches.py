@@ -134,7 +134,7 @@ def test_several_references_and_frames_find_more():
 
 
 def test_the_same_pictures_are_searched_however_many_are_enrolled():
-    """If a probe were what enrolment, which takes the good ones, leaves over, more references would mean worse probes."""
+    """Enrolment takes the good ones: if it went first, more references would leave worse probes."""
     people = crowd([4] * 300, noise=0.0, unusable=0.4)
     missed = [
         sum(int((one.own == MISSED).sum()) for one in searched(people, [100], Rules(references=many), lists=5)[100])

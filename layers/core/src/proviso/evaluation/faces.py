@@ -7,9 +7,10 @@ middle for verification, where leaving it out would flatter; for identification 
 import hashlib
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -82,21 +83,23 @@ def measure(
         if rest:
             todo.append((number, pictures[number].path, tuple(rest)))
     progress(len(found), total)
-    for part in _parts(todo, make, workers):
-        found.update(part)
-        if cache:
-            cache.put_all(
-                (pictures[number].digest, alteration, result)
-                for (number, alteration), result in part.items()
-                if pictures[number].digest and result.failure != UNREADABLE
-            )
-        progress(len(found), total)
+    # Closed by name: whatever interrupts this loop, what the workers have not begun is called off.
+    with closing(_parts(todo, make, workers)) as parts:
+        for part in parts:
+            found.update(part)
+            if cache:
+                cache.put_all(
+                    (pictures[number].digest, alteration, result)
+                    for (number, alteration), result in part.items()
+                    if pictures[number].digest and result.failure != UNREADABLE
+                )
+            progress(len(found), total)
     return found
 
 
 def _parts(
     todo: Sequence[tuple[int, Path, tuple[str, ...]]], make: MakePipeline, workers: int
-) -> Iterator[dict[Job, Measured]]:
+) -> Generator[dict[Job, Measured], None, None]:
     chunks = [todo[at : at + _CHUNK] for at in range(0, len(todo), _CHUNK)]
     if workers < 2 or len(chunks) < 2:
         pipeline = make() if chunks else None
@@ -105,15 +108,22 @@ def _parts(
         return
     # Fresh processes: a copy of one that has started threads (OpenCV, BLAS) can hang.
     context = multiprocessing.get_context("spawn")
+    others = set(multiprocessing.active_children())
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(make,)) as pool:
+        finished = False
         try:
             waiting = [pool.submit(_in_worker, chunk) for chunk in chunks]
             for done in as_completed(waiting):
                 yield done.result()
+            finished = True
         except BrokenProcessPool as error:
             raise Fault("a worker process died; try again with --workers 1") from error
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            if not finished:  # interrupted: nobody waits for what the workers have begun
+                pool.shutdown(wait=False, cancel_futures=True)
+                for worker in set(multiprocessing.active_children()) - others:
+                    worker.terminate()
+                    worker.join()
 
 
 _pipeline: Pipeline | None = None
