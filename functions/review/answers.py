@@ -83,7 +83,7 @@ class Reached(Answer):
     """A stranger reaches this similarity about once in so many searches against a list like this."""
 
     low: int
-    high: int
+    high: int | None = Field(description="null: nobody reached it, so it is rarer than once in `low`")
 
 
 class Tested(Answer):

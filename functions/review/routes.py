@@ -242,7 +242,7 @@ def _view(view: review.CandidateView) -> dict[str, Any]:
         **shown,
         "own_reason": view.own.reason,
         "similarity": round(after.similarity, 3),
-        "stranger_once_in": None,  # no calibration says so yet: "not measured"
+        "stranger_once_in": plain(after.stranger_once_in) if after.stranger_once_in else None,
         "threshold": plain(after.threshold),
         "calibrated": after.calibrated,
         "policy": after.policy,

@@ -12,9 +12,10 @@ from enum import StrEnum
 from typing import Protocol
 
 from proviso.domain.audit import Act, AuditRecord, Head
+from proviso.domain.calibration_ports import CalibrationWork
 from proviso.domain.camera import RegisteredCamera, UploadGrant
 from proviso.domain.candidate import Candidate, Hit, OpenCandidate
-from proviso.domain.conditions import Attestation, Calibration, Conditions, PriorAuthorisation
+from proviso.domain.conditions import Attestation, Conditions, PriorAuthorisation
 from proviso.domain.contacts import ContactWork
 from proviso.domain.deployment import Deployment
 from proviso.domain.face import Box, Face, QualityGate, Template
@@ -349,7 +350,7 @@ class AnchorWork(Protocol):
         """Remember that these heads are anchored. An older one never takes the place of a newer one."""
 
 
-class GovernWork(AnchorWork, HoldWork, SubjectWork, ContactWork, Protocol):
+class GovernWork(AnchorWork, CalibrationWork, HoldWork, SubjectWork, ContactWork, Protocol):
     """One transaction of govern or enrol."""
 
     def person(self, sub: str) -> Person | None: ...
@@ -409,9 +410,6 @@ class GovernWork(AnchorWork, HoldWork, SubjectWork, ContactWork, Protocol):
 
     def warm(self, build_id: str) -> int:
         """Run the search's query shape once over the build; the number of references that a search would compare."""
-
-    def calibration_for(self, pipeline: str) -> Calibration | None:
-        """The latest calibration of exactly this pipeline (S13)."""
 
     def conditions(self, deployment: Deployment) -> Conditions | None:
         """What stands of all that its start asks for; None when its build is gone."""

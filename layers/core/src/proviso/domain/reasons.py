@@ -48,6 +48,8 @@ class Reason(StrEnum):
     CAMERA_BUSY = "camera_busy"
     TOO_LATE = "too_late"
     NOT_CALIBRATED = "not_calibrated"
+    TRIAL_TOO_SMALL = "trial_too_small"
+    NOT_AS_RECORDED = "not_as_recorded"
     THRESHOLD_TOO_LOW = "threshold_too_low"
     NOT_ANNOUNCED = "not_announced"
     NO_DECISION = "no_decision"
@@ -100,6 +102,8 @@ SENTENCES: dict[Reason, str] = {
     Reason.CAMERA_BUSY: "a camera of this deployment is already part of another active deployment",
     Reason.TOO_LATE: "the time for this has passed",
     Reason.NOT_CALIBRATED: "there is no calibration for this pipeline, and the policy asks for one",
+    Reason.TRIAL_TOO_SMALL: "this is too few passages to say anything about a place; let more people walk",
+    Reason.NOT_AS_RECORDED: "these are not the counts that the deployment itself recorded; work them out again",
     Reason.THRESHOLD_TOO_LOW: "the threshold lies below the calibrated floor for a list of this size",
     Reason.NOT_ANNOUNCED: "the public has not been told; record the public notice and the signage first",
     Reason.NO_DECISION: "no court or independent authority has allowed this; record its decision first",

@@ -63,8 +63,18 @@ class OtherDecision:
 
 
 @dataclass(frozen=True, slots=True)
+class StrangerOnceIn:
+    """A stranger reaches this similarity once in `low` to `high` searches against a list like this. None: nobody did,
+    so it is rarer than once in `low`."""
+
+    low: int
+    high: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Revealed:
-    """What is shown after one's own decision and not before. `test_mated` is None for a real candidate."""
+    """What is shown after one's own decision and not before. `test_mated` is None for a real candidate;
+    `stranger_once_in` where that was not measured."""
 
     similarity: float
     threshold: Decimal
@@ -75,6 +85,7 @@ class Revealed:
     others: tuple[OtherDecision, ...]
     demographics_recorded: bool
     test_mated: bool | None = None
+    stranger_once_in: StrangerOnceIn | None = None
 
 
 class ReviewWork(Protocol):

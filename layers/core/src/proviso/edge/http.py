@@ -41,6 +41,8 @@ STATUS = {
     Reason.DIGEST_DIFFERS: 409,
     Reason.NOT_CALIBRATED: 409,
     Reason.THRESHOLD_TOO_LOW: 409,
+    Reason.TRIAL_TOO_SMALL: 409,
+    Reason.NOT_AS_RECORDED: 409,
     Reason.NOT_ANNOUNCED: 409,
     Reason.NO_DECISION: 409,
     Reason.NOT_APPROVED: 409,

@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Any
 
 from proviso.domain.candidate import CandidateState, Decision
-from proviso.domain.review_ports import OtherDecision, Revealed, Shown, ShownReference
+from proviso.domain.review_ports import OtherDecision, Revealed, Shown, ShownReference, StrangerOnceIn
+from proviso.store.calibrations import STRANGER_ONCE_IN
 from proviso.store.connection import Session
 
 RULES = """
@@ -53,7 +54,7 @@ JOIN reference r ON r.id = b.reference_id
 WHERE c.id = %(candidate)s ORDER BY r.id
 """
 _REVEALED = """
-SELECT c.similarity, c.threshold, c.calibrated, c.policy,
+SELECT c.deployment_id, c.similarity, c.threshold, c.calibrated, c.policy,
        CASE WHEN e.removed_at IS NULL AND e.erased_at IS NULL THEN e.category END AS category,
        CASE WHEN e.removed_at IS NULL THEN NULLIF(e.reason, '') END AS listing_reason,
        EXISTS (SELECT FROM demographics g WHERE g.candidate_id = c.id AND g.reviewer = %(reviewer)s) AS said
@@ -137,6 +138,9 @@ class ShownCandidates:
         if found is None:
             return None
         others = self._session.tuples(_OTHERS, given)
+        rare = self._session.row(
+            STRANGER_ONCE_IN, {"deployment": found["deployment_id"], "similarity": found["similarity"]}
+        )
         return Revealed(
             similarity=found["similarity"],
             threshold=found["threshold"],
@@ -146,4 +150,5 @@ class ShownCandidates:
             listing_reason=found["listing_reason"],
             others=tuple(OtherDecision(Decision(row[0]), row[1], row[2]) for row in others),
             demographics_recorded=found["said"],
+            stranger_once_in=StrangerOnceIn(rare["low"], rare["high"]) if rare else None,
         )
