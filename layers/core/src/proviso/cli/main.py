@@ -4,8 +4,10 @@ import typer
 
 from proviso.cli import (
     audit,
+    calibrate,
     cameras,
     candidates,
+    card,
     contacts,
     deployments,
     machine,
@@ -15,6 +17,7 @@ from proviso.cli import (
     policy,
     retention,
     subjects,
+    trial,
     upload,
     watchlists,
 )
@@ -48,6 +51,9 @@ app.add_typer(notices.group, name="notices")
 app.add_typer(subjects.group, name="subject")
 app.command("subject-access")(subjects.access)
 app.add_typer(retention.group, name="retention")
+app.command("calibrate")(calibrate.calibrate)
+app.command("card")(card.card)
+app.add_typer(trial.group, name="trial")
 app.add_typer(pairs.group, name="tests")
 app.command("reviewers")(pairs.reviewers)
 

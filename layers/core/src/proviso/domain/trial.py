@@ -14,7 +14,6 @@ from decimal import Decimal
 
 from proviso.domain.calibration import SITE_TRIAL, Calibration, CalibrationPoint, TrialCounts
 from proviso.domain.canonical import digest
-from proviso.domain.deployment import Deployment
 from proviso.domain.rates import rate
 from proviso.domain.reasons import Reason, Refused
 
@@ -66,7 +65,22 @@ class Readings:
     listed: frozenset[str]
 
 
-def plan_faults(plan: Sequence[Passage], deployment: Deployment) -> Refused | None:
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """The deployment that was the trial, as far as counting asks. Times UTC-aware."""
+
+    deployment_id: str
+    pipeline: str
+    place: str
+    cameras: tuple[str, ...]
+    threshold: Decimal
+    burst_frames: int
+    entries: int
+    began_at: datetime
+    over_at: datetime
+
+
+def plan_faults(plan: Sequence[Passage], ran: Ran) -> Refused | None:
     """What is wrong with a plan. INVALID."""
     if not 1 <= len(plan) <= MOST_PASSAGES:
         return Refused(Reason.INVALID, f"a plan has 1 to {MOST_PASSAGES} passages, and this one has {len(plan)}")
@@ -76,12 +90,11 @@ def plan_faults(plan: Sequence[Passage], deployment: Deployment) -> Refused | No
         if one.number in seen:
             return Refused(Reason.INVALID, f"{where} is there twice")
         seen.add(one.number)
-        if one.camera not in deployment.cameras:
+        if one.camera not in ran.cameras:
             return Refused(Reason.INVALID, f"{where}: {one.camera} is no camera of this deployment")
         if not 0 < (one.ends_at - one.begins_at).total_seconds() <= LONGEST_PASSAGE_S:
             return Refused(Reason.INVALID, f"{where} must end after it began, and within {LONGEST_PASSAGE_S} s")
-        began = deployment.started_at or deployment.starts_at
-        if one.begins_at < began or one.ends_at > (deployment.finished_at or deployment.ends_at):
+        if one.begins_at < ran.began_at or one.ends_at > ran.over_at:
             return Refused(Reason.INVALID, f"{where} lies outside the time in which the deployment ran")
     if fault := _one_person_at_once(plan):
         return fault
@@ -166,14 +179,7 @@ def too_small(counts: TrialCounts) -> Refused | None:
 
 
 def calibration(
-    counts: TrialCounts,
-    deployment: Deployment,
-    *,
-    burst_frames: int,
-    entries: int,
-    identifier: str,
-    made_at: datetime,
-    recorded_by: str = "",
+    counts: TrialCounts, ran: Ran, *, identifier: str, made_at: datetime, recorded_by: str = ""
 ) -> Calibration:
     """The trial as a calibration: one step, for lists as long as the one that was tried, at the threshold that was.
 
@@ -185,20 +191,20 @@ def calibration(
     face = rate(min(counts.wrong_sightings, counts.faces_searched), counts.faces_searched)
     high = max(passage.high, people.high)
     point = CalibrationPoint(
-        list_size=entries,
-        threshold_floor=Decimal(deployment.threshold),
+        list_size=ran.entries,
+        threshold_floor=ran.threshold,
         face_fpir_low=min(face.low, passage.low),
         face_fpir_high=max(face.high, high),
         passage_fpir_low=passage.low,
         passage_fpir_high=high,
-        frames_per_probe=burst_frames,
+        frames_per_probe=ran.burst_frames,
         worst_list="the list of the trial",
     )
     return Calibration(
         id=identifier,
-        pipeline=deployment.pipeline,
+        pipeline=ran.pipeline,
         kind=SITE_TRIAL,
-        site=deployment.place,
+        site=ran.place,
         made_at=made_at,
         points=(point,),
         data=f"{counts.mated_passages} passages of {counts.mated_people} listed volunteers and"

@@ -15,7 +15,7 @@ from proviso.domain.people import Principal, Role
 from proviso.domain.policy import Policy
 from proviso.domain.ports import Clock, GovernStore, GovernWork
 from proviso.domain.reasons import Reason, Refused
-from proviso.domain.trial import Passage, Readings, calibration, count, plan_faults, too_small
+from proviso.domain.trial import Passage, Ran, Readings, calibration, count, plan_faults, too_small
 
 _STAFF = tuple(role for role in Role if role is not Role.RECIPIENT)
 _READERS = (Role.REQUESTER, Role.AUTHORISER, Role.AUDITOR)
@@ -75,7 +75,10 @@ def record_trial(
         found = _read(work, deployment)
         if isinstance(found, Refused):
             return found
-        if refused := plan_faults(plan, deployment):
+        ran = _ran(work, deployment)
+        if isinstance(ran, Refused):
+            return ran
+        if refused := plan_faults(plan, ran):
             return refused
         counts = count(plan, found, deployment_id)
         own = asdict(counts)
@@ -86,19 +89,7 @@ def record_trial(
             )
         if refused := too_small(counts):
             return refused
-        conditions = work.conditions(deployment)
-        build = work.build(deployment.build_id)
-        if conditions is None or build is None:
-            return Refused(Reason.NOT_FOUND, "build")
-        trial = calibration(
-            counts,
-            deployment,
-            burst_frames=conditions.burst_frames,
-            entries=build.entries,
-            identifier=new_id(),
-            made_at=now,
-            recorded_by=principal.sub,
-        )
+        trial = calibration(counts, ran, identifier=new_id(), made_at=now, recorded_by=principal.sub)
         if refused := work.record_trial(trial):
             return refused
         details = {"calibration": trial.id, "pipeline": trial.pipeline, "plan": counts.plan_sha256,
@@ -130,3 +121,20 @@ def _read(work: GovernWork, deployment: Deployment) -> Readings | Refused:
     if deployment.state not in (*OVER, DeploymentState.CLOSED):
         return Refused(Reason.WRONG_STATE, f"{deployment.state.value}: it must be over")
     return work.readings(deployment.id) or Refused(Reason.NOT_FOUND, "no face was searched in it")
+
+
+def _ran(work: GovernWork, deployment: Deployment) -> Ran | Refused:
+    conditions = work.conditions(deployment)
+    if conditions is None:
+        return Refused(Reason.NOT_FOUND, "build")
+    return Ran(
+        deployment_id=deployment.id,
+        pipeline=deployment.pipeline,
+        place=deployment.place,
+        cameras=deployment.cameras,
+        threshold=deployment.threshold,
+        burst_frames=conditions.burst_frames,
+        entries=conditions.entries,
+        began_at=deployment.started_at or deployment.starts_at,
+        over_at=deployment.finished_at or deployment.ends_at,
+    )
