@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
-from functions.govern.calibration_answers import Group, Measured
+from functions.govern.calibration_answers import Group, MeasuredAt
 from proviso.domain.conditions import Attested
 from proviso.domain.deployment import DeploymentState, Grounds, RealTimeGrounds
 from proviso.domain.people import Role
@@ -219,8 +219,8 @@ class ShownDeployment(Deployment):
     """A deployment with all that its authoriser must see."""
 
     expected_false_candidates: FalseCandidates
-    calibration: Measured | None = Field(description="null: nothing was measured of its pipeline")
-    site_trial: Measured | None = Field(description="the latest at this place with its pipeline")
+    calibration: MeasuredAt | None = Field(description="null: nothing was measured of its pipeline")
+    site_trial: MeasuredAt | None = Field(description="the latest at this place with its pipeline")
     threshold_floor: str | None = Field(description="the lowest threshold; null: not measured for such a list")
     groups: list[Group] = Field(description="false candidates by group, at the calibration's lowest threshold")
     entries: int | None = Field(description="listed in its build, removed ones left out")

@@ -79,7 +79,7 @@ class Readings(Answer):
     frames: list[Frame]
 
 
-class Measured(Answer):
+class MeasuredAt(Answer):
     """What a deployment's figures come from."""
 
     id: str

@@ -69,9 +69,9 @@ class GroupRate:
 class TrialCounts:
     """What a site trial counted. People: those who walked; several passages of one person count once in an interval.
 
-    `faces_searched`, `wrong_sightings`: in the passages of those who are not on the list. `outside`: candidates at
-    times for which the plan names nobody; each counts as a passage, and as a false one. `misnamed`: passages of listed
-    people that raised somebody else.
+    `faces_searched`, `wrong_sightings`: in the passages of those who are not on the list. `outside`: sightings
+    at times for which the plan names nobody; each counts as a passage, and as a false one. `misnamed`: passages of
+    listed people that raised somebody else.
     """
 
     deployment_id: str

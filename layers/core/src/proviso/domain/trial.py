@@ -117,16 +117,17 @@ def count(plan: Sequence[Passage], readings: Readings, deployment_id: str) -> Tr
     """What became of each passage.
 
     A sighting belongs to each passage before its camera that was under way. It is right where that person was one of
-    those who walked there, and wrong for everybody else who did; outside all passages it is a false candidate.
+    those who walked there, and wrong for everybody else who did. Outside all passages each is a person raised wrongly:
+    whoever leaves a passage out of the plan makes the trial no better.
     """
     mated = [one for one in plan if one.person in readings.listed]
     strangers = [one for one in plan if one.person not in readings.listed]
     found, misnamed, false, wrong = set[str](), set[str](), set[str](), 0
-    outside: set[tuple[str, str]] = set()
+    outside = 0
     for seen in readings.sightings:
         there = [one for one in plan if one.camera == seen.camera and one.begins_at <= seen.captured_at <= one.ends_at]
         if not there:
-            outside.add((seen.camera, seen.reference_no))
+            outside += 1
         right = [one for one in there if one.person == seen.reference_no]
         found.update(one.number for one in right)
         if right:
@@ -152,11 +153,11 @@ def count(plan: Sequence[Passage], readings: Readings, deployment_id: str) -> Tr
         found_passages=len(found),
         found_people=len(found_people),
         misnamed=len(misnamed),
-        non_mated_passages=len(strangers) + len(outside),
-        non_mated_people=len({_who(one) for one in strangers}) + len(outside),
-        false_passages=len(false) + len(outside),
-        false_people=len({_who(one) for one in strangers if one.number in false}) + len(outside),
-        outside=len(outside),
+        non_mated_passages=len(strangers) + outside,
+        non_mated_people=len({_who(one) for one in strangers}) + outside,
+        false_passages=len(false) + outside,
+        false_people=len({_who(one) for one in strangers if one.number in false}) + outside,
+        outside=outside,
         faces_searched=sum(frame.faces for frame in of_strangers),
         wrong_sightings=wrong,
         frames_a_passage=_mean(len(each) for each in searched.values()),

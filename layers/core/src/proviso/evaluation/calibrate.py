@@ -146,6 +146,7 @@ def calibrate(evaluations: Sequence[Mapping[str, Any]], wanted: float, remark: s
             f"no list can be calibrated for FPIR {wanted:g}: {people} strangers leave an upper end of"
             f" {rate(0, people).high:.2g} even without a false candidate; take more people or a higher --fpir"
         )
+    steps.sort(key=lambda step: (step.point.list_size, step.point.frames_per_probe))
     found = Calibration(
         id="",
         pipeline=pipelines[0],
