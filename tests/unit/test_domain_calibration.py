@@ -168,4 +168,4 @@ def test_a_plan_that_cannot_be(plan):
 
 
 def test_a_plan_that_can():
-    assert plan_faults([passage(1, "R-1"), replace(passage(1, "R-1", "gate-2"), number="2"), passage(2)], RAN) is None
+    assert plan_faults([passage(1, "R-1"), replace(passage(1, "R-1", "gate-2"), number="b"), passage(2)], RAN) is None
