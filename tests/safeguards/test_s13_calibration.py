@@ -6,12 +6,15 @@ place, a calibration of one's own making, and a policy that forgets to ask.
 """
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
 from proviso.domain.deployment import Deployment, DeploymentState
 from proviso.domain.reasons import Reason
 from proviso.policies import read_shipped, shipped
+from proviso.store.migrations import migrate
+from proviso.vision.calibrations import shipped_calibration, shipped_calibrations
 from tests.safeguards.house import House
 from tests.safeguards.past_the_code import (  # fmt: skip
     ANOTHER_VERSION,
@@ -25,7 +28,7 @@ from tests.safeguards.past_the_code import (  # fmt: skip
     never_starts,
     starts,
 )
-from tests.samples import policy
+from tests.samples import grounds, policy
 
 pytest_plugins = ["tests.databases"]
 pytestmark = pytest.mark.integration
@@ -111,6 +114,37 @@ def test_one_that_comes_after_the_request_is_for_the_next(asking: House):
     assert asking.start(asked.id).reason is Reason.NOT_CALIBRATED
     never_starts(asking, asked.id, "PV013")
     assert asking.running(asking.list_id).state is DeploymentState.ACTIVE
+
+
+def test_the_default_policy_starts_with_the_default_pack_and_what_it_ships(house: House):
+    """`volunteers`, unaltered, with mobilefacenet's own digest and calibration, put there as a deployment does it."""
+    shipped_one = shipped_calibration("mobilefacenet")
+    if shipped_one is None:
+        pytest.fail("the default pack ships no calibration: make calibrations")
+    house.pipeline.digest = shipped_one.pipeline
+    migrate(
+        house.database.master_url,
+        first_authoriser=None,
+        role_passwords=None,
+        iam=False,
+        clock=house.now,
+        calibrations=shipped_calibrations(),
+    )
+    house.permitted = read_shipped("volunteers").policy
+    list_id = house.watchlist()
+    entry = house.add(
+        list_id, category="consenting_volunteer", consent_reference="form 1", image_date=house.now().date()
+    )
+    house.enrol(list_id, entry.id, b"people 3")
+    rules = {"use": "trial_with_consent", "grounds": grounds(operator_kind="public_body")}
+    floor = shipped_one.point(1).threshold_floor
+    assert house.requested(list_id, threshold=floor - Decimal("0.001"), **rules).reason is Reason.THRESHOLD_TOO_LOW
+    started = house.running(list_id, threshold=floor, **rules)
+    assert (started.state, started.calibrated) == (DeploymentState.ACTIVE, True)
+    house.see(3)
+    house.alert_all()
+    assert house.publisher.sent
+    assert not any("alibrated" in text for _, _, texts in house.publisher.sent for text in (texts.sms, texts.email))
 
 
 # --- site trials ------------------------------------------------------------------------------------------------------
