@@ -291,6 +291,20 @@ def test_it_is_recorded_by_an_authoriser_who_did_not_ask_for_it(tried: TrialPlac
         assert tried.record(by=who).reason in (Reason.ROLE_MISSING, Reason.SAME_PERSON)
 
 
+@pytest.mark.parametrize("kind", ["laboratory", "site_trial"])
+def test_nobody_but_a_migration_writes_in_the_name_of_a_pack(tried: TrialPlace, kind):
+    with broken("PV013"):
+        tried.write("govern", recorded_by="pack", kind=kind)
+    with broken("PV013"):
+        tried.write("master", recorded_by="pack")
+
+
+def test_none_is_dated_ahead_so_that_it_stays_the_latest(tried: TrialPlace):
+    for role in ("govern", "master"):
+        with broken("PV013"):
+            tried.write(role, made_at="2100-01-01T00:00:00Z")
+
+
 def test_who_asked_for_it_and_is_an_authoriser_too_does_not_record_it(tried: TrialPlace):
     with tried.house.govern.work() as work:
         work.register(Person("requester", frozenset({Role.REQUESTER, Role.AUTHORISER})))

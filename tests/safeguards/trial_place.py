@@ -87,6 +87,7 @@ class TrialPlace:
             "pipeline": self.deployment.pipeline,
             "kind": "site_trial",
             "site": self.deployment.place,
+            "made_at": self.house.now(),
             "recorded_by": "authoriser",
             "deployment_id": self.deployment.id,
             **changed,
@@ -94,7 +95,8 @@ class TrialPlace:
         self.house.sql(
             role,
             "INSERT INTO calibration (id, pipeline, kind, site, made_at, recorded_by, deployment_id, trial)"
-            " VALUES (%(id)s, %(pipeline)s, %(kind)s, %(site)s, now(), %(recorded_by)s, %(deployment_id)s, %(trial)s)",
+            " VALUES (%(id)s, %(pipeline)s, %(kind)s, %(site)s, %(made_at)s, %(recorded_by)s, %(deployment_id)s,"
+            " %(trial)s)",
             **values,
             trial=json.dumps(counts),
         )
