@@ -15,27 +15,21 @@ SETS: dict[str, list[str]] = {
     # Press photographs with several pictures a person: what is shown of a pack.
     "press": ["lfw", "--pairs", "labels/lfw_pairs.csv",
               "--labels", "labels/lfw_gender_by_identity.csv", "--group", "gender"],
-    # Portraits, fewer people, more groups named: strangers alone matter here, so nothing is altered.
-    "portraits": ["us_congress", "utkface", "--labels", "labels/us_congress.csv", "--labels", "labels/utkface.csv",
-                  "--group", "gender", "--group", "ethnicity", "--group", "race", "--no-conditions"],
+    # Official portraits, fewer people, more groups named: strangers alone matter here, so nothing is altered. Sets that
+    # do not say who is who (one picture a person) cannot be used: two pictures of one person would count as strangers.
+    "portraits": ["us_congress", "--labels", "labels/us_congress.csv", "--group", "gender", "--group", "ethnicity",
+                  "--no-conditions"],
 }  # fmt: skip
 ALIASES = "labels/identity_aliases.csv"
 
 
 def main(pack: str, faces: Path) -> int:
     """0 when written, 2 when something is missing."""
-    wanted = [
-        word for words in SETS.values() for word in words if "/" in word or word in ("lfw", "us_congress", "utkface")
-    ]
+    wanted = [word for words in SETS.values() for word in words if "/" in word or word in ("lfw", "us_congress")]
     missing = [name for name in (*wanted, ALIASES) if not (faces / name).exists()]
     if missing:
-        _say(
-            f"calibrations need pictures and labels that are not here: {', '.join(missing)} in {faces}", file=sys.stderr
-        )
-        _say(
-            "say where they are: make calibrations FACES=folder; README of that folder names their terms",
-            file=sys.stderr,
-        )
+        _say(f"calibrations need pictures and labels that are not here: {', '.join(missing)} in {faces}")
+        _say("say where they are: make calibrations FACES=folder; mind the terms under which they may be used")
         return 2
     made = []
     for name, words in SETS.items():
@@ -65,4 +59,7 @@ def _proviso(*words: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], Path(sys.argv[2]).resolve()))
+    try:
+        sys.exit(main(sys.argv[1], Path(sys.argv[2]).resolve()))
+    except subprocess.CalledProcessError as error:  # it has said itself what was missing
+        sys.exit(error.returncode)
