@@ -73,6 +73,8 @@ def test_from_the_plan_to_the_record(served: Served, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "28 of 30 passages of 1 listed people" in done.output
     assert "1 of 100 passages of 100 others" in done.output
+    assert "4.0 s, 1.0 frames with a face, 1.0 faces searched" in done.output
+    assert "{" not in done.output
     values = json.loads(out.read_text())
     assert (values["format"], values["kind"], values["site"]) == (FORMAT, "site_trial", "Hall")
     assert values["points"][0]["threshold_floor"] == 0.46

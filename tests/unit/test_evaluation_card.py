@@ -73,6 +73,7 @@ def test_it_says_what_was_and_what_was_not_measured():
     assert "only a site trial shows that" in text
     assert "smaller than 32 pixels" in text
     assert all(each.sha256 in text for each in OWN.files)
+    assert "{" not in text
 
 
 def test_without_figures_it_claims_nothing():

@@ -93,7 +93,7 @@ def show(counts: TrialCounts, made: Calibration) -> None:
             "passages that raised another listed person": counts.misnamed,
             "faces searched of others": f"{counts.faces_searched}, {counts.wrong_sightings} of them raised",
             "a passage on average": f"{counts.seconds_a_passage:.1f} s,"
-            " {counts.frames_a_passage:.1f} frames with a face,"
+            f" {counts.frames_a_passage:.1f} frames with a face,"
             f" {counts.faces_a_passage:.1f} faces searched",
             "holds for": f"lists of up to {point.list_size}, thresholds from {point.threshold_floor}",
         }

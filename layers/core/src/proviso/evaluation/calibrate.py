@@ -130,13 +130,13 @@ def calibrate(evaluations: Sequence[Mapping[str, Any]], wanted: float, remark: s
         )
     curves, names = _curves(evaluations)
     steps: list[_Step] = []
-    refused: list[str] = []
+    refused: dict[int, None] = {}
     for frames in sorted({curve.frames for curve in curves}):
         before: _Step | None = None
         for size in sorted({curve.list_size for curve in curves if curve.frames == frames}):
             step = _step(curves, names, size, frames, wanted, before)
             if step is None:
-                refused.append(f"{size} with {frames} frames")
+                refused[size] = None
             else:
                 before = step
                 steps.append(step)
@@ -293,15 +293,16 @@ def _strangers(step: _Step) -> list[StrangerRate]:
     return found
 
 
-def _remark(remark: str, curves: Sequence[Curve], steps: Sequence[_Step], refused: Sequence[str]) -> str:
+def _remark(remark: str, curves: Sequence[Curve], steps: Sequence[_Step], refused: Iterable[int]) -> str:
     """What has to be known beside the figures."""
     small = sorted({group.group for step in steps for group in step.groups if group.fpir_low is None})
     said = [remark, "floors and rates are of the same people; the upper end of the interval allows for it"]
     if small:
         said.append(f"not measured, too few people: {', '.join(small)} (their highest similarity is a further limit)")
     said += sorted({curve.remark for curve in curves if curve.remark})
-    if refused:
-        said.append(f"not calibrated, too few people: lists of {', '.join(refused)}")
+    wholly = set(refused) - {step.point.list_size for step in steps}
+    if wholly:
+        said.append(f"not calibrated, too few people: lists of {', '.join(map(str, sorted(wholly)))}")
     said.append("groups that the data does not name were not measured")
     return "; ".join(said)
 
