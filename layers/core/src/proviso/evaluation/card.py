@@ -18,12 +18,12 @@ _CLEARED = {
     " puts it into service has to settle that first, with a lawyer.",
 }
 _GATES = {
-    "min_box_px": "smaller than {} pixels, the longer side of the face's box",
+    "min_box_px": "smaller than {} pixels, the shorter side of the face's box",
     "min_inter_eye_px": "with eyes less than {} pixels apart",
     "min_sharpness": "blurred (sharpness below {})",
     "min_luminance": "too dark (mean brightness below {} of 255)",
     "max_luminance": "too bright (mean brightness above {} of 255)",
-    "max_abs_yaw": "turned to the side by more than {} (0 is frontal, 1 is in profile)",
+    "max_abs_yaw": "turned so far that the nose lies more than {} of the eyes' distance beside the middle",
     "max_abs_roll_deg": "tilted by more than {} degrees",
     "min_inside_share": "cut off by the picture's edge (less than {} of it inside)",
 }
