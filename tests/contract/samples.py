@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from proviso.domain.burst import FrameBox, FrameFace
 from proviso.domain.face import Box, Face, Quality
 from proviso.domain.frame import Counts, LedgerEntry, Outcome
 from proviso.domain.messages import FacesMessage

@@ -478,6 +478,6 @@ def test_the_tripwire_kills_where_it_says(crowd: House):
         "search.candidates_of_frame",
         "outbox.put",
         "frames.delete",
-        "search.sightings_of_frame",
+        "search.counts_of_frame",
         "ledger.finish",
     ]

@@ -29,6 +29,7 @@ from proviso.cli.demo.run import DemoOptions, cloud_options, demo_policy
 from proviso.cli.demo.scene import NORTH, SOUTH
 from proviso.cli.demo.script import Demonstration
 from proviso.domain.errors import Fault
+from proviso.domain.burst import FrameFace
 from proviso.domain.face import Template
 from proviso.domain.frame import FrameKey, Jpeg, LedgerEntry, Outcome
 from proviso.domain.messages import FacesMessage
@@ -114,8 +115,9 @@ def probes_of(pipeline: Any, jpeg: bytes) -> Iterator[tuple[Template, Any]]:
     """(template, aligned crop) of each face, as match computes them: from the boxes and landmarks that detect sent."""
     image = pipeline.decode(Jpeg(jpeg))
     usable = [face for face in pipeline.detect(image) if pipeline.search_gate.judge(face) is None]
-    sent = FacesMessage.from_json(faces_message(faces=tuple(usable), detected=len(usable)).to_json())
-    for face, template in zip(sent.faces, pipeline.templates(image, sent.faces), strict=True):
+    sent = FacesMessage.from_json(faces_message(tracks=tuple((FrameFace(0, face),) for face in usable)).to_json())
+    faces = [one.face for track in sent.tracks for one in track]
+    for face, template in zip(faces, pipeline.templates(image, faces), strict=True):
         yield template, aligned_crop(image.pixels, face.landmarks)
 
 

@@ -483,7 +483,7 @@ def test_it_is_for_one_bucket(gate: Gate) -> None:
 def test_a_policy_signed_with_a_key_that_is_nobody_s_is_refused(gate: Gate) -> None:
     for caller in (Credentials("ASIANOBODY", "secret"), Credentials(gate.caller.access_key, "guessed")):
         forged = S3UploadGrants(gate.role, caller, gate.frames)
-        right = forged.sign(gate.camera, gate.now(), gate.now() + timedelta(minutes=5))
+        right = forged.sign(gate.camera, gate.now(), gate.now() + timedelta(minutes=5), 1)
         assert gate.post(right) in ("InvalidAccessKeyId", "SignatureDoesNotMatch")
     nothing_was_stored(gate)
 
@@ -492,7 +492,7 @@ def test_even_what_grant_s_own_key_signs_is_no_more_than_its_role(gate: Gate) ->
     """A taken-over grant could sign any policy. Its role still puts frames, and nothing elsewhere."""
     own = Credentials(gate.caller.access_key, gate.caller.secret_key)
     for bucket in (gate.bucket_of_permits, gate.named("EvidenceBucket"), gate.named("OutboxBucket")):
-        right = S3UploadGrants(gate.role, own, bucket).sign("permits", gate.now(), gate.now() + timedelta(minutes=5))
+        right = S3UploadGrants(gate.role, own, bucket).sign("permits", gate.now(), gate.now() + timedelta(minutes=5), 1)
         assert gate.post(right, "permits/gate-1.json") == "AccessDenied"
 
 

@@ -139,10 +139,11 @@ def _attempt(row: LedgerEntry, message: FacesMessage, room: MatchRoom, stopwatch
     if jpeg is None:
         return _without_frame(row, message, room, stopwatch)
     upload = jpeg if isinstance(jpeg, Refused) else _opened(jpeg, message, room)
-    probes = upload if isinstance(upload, Refused) else _probes(upload, message, room, stopwatch)
-    if isinstance(upload, Refused) or isinstance(probes, Refused):
-        refused = upload if isinstance(upload, Refused) else probes
-        return _finish(row, Outcome.UNREADABLE, refused, message, room, stopwatch)
+    if isinstance(upload, Refused):
+        return _finish(row, Outcome.UNREADABLE, upload, message, room, stopwatch)
+    probes = _probes(upload, message, room, stopwatch)
+    if isinstance(probes, Refused):
+        return _finish(row, Outcome.UNREADABLE, probes, message, room, stopwatch)
     with stopwatch.lap("permit again"):
         taken_back = _taken_back(message, room)  # after the connect: a stop may have come while the database woke
     with stopwatch.lap("search"), room.store.work() as work:
@@ -166,9 +167,7 @@ def _opened(jpeg: Jpeg, message: FacesMessage, room: MatchRoom) -> _Upload | Ref
     return _Upload(jpegs, room.pipeline)
 
 
-def _probes(
-    upload: _Upload, message: FacesMessage, room: MatchRoom, stopwatch: Stopwatch
-) -> list[Probe] | Refused:
+def _probes(upload: _Upload, message: FacesMessage, room: MatchRoom, stopwatch: Stopwatch) -> list[Probe] | Refused:
     """A probe for each track, and one more for each part of a track that is not like the rest.
 
     Only frames in which there is a face to be searched are decoded, one after the other.

@@ -16,7 +16,8 @@ from proviso.vision.decoding import MAX_SCANS, Header, read_header
 _BEGIN, _END, _SCAN = 0xD8, 0xD9, 0xDA
 _ALONE = frozenset({0x01, *range(0xD0, 0xD8)})  # markers without a length
 _FILL = re.compile(rb"\xff+")
-# In entropy-coded data FF is followed by 00 (a stuffed byte), D0 to D7 (a restart), FF (fill), or a marker that ends it.
+# In entropy-coded data FF is followed by 00 (a stuffed byte), D0 to D7 (a restart), FF (fill), or the marker that ends
+# it. So no byte in there can be taken for a marker that is none.
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 
 
