@@ -74,8 +74,17 @@ class TestUploadGrants:
         assert made.fields["Content-Type"] == "image/jpeg"
 
     def test_its_fields_are_not_shown(self, grants: Any) -> None:
-        made = grants.sign(CAMERA, NOW, UNTIL, 1)
-        assert made.fields["x-amz-signature"] not in repr(made)
+        made = grants.sign(CAMERA, NOW, UNTIL, 2)
+        for fields in (made.fields, made.burst_fields):
+            assert fields["x-amz-signature"] not in repr(made)
+
+    def test_a_form_for_bursts_comes_only_where_they_are_allowed(self, grants: Any) -> None:
+        single, several = grants.sign(CAMERA, NOW, UNTIL, 1), grants.sign(CAMERA, NOW, UNTIL, 5)
+        assert (single.burst_frames, single.burst_fields) == (1, None)
+        assert several.burst_frames == 5
+        assert several.burst_fields["Content-Type"] == "video/x-motion-jpeg"
+        assert several.fields == single.fields
+        assert set(several.burst_fields) == set(several.fields)
 
 
 def signed(cloud: Cloud, token: str | None = None) -> tuple[Any, dict[str, Any]]:
