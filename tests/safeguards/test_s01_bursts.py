@@ -138,7 +138,7 @@ def test_two_people_who_cross_are_searched_as_two(bursts: House):
 
 
 def test_a_stranger_gains_nothing_from_a_listed_face_before_them(bursts: House):
-    """Every face but one is a stranger's: the one that is not is searched by itself, and nothing is raised for theirs."""
+    """Every face but one is a stranger's: the one that is not is searched by itself, and theirs raise nothing."""
     row = bursts.see_burst([STRANGER], [3], [STRANGER])
     assert row.counts.candidates == 1
     shown = bursts.candidates[0]

@@ -28,8 +28,8 @@ from proviso.cli.demo.photographs import astronaut
 from proviso.cli.demo.run import DemoOptions, cloud_options, demo_policy
 from proviso.cli.demo.scene import NORTH, SOUTH
 from proviso.cli.demo.script import Demonstration
-from proviso.domain.errors import Fault
 from proviso.domain.burst import FrameFace
+from proviso.domain.errors import Fault
 from proviso.domain.face import Template
 from proviso.domain.frame import FrameKey, Jpeg, LedgerEntry, Outcome
 from proviso.domain.messages import FacesMessage

@@ -1,4 +1,4 @@
-"""Which faces of a burst are taken for one person's by where they are: each face once, and the same answer every time."""
+"""Which faces of a burst are taken for one person's by where they are: each face once, the same answer every time."""
 
 from dataclasses import replace
 

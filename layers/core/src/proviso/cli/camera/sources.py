@@ -34,8 +34,8 @@ class SourceFault(Exception):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Shot:
-    """One picture: either a JPEG as it came (`jpeg`), or decoded pixels (`pixels`, BGR uint8), or a fault. `burst` is the
-    number of the burst that it was taken for."""
+    """One picture: either a JPEG as it came (`jpeg`), or decoded pixels (`pixels`, BGR uint8), or a fault. `burst` is
+    the number of the burst that it was taken for."""
 
     name: str
     jpeg: bytes | None = None
