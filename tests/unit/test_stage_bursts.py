@@ -197,7 +197,7 @@ def test_a_candidate_is_shown_in_its_best_frame_with_all_others_of_that_frame_fi
     sharper = replace(sharper, face=replace(sharper.face, quality=replace(sharper.face.quality, sharpness=999.0)))
     tracks = ((*scene.message.tracks[0][:2], sharper), scene.message.tracks[1])
     scene.message = replace(scene.message, tracks=tracks)
-    scene.store.hits = [[Hit("e", "r", 0.9)], []]
+    scene.store.hits = [[Hit("e", 0.9)], []]
     scene.match()
     (shown, others) = scene.room.pipeline.evidence_asked[0]
     assert shown == sharper.face

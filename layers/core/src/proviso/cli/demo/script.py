@@ -27,7 +27,7 @@ AUTHORISER, REQUESTER, OFFICER, REVIEWER = "demo-authoriser", "demo-requester", 
 RECIPIENT = "demo-recipient"
 PLACE = "Demonstration hall"
 BURST_FRAMES = 3
-"""What `proviso camera --burst` may be tried with while the demonstration is kept. Its own cameras send single frames."""
+"""For trying `proviso camera --burst` while the demonstration is kept. Its own cameras send single frames."""
 LABEL = "Grace Hopper"
 # Numbers that Ofcom keeps for drama, and a domain that nobody can have.
 REVIEWERS = {"sms": "+447700900001", "email": "reviewer@example.org"}
