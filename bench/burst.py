@@ -22,6 +22,7 @@ import random
 import sys
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -163,7 +164,7 @@ def alike(pack: str, people: int) -> int:
     pipeline = load_pipeline(pack, folders=model_folders())
     for folder in sorted((FACES / "intel_samplevideos").glob("video_*")):
         found = templates_of(pipeline, folder)
-        lowest(f"{folder.name}, frames after another", [float(a @ b) for a, b in zip(found, found[1:], strict=False)])
+        lowest(f"{folder.name}, frames after another", [float(a @ b) for a, b in pairwise(found)])
         lowest(f"{folder.name}, any two frames", pairs(found))
     lowest("photographs of one person (dlib_johns)", [
         value for folder in sorted((FACES / "dlib_johns").iterdir()) for value in pairs(templates_of(pipeline, folder))
@@ -181,7 +182,7 @@ def alike(pack: str, people: int) -> int:
             mates += pairs(found)
     lowest("press photographs of one person (lfw)", mates)
     own = np.array(names)
-    for name, chosen in (("strangers (lfw)", own != " "), ("women", own == "female"), ("men", own == "male")):
+    for name, chosen in (("strangers (lfw)", own != "nobody"), ("women", own == "female"), ("men", own == "male")):
         vectors = np.array(first)[chosen]
         values = (vectors @ vectors.T)[np.triu_indices(len(vectors), 1)]
         print(f"{name}: {len(vectors)} people, {len(values)} pairs")
@@ -189,9 +190,8 @@ def alike(pack: str, people: int) -> int:
         for step in steps:
             reached = int((values >= step).sum())
             often = f"1 in {len(values) / reached:,.0f}" if reached else "none"
-            print(
-                f"  {step:.2f} reached by {often}; of one person's photographs {np.mean(np.array(mates) < step):.1%} are below"
-            )
+            missed = np.mean(np.array(mates) < step)
+            print(f"  {step:.2f} reached by {often}; of one person's photographs {missed:.1%} are below")
     return 0
 
 
