@@ -73,7 +73,7 @@ class YuNet:
 
     Network: BGR 0..255 float32, NCHW; per stride cls, obj (N, 1), bbox (N, 4), kps (N, 10); a cell's confidence is
     sqrt(cls * obj), its centre (cell + offset) * stride, its size exp(.) * stride. With `again_px` (a multiple of 16)
-    the landmarks of faces of at least `again_from_px` a side are averaged over further looks (`landmarks.refined`).
+    the landmarks of faces of at least `again_from_px` a side come from further looks (`landmarks.refined`).
     """
 
     def __init__(

@@ -3,7 +3,7 @@
 What the network says of a face that is 30 pixels large at half scale is off by a pixel or two of its own, and a crop
 that is shifted by three of its 112 pixels loses more identifications than any other single thing that was measured
 (docs/accuracy.md). So each face that may be searched is looked at again from the full picture, as it is and mirrored,
-and the landmarks are averaged.
+and the landmarks of the two looks are averaged.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ _MAX_MOVE = 0.25
 
 
 def refined(pixels: Any, rows: "Floats", find: Callable[[Any], "Floats"], *, face_px: int, from_px: float) -> "Floats":
-    """`rows` (N, 15), in pixels of the full picture, with their landmarks averaged over further looks.
+    """`rows` (N, 15), in pixels of the full picture, with the mean landmarks of two further looks.
 
     `find` gives the rows of a picture of (2 x face_px, 4 x face_px): two views side by side, the face in the middle of
     each at `face_px` along the longer side of its box. Faces with a side below `from_px` stay as they are, and so does
@@ -45,7 +45,7 @@ def _again(pixels: Any, row: "Floats", find: Callable[[Any], "Floats"], face_px:
     left, top = round(float(row[0] + row[2] / 2)) - reach, round(float(row[1] + row[3] / 2)) - reach
     view = _view(pixels, left, top, 2 * reach, side)
     found = find(np.ascontiguousarray(np.concatenate((view, view[:, ::-1]), axis=1)))
-    looks = [first]
+    looks = []
     for mirrored in (False, True):
         points = _nearest(found, side, mirrored)
         if points is None:
@@ -54,7 +54,7 @@ def _again(pixels: Any, row: "Floats", find: Callable[[Any], "Floats"], face_px:
         points = (points + 0.5) * (2 * reach / side) - 0.5 + np.array([left, top], np.float32)
         if np.abs(points - first).max() <= _MAX_MOVE * longest:
             looks.append(points)
-    return np.asarray(np.mean(looks, axis=0), np.float32)
+    return np.asarray(np.mean(looks or [first], axis=0), np.float32)
 
 
 def _view(pixels: Any, left: int, top: int, length: int, side: int) -> Any:
