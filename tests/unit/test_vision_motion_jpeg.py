@@ -85,6 +85,7 @@ def test_bytes_that_look_like_an_end_or_a_beginning_mislead_nobody(odd):
         ([ONE, with_segment(picture(48, 64), 0xE1, EXIF_TURNED)], Reason.NOT_A_BURST, "frame 2 lies another way"),
         ([ONE, ONE[:2] + b"\xff\xe0\0\1" + ONE[2:]], Reason.NOT_AN_IMAGE, "frame 2 has a segment without length"),
         ([ONE, ONE[:2] + b"rubbish" + ONE[2:]], Reason.NOT_AN_IMAGE, "frame 2 has no marker"),
+        ([ONE, ONE[:2] + b"\xff\xfe\0\2" * 5000 + ONE[2:]], Reason.NOT_AN_IMAGE, "frame 2 has more than 4096 segments"),
         ([ONE, b"\x89PNG\r\n\x1a\n"], Reason.NOT_A_BURST, "after frame 1"),
         ([ONE, TWO, bytes(MAX_FRAME_BYTES)], Reason.TOO_MANY_BYTES, "at most"),
     ],
@@ -160,7 +161,7 @@ def test_it_does_not_take_long_whatever_fills_it(filling):
     data = (ONE[:-2] + filling * (MAX_FRAME_BYTES // len(filling)))[:MAX_FRAME_BYTES]
     began = time.perf_counter()
     assert isinstance(split(Jpeg(data)), Refused)
-    assert time.perf_counter() - began < 15
+    assert time.perf_counter() - began < 5
 
 
 def test_a_single_one_is_known_as_whole_or_not():

@@ -13,6 +13,9 @@ from proviso.domain.frame import MAX_BURST_PIXELS, MAX_FRAME_BYTES, MAX_FRAME_PI
 from proviso.domain.reasons import Reason, Refused
 from proviso.vision.decoding import MAX_SCANS, Header, read_header
 
+MAX_SEGMENTS = 4096
+"""Of one frame. Each costs a step in Python; a camera writes a dozen, an editor with a large profile some hundred."""
+
 _BEGIN, _END, _SCAN = 0xD8, 0xD9, 0xDA
 _ALONE = frozenset({0x01, *range(0xD0, 0xD8)})  # markers without a length
 _FILL = re.compile(rb"\xff+")
@@ -93,9 +96,12 @@ def _upright(header: Header) -> tuple[int, int]:
 
 def _end_of(data: bytes, start: int, number: int) -> int | Refused:
     """Where the JPEG that begins at `start` ends: one past its end marker."""
-    at, scans = start + 2, 0
+    at, scans, segments = start + 2, 0, 0
     cut_off = Refused(Reason.TRUNCATED, f"frame {number} ends before its end marker")
     while True:
+        segments += 1
+        if segments > MAX_SEGMENTS:
+            return Refused(Reason.NOT_AN_IMAGE, f"frame {number} has more than {MAX_SEGMENTS} segments")
         if at >= len(data):
             return cut_off
         fill = _FILL.match(data, at)  # any number of FF may stand before a marker
