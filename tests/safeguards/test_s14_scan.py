@@ -440,7 +440,7 @@ def test_no_file_of_the_database_holds_a_piece(run: Run):
     """Rows that are gone, its journal, its temporary files: as bytes on the disk."""
     with run.master() as master:
         folder = Path(master.execute("SELECT current_setting('data_directory')").fetchone()[0])
-        known = master.execute("SELECT template::text FROM reference_template").fetchone()[0]
+        known = master.execute("SELECT template::text FROM build_template").fetchone()[0]
         master.execute("CHECKPOINT")
     pieces = halves(np.array([template.floats() for template in run.passed.templates]))
     enrolled = halves(np.array([json.loads(known)]))
