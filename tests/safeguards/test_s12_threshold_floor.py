@@ -142,6 +142,19 @@ def test_a_burst_that_was_not_measured_does_not_start(calibrated: House):
     never_starts(calibrated, asked, "PV013")
 
 
+def test_nor_by_the_stage(calibrated: House):
+    asked = calibrated.requested(calibrated.list_id, threshold=Decimal("0.99"), burst_frames=2)
+    calibrated.authorise(asked.id)
+    refused = calibrated.start(asked.id)
+    assert (refused.reason, "2 frames an upload" in refused.detail) == (Reason.NOT_CALIBRATED, True)
+
+
+def test_and_a_burst_below_its_own_floor_is_refused_at_once(bursting: House):
+    refused = bursting.requested(bursting.list_id, threshold=Decimal("0.54"), burst_frames=2)
+    assert refused.reason is Reason.THRESHOLD_TOO_LOW
+    assert isinstance(bursting.requested(bursting.list_id, threshold=Decimal("0.54")), Deployment)
+
+
 # --- a site trial -----------------------------------------------------------------------------------------------------
 
 

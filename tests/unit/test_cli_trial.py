@@ -43,7 +43,7 @@ class Served:
             return {"listed": ["R-1"], "sightings": sightings, "frames": frames}
         return {
             "id": "d-1", "pipeline": "p" * 64, "place": "Hall", "cameras": ["gate-1", "gate-2"], "threshold": "0.46",
-            "entries": 1, "starts_at": moment(0), "ends_at": moment(7200), "started_at": moment(0),
+            "entries": 1, "burst_frames": 1, "starts_at": moment(0), "ends_at": moment(7200), "started_at": moment(0),
             "finished_at": moment(3600),
         }  # fmt: skip
 

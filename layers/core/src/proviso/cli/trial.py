@@ -120,7 +120,7 @@ def _as_it_ran(shown: dict[str, Any]) -> Ran:
         place=shown["place"],
         cameras=tuple(shown["cameras"]),
         threshold=Decimal(shown["threshold"]),
-        burst_frames=int(shown.get("burst_frames", 1)),
+        burst_frames=shown["burst_frames"],
         entries=int(shown["entries"] or 1),
         began_at=_moment(shown["started_at"] or shown["starts_at"]),
         over_at=_moment(shown["finished_at"] or shown["ends_at"]),

@@ -32,7 +32,6 @@ class ConditionTables(CalibrationTables):
         if built is None:
             return None
         named = self._session.row(CALIBRATIONS + "WHERE c.id = %(calibration)s", given)
-        burst = self._session.value("SELECT burst_frames FROM deployment WHERE id = %(deployment)s", given)
         listed = self._session.tuples(
             """
             SELECT DISTINCT e.reference_no FROM build_reference b JOIN entry e ON e.id = b.entry_id
@@ -48,7 +47,7 @@ class ConditionTables(CalibrationTables):
             entries=built["entries"],
             calibration=calibration(named) if named else None,
             trial=self.trial_at(deployment.pipeline, deployment.place),
-            burst_frames=int(burst or 1),
+            burst_frames=deployment.burst_frames,
             attestations=tuple(self.attestations(deployment.id)),
             decisions=tuple(self.decisions(deployment.id)),
             listed=tuple(str(row[0]) for row in listed),
