@@ -96,11 +96,9 @@ def test_figures_of_another_pipeline_are_refused():
 
 def test_the_command_prints_it_or_writes_it(tmp_path):
     figures = tmp_path / "figures.json"
-    figures.write_text(json.dumps(FIGURES))
+    figures.write_text(json.dumps({**FIGURES, "pipeline": pipeline_digest(load_manifest("sface"))}))
     assert "# Model card: sface" in CliRunner().invoke(app, ["card", "sface"]).output
-    done = CliRunner().invoke(
-        app, ["card", "mobilefacenet", "--evaluation", str(figures), "--out", str(tmp_path / "c.md")]
-    )
+    done = CliRunner().invoke(app, ["card", "sface", "--evaluation", str(figures), "--out", str(tmp_path / "c.md")])
     assert done.exit_code == 0, done.output
-    assert "# Model card: mobilefacenet" in (tmp_path / "c.md").read_text()
+    assert "# Model card: sface" in (tmp_path / "c.md").read_text()
     assert CliRunner().invoke(app, ["card", "unknown"]).exit_code == 1
