@@ -54,7 +54,7 @@ def _say(text: str) -> None:
 
 
 def _proviso(*words: str) -> None:
-    _say("proviso", words[0], "...")
+    _say(f"proviso {words[0]} ...")
     subprocess.run([sys.executable, "-m", "proviso.cli.main", *words], check=True, cwd=ROOT)  # noqa: S603
 
 
