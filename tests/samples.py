@@ -36,7 +36,7 @@ def policy(**changed) -> Policy:
     """The rules of `demo`, which may run uncalibrated."""
     rules = Policy(
         name="demo",
-        version="2026.11.2",
+        version="2026.11.3",
         uses=("demonstration",),
         categories=("public_domain_photograph",),
         max_entries=5,
@@ -65,6 +65,9 @@ def policy(**changed) -> Policy:
         public_notice_waivable=False,
         decision_required=False,
         urgent_start_hours=0,
+        false_hits_per_million_faces=1_000_000,
+        false_candidates_per_million_passages=1_000_000,
+        groups_unrecorded_limit_percent=100,
     )
     return replace(rules, **changed)
 
@@ -199,7 +202,7 @@ def candidate(**changed) -> Candidate:
         similarity=0.71,
         threshold=Decimal("0.5"),
         pipeline=PIPELINE,
-        policy="demo 2026.11.2",
+        policy="demo 2026.11.3",
         calibrated=False,
         evidence_key=f"evidence/{DEPLOYMENT}/x.jpg",
         evidence_digest="e" * 64,
@@ -235,7 +238,7 @@ REVEALED = Revealed(
     similarity=0.71,
     threshold=Decimal("0.5"),
     calibrated=False,
-    policy="demo 2026.11.2",
+    policy="demo 2026.11.3",
     category="public_domain_photograph",
     listing_reason="for the test",
     others=(),
@@ -280,7 +283,7 @@ def noticed(**changed) -> Noticed:
 
 
 def particulars() -> Particulars:
-    return Particulars("Example", "demonstration", "for the test", "demo 2026.11.2", policy())
+    return Particulars("Example", "demonstration", "for the test", "demo 2026.11.3", policy())
 
 
 def confirmation(**changed) -> ConfirmingReview:

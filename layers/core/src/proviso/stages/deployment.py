@@ -18,6 +18,7 @@ from proviso.domain.contact_ports import ContactBoard
 from proviso.domain.deployment import LIVE, OVER, Deployment, DeploymentState, Grounds, RealTimeGrounds
 from proviso.domain.errors import AuditUnwritable, DatabaseAway, PermitUnreadable, StorageFault
 from proviso.domain.frame import CAMERA_PATTERN
+from proviso.domain.monitoring import Exposure, exposure_fault
 from proviso.domain.notice import place_fault
 from proviso.domain.people import Member, Principal, Role
 from proviso.domain.permit import Permit
@@ -47,6 +48,7 @@ class DeploymentRequest:
     threshold: Decimal
     grounds: Grounds
     real_time: RealTimeGrounds | None = None
+    exposure: tuple[Exposure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,7 @@ def request(
             software_build=software_build,
             grounds=wanted.grounds,
             real_time=wanted.real_time,
+            exposure=wanted.exposure,
             calibration_id=calibration.id if calibration else None,
             requested_by=principal.sub,
             requested_at=now,
@@ -153,8 +156,8 @@ def authorise(
             return Refused(Reason.NOT_FOUND, "deployment")
         if refused := deployment.may_authorise(principal.sub, principal.person.rank, shown_digest, now):
             return refused
-        if not work.authorise(deployment_id, principal.sub, now, shown_digest):
-            return Refused(Reason.WRONG_STATE)
+        if refused := work.authorise(deployment_id, principal.sub, now, shown_digest):
+            return refused
         work.audit(deployment_act(deployment_id, now, principal.sub, "deployment_authorised", {"digest": shown_digest}))
         authorised = work.deployment(deployment_id)
     mirror_members(deployment_id, store, board)
@@ -309,6 +312,7 @@ def show(
             return Refused(Reason.NOT_FOUND, "deployment")
         conditions = work.conditions(deployment)
         members = work.members(deployment_id)
+        suspended = work.suspended(deployment_id)
     entries, calibration = (conditions.entries, conditions.calibration) if conditions else (0, None)
     missing: Refused | None = None
     warnings: tuple[str, ...] = ()
@@ -316,7 +320,8 @@ def show(
         now = clock()
         told = reachability(deployment_id=deployment_id, place=deployment.place, store=store, board=board, now=now)
         ready = replace(deployment, state=DeploymentState.AUTHORISED, authorised_digest=deployment.digest)
-        missing = ready.may_start(max(now, deployment.starts_at), pipeline, software_build, conditions) or told.refused
+        starting = max(now, deployment.starts_at)
+        missing = suspended or ready.may_start(starting, pipeline, software_build, conditions) or told.refused
         warnings = told.warnings
     return Shown(
         deployment=deployment,
@@ -358,6 +363,8 @@ def _faults(wanted: DeploymentRequest, policy: Policy, now: datetime) -> Refused
         return Refused(Reason.INVALID, "threshold is a cosine similarity between 0 and 1")
     if wanted.passages_expected < 1:
         return Refused(Reason.INVALID, "passages_expected: how many people are expected to pass, at least 1")
+    if fault := exposure_fault(wanted.exposure):
+        return Refused(Reason.INVALID, fault)
     if policy.decision_required and (refused := _real_time_fault(wanted, policy)):
         return refused
     return policy.allows_operator(wanted.grounds.operator_kind, wanted.premises) or policy.allows_use(
