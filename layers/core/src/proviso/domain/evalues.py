@@ -33,15 +33,29 @@ ODDS = _grid(1.25, 20, 32)
 """How many times as often a group may be mistaken as the others."""
 
 
-def ln_e_false(f: int, expected: float) -> float:
+def ln_e_false(f: float, expected: float) -> float:
     """That hits are false more often than allowed: `f` false ones where at most `expected` = limit x searched were.
 
     The mean over r of r^f exp(-(r - 1) expected). For each r that is the likelihood ratio of two Poisson processes, of
     r times the limit and of the limit. It holds for searches that are hit or not (Bernoulli) too: if each is hit with a
     probability p of at most the limit, whatever came before, one factor is on average 1 + (r - 1) p <= exp((r - 1) p).
     It falls with each search and grows with each false hit only: so to look when one is found misses nothing.
+
+    Hits of one person come together: one frame after the other shows the same face. They do not count as that many
+    independent ones: callers divide both numbers by `together`. With single hits that is 1, and nothing changes.
     """
     return _ln_mean(f * ln_r - math.expm1(ln_r) * expected for ln_r in RATES)
+
+
+def together(hits: Sequence[int]) -> float:
+    """How many hits count as one, from the hits of each false candidate: the mean over hits of how many there are of
+    its candidate (the design effect of clusters; Kish 1965, Survey Sampling, section 5.4). At least 1.
+
+    Where all candidates have equally many hits, the e-value is exactly that of candidates; where they differ, less.
+    With a number that is itself counted it is no exact e-value: bench/monitoring.py shows that it keeps alpha for
+    people who are seen once, five times, and very unevenly often, and that it would not without.
+    """
+    return sum(n * n for n in hits) / sum(hits) if any(hits) else 1.0
 
 
 def ln_e_group(x: int, parts: Iterable[tuple[int, float]]) -> float:
@@ -87,8 +101,8 @@ def detectable_rate(expected: float, bar: float) -> float | None:
 
 
 def detectable_odds(parts: Sequence[tuple[int, float]], bar: float) -> float | None:
-    """The smallest factor by which a group could be mistaken more often than the others and would by now have been found
-    with 80 %. `parts` as in `ln_e_group`. None where so few false candidates show nothing, whoever they are.
+    """The smallest factor by which a group could be mistaken more often than the others and would by now have been
+    found with 80 %. `parts` as in `ln_e_group`. None where so few false candidates show nothing, whoever they are.
 
     Where shares differ between deployments it is worked out with their mean, weighted by false candidates.
     """

@@ -1,7 +1,7 @@
 """Monitoring (S26, S27): what is measured of false candidates, what is not measurable and why, and what suspends.
 
-The database counts, works out the e-values (`domain.evalues`) and suspends; here are the records of it and the sentences
-for people. A share is a decimal between 0 and 1.
+The database counts, works out the e-values (`domain.evalues`) and suspends; here are the records of it and the
+sentences for people. A share is a decimal between 0 and 1.
 """
 
 import math
@@ -148,7 +148,8 @@ def may_review(
 @dataclass(frozen=True, slots=True)
 class Series:
     """A sequential test of false candidates (S26). `f` false ones of `m` searched faces, or passages; at most
-    `expected` would be allowed. `evidence` suspends at `needed`. `detectable`: which factor above the limit would have
+    `expected` would be allowed. `together`: how many hits count as one, since those of one person come together.
+    `evidence` suspends at `needed`. `detectable`: which factor above the limit would have
     been found by now, with 80 %. Where it is not measurable, `why_not` says so and the figures are None."""
 
     kind: Cause
@@ -158,6 +159,7 @@ class Series:
     m: float | None = None
     limit: float | None = None
     expected: float | None = None
+    together: float | None = None
     evidence: float | None = None
     needed: float | None = None
     detectable: float | None = None
@@ -253,9 +255,10 @@ def _series(kind: Cause, span: str, row: Mapping[str, Any] | None, limit: float 
         m=float(row["m"]),
         limit=limit,
         expected=expected,
+        together=float(row["together"]),
         evidence=_exp(row["ln_e"]),
         needed=_exp(bar),
-        detectable=detectable_rate(expected, bar),
+        detectable=detectable_rate(expected / float(row["together"]), bar),
         deployments=int(row["deployments"]),
     )
 
@@ -285,10 +288,10 @@ def _of_series(one: Series) -> str:
     name = f"false {'hits' if one.kind is Cause.FALSE_MATCHES else 'candidates'} among {one.unit}, {_SPANS[one.span]}"
     if one.f is None or one.m is None or one.expected is None:
         return f"{name}: not measurable: {one.why_not}"
-    seen = (
-        "nothing can be said yet" if one.detectable is None else f"a factor {one.detectable:.1f} would have been seen"
-    )
-    return f"{name}: {one.f} of {one.m:.0f}, where at most {one.expected:.2f} are allowed; {seen}"
+    found = one.detectable
+    seen = "nothing can be said yet" if found is None else f"nothing below a factor {found:.1f} could be seen"
+    few = f" (about {one.together:.1f} count as one)" if one.together and one.together > 1 else ""
+    return f"{name}: {one.f}{few} of {one.m:.0f}, where at most {one.expected:.2f} are allowed; {seen}"
 
 
 def _of_groups(found: Monitoring) -> Iterable[str]:

@@ -1,4 +1,4 @@
-"""The ports of monitoring: what govern shows and reviews, and what retain does about what suspended itself (S26, S27)."""
+"""The ports of monitoring: what govern shows and reviews, and what retain does after a suspension (S26, S27)."""
 
 from collections.abc import Mapping
 from datetime import datetime

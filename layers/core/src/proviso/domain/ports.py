@@ -394,7 +394,7 @@ class GovernWork(AnchorWork, HoldWork, SubjectWork, ContactWork, MonitoringWork,
     def deployment(self, deployment_id: str, *, lock: bool = False) -> Deployment | None: ...
     def deployments(self) -> list[Deployment]: ...
     def authorise(self, deployment_id: str, by: str, at: datetime, digest: str) -> Refused | None:
-        """requested → authorised, conditional on the state and on `by` not being the requester. WRONG_STATE, SUSPENDED."""
+        """requested → authorised, conditional on state and on `by` not being the requester. WRONG_STATE, SUSPENDED."""
 
     def begin_warming(self, deployment_id: str, at: datetime) -> Refused | None:
         """authorised → warming. WRONG_STATE, OUTSIDE_WINDOW, or the condition of the start that the database misses."""

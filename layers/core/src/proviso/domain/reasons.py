@@ -109,8 +109,8 @@ SENTENCES: dict[Reason, str] = {
     Reason.REVIEWER_CAP: "you have decided as many candidates as an hour allows; rest, and others go on",
     Reason.ERRS_TOO_OFTEN: "your answers to test candidates are wrong too often; train, and have it recorded",
     Reason.NO_TEST_PAIRS: "the policy asks for tests of reviewers, and there are no pictures for them; add test pairs",
-    Reason.SUSPENDED: "a deployment of this operator and pipeline was suspended (S26, S27); an authoriser who had no part in"
-    " it reviews that first: proviso suspensions",
+    Reason.SUSPENDED: "a deployment of this operator and pipeline was suspended (S26, S27); an authoriser who had no"
+    " part in it reviews that first: proviso suspensions",
     Reason.TAKEN: "this reference number is on the list already, and stays taken when its entry is removed",
     Reason.NOT_APPROVED: "a second person has to approve an entry under 18",
     Reason.BUILD_TOO_OLD: "the watchlist build is too old; build it again and have it authorised",

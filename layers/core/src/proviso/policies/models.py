@@ -99,7 +99,7 @@ class _PerMillion(_Sourced):
 
 
 class _Alpha(_Sourced):
-    """How often a deployment with which nothing is wrong may be suspended: more than one in ten disturbs for nothing."""
+    """How often a deployment with which nothing is wrong may be suspended: one in ten at the most."""
 
     value: Annotated[int, Field(ge=1, le=10)]
 

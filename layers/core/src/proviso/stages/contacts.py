@@ -51,9 +51,8 @@ def set_contact(
     with store.work() as work:
         person = work.person(wanted.sub)
         if person is None or not person.roles & AUDIENCES.keys():
-            return Refused(
-                Reason.INVALID, f"{wanted.sub} is not registered as a reviewer, recipient, requester or authoriser"
-            )
+            told = ", ".join(AUDIENCES)
+            return Refused(Reason.INVALID, f"{wanted.sub} is not registered with a role that is told: {told}")
         if taken := _taken(wanted, work.contacts()):
             return Refused(Reason.INVALID, taken)
         work.set_contact(Kept(_at(wanted, person.roles, now), principal.sub))

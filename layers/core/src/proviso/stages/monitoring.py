@@ -14,8 +14,8 @@ _STAFF = tuple(role for role in Role if role is not Role.RECIPIENT)
 
 
 def monitoring(*, principal: Principal, deployment_id: str, store: GovernStore, clock: Clock) -> Monitoring | Refused:
-    """Every series of a deployment with what is measurable, what is not and why. For everybody with a role but those who
-    only receive notices. It holds counts by group, so the look is recorded."""
+    """Every series of a deployment with what is measurable, what is not and why. For everybody with a role but those
+    who only receive notices. It holds counts by group, so the look is recorded."""
     if refused := principal.needs(*_STAFF):
         return refused
     with store.work() as work:

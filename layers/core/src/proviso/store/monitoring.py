@@ -17,9 +17,13 @@ SELECT s.id, s.deployment_id, s.operator, s.pipeline, s.kind, s.figures, s.suspe
        s.reviewed_at, s.finding
 FROM suspension s
 """
-_OF_THE_SAME: LiteralString = """
-s.pipeline = d.pipeline AND s.operator = operator_of(d.grounds)
-"""
+_OF_THE_SAME: LiteralString = (
+    _SUSPENSIONS
+    + """
+    JOIN deployment d ON d.id = %(deployment)s AND s.pipeline = d.pipeline AND s.operator = operator_of(d.grounds)
+    """
+)
+_NEWEST_FIRST: LiteralString = "ORDER BY s.suspended_at DESC, s.id"
 
 
 class MonitoringTables:
@@ -37,16 +41,8 @@ class MonitoringTables:
     def suspensions(self, deployment_id: str | None = None) -> list[Suspension]:
         """Of a deployment's operator and pipeline, or all; newest first."""
         if deployment_id is None:
-            return _made(self._session.rows(_SUSPENSIONS + "ORDER BY s.suspended_at DESC, s.id"))
-        return _made(
-            self._session.rows(
-                _SUSPENSIONS
-                + "JOIN deployment d ON d.id = %(deployment)s AND"
-                + _OF_THE_SAME
-                + "ORDER BY s.suspended_at DESC, s.id",
-                {"deployment": deployment_id},
-            )
-        )
+            return _made(self._session.rows(_SUSPENSIONS + _NEWEST_FIRST))
+        return _made(self._session.rows(_OF_THE_SAME + _NEWEST_FIRST, {"deployment": deployment_id}))
 
     def suspension(self, suspension_id: str) -> Suspension | None:
         """One of them."""
@@ -55,13 +51,8 @@ class MonitoringTables:
 
     def suspended(self, deployment_id: str) -> Refused | None:
         """Which of its operator and pipeline wait for a review."""
-        found = self._session.tuples(
-            "SELECT s.id FROM suspension s JOIN deployment d ON d.id = %(deployment)s AND"
-            + _OF_THE_SAME
-            + "WHERE s.reviewed_at IS NULL ORDER BY s.suspended_at, s.id",
-            {"deployment": deployment_id},
-        )
-        return Refused(Reason.SUSPENDED, ", ".join(row[0] for row in found)) if found else None
+        waiting = [one.id for one in reversed(self.suspensions(deployment_id)) if one.reviewed_at is None]
+        return Refused(Reason.SUSPENDED, ", ".join(waiting)) if waiting else None
 
     def review_suspension(self, suspension_id: str, by: str, at: datetime, finding: str) -> Refused | None:
         """What somebody found. The database asks once more who may, and sets its own time."""

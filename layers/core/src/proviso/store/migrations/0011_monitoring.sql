@@ -129,7 +129,7 @@ SET search_path = public, pg_temp AS $$
     FROM unnest(terms) AS t (term), (SELECT max(u) AS top FROM unnest(terms) AS v (u)) AS m
 $$;
 
-CREATE FUNCTION ln_e_false(f bigint, expected double precision) RETURNS double precision LANGUAGE sql IMMUTABLE
+CREATE FUNCTION ln_e_false(f double precision, expected double precision) RETURNS double precision LANGUAGE sql IMMUTABLE
 SET search_path = public, pg_temp AS $$
     SELECT ln_mean_exp(array_agg(f * ln_r - (exp(ln_r) - 1) * expected))
     FROM (SELECT ln(1.05::double precision) + i * (ln(20::double precision) - ln(1.05::double precision)) / 63 AS ln_r
@@ -168,10 +168,13 @@ BEGIN
     );
 END $$;
 
-CREATE FUNCTION false_of(wanted text, OUT hits bigint, OUT candidates bigint) LANGUAGE sql STABLE SECURITY DEFINER
-SET search_path = public, pg_temp AS $$
-    SELECT COALESCE(sum((SELECT count(*) FROM sighting s WHERE s.candidate_id = c.id)), 0)::bigint, count(*)
-    FROM candidate c WHERE c.deployment_id = wanted AND is_false(c)
+-- Hits are counted one by one, before a repetition is suppressed (S21); `squares` are theirs by candidate, since those of
+-- one candidate come together and are no evidence of each other.
+CREATE FUNCTION false_of(wanted text, OUT hits bigint, OUT squares bigint, OUT candidates bigint) LANGUAGE sql STABLE
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT COALESCE(sum(n.seen), 0)::bigint, COALESCE(sum(n.seen * n.seen), 0)::bigint, count(*)
+    FROM candidate c CROSS JOIN LATERAL (SELECT count(*) AS seen FROM sighting s WHERE s.candidate_id = c.id) AS n
+    WHERE c.deployment_id = wanted AND is_false(c)
 $$;
 
 -- What was said of a candidate: in each dimension the first that a reviewer stated. So it counts once, for one group.
@@ -274,7 +277,7 @@ CREATE TRIGGER limits_are_worked_out AFTER UPDATE ON deployment FOR EACH ROW
 -- the policy's alpha for each.
 CREATE FUNCTION false_series(wanted text) RETURNS TABLE (
     kind text, span text, deployments bigint, f bigint, m double precision, expected double precision,
-    ln_e double precision, bar double precision
+    together double precision, ln_e double precision, bar double precision
 ) LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     WITH d AS (
         SELECT id, operator_of(grounds) AS operator, pipeline,
@@ -288,7 +291,7 @@ CREATE FUNCTION false_series(wanted text) RETURNS TABLE (
                AND s.deployment_id <> d.id),
             '-infinity')
     ), each AS (
-        SELECT p.id, n.hits, n.candidates, l.passage_limit, l.faces_a_passage,
+        SELECT p.id, n.hits, n.squares, n.candidates, l.passage_limit, l.faces_a_passage,
                COALESCE(l.face_limit, policy_number(p.policy, 'false_hits_per_million_faces', 1000) / 1e6) AS face_limit,
                COALESCE(l.faces, (SELECT sum(s.searched) FROM searched_frame s WHERE s.deployment_id = p.id), 0)
                    ::double precision AS faces
@@ -298,14 +301,16 @@ CREATE FUNCTION false_series(wanted text) RETURNS TABLE (
         UNION ALL SELECT 'operator', e.* FROM each e
     ), sums AS (
         SELECT 'false_matches' AS kind, s.span, count(*) AS deployments, sum(hits)::bigint AS f, sum(faces) AS m,
-               sum(faces * face_limit) AS expected
+               sum(faces * face_limit) AS expected,
+               COALESCE(sum(squares)::double precision / NULLIF(sum(hits), 0)::double precision, 1) AS together
         FROM spans s GROUP BY s.span
         UNION ALL
         SELECT 'false_candidates', s.span, count(*), sum(candidates)::bigint, sum(faces / faces_a_passage),
-               sum(faces / faces_a_passage * passage_limit)
+               sum(faces / faces_a_passage * passage_limit), 1
         FROM spans s WHERE faces_a_passage IS NOT NULL AND passage_limit IS NOT NULL GROUP BY s.span
     )
-    SELECT s.kind, s.span, s.deployments, s.f, s.m, s.expected, ln_e_false(s.f, s.expected), d.bar
+    SELECT s.kind, s.span, s.deployments, s.f, s.m, s.expected, s.together,
+           ln_e_false(s.f / s.together, s.expected / s.together), d.bar
     FROM sums s, d ORDER BY s.kind, s.span
 $$;
 
@@ -564,7 +569,7 @@ CREATE TRIGGER suspension_changes BEFORE INSERT OR UPDATE ON suspension
 -- Grants ------------------------------------------------------------------------------------------------------------
 
 REVOKE ALL ON FUNCTION is_exposure(jsonb), operator_of(jsonb), ln_mean_exp(double precision[]),
-    ln_e_false(bigint, double precision), ln_e_group(bigint, bigint[], double precision[]), is_false(candidate),
+    ln_e_false(double precision, double precision), ln_e_group(bigint, bigint[], double precision[]), is_false(candidate),
     false_of(text), said_of(jsonb[], text), groups_of(text), policy_number(jsonb, text, double precision),
     false_series(text), group_series(text, text), ln_e_groups(text, text), unrecorded(text), monitoring_of(text),
     group_bar(jsonb, text, text), monitored_alone(text, text), suspend(deployment, text, jsonb), look_at(text),
