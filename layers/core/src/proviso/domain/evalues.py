@@ -42,9 +42,18 @@ def ln_e_false(f: float, expected: float) -> float:
     It falls with each search and grows with each false hit only: so to look when one is found misses nothing.
 
     Hits of one person come together: one frame after the other shows the same face. They do not count as that many
-    independent ones: callers divide both numbers by `together`. With single hits that is 1, and nothing changes.
+    independent ones: `ln_e_hits` divides both numbers by `together`. With single hits that is 1, and nothing changes.
     """
     return _ln_mean(f * ln_r - math.expm1(ln_r) * expected for ln_r in RATES)
+
+
+def ln_e_hits(f: int, candidates: int, expected: float, together: float) -> float:
+    """The mean of two: of hits, so many of which count as one, and of false candidates however often each was hit.
+
+    The first sees the rate. The second one is less powerful, and exact whatever hangs together; and one person who
+    stands there for an hour, and makes `together` large, cannot hide others from it.
+    """
+    return _ln_mean([ln_e_false(f / together, expected / together), ln_e_false(candidates, expected)])
 
 
 def together(hits: Sequence[int]) -> float:

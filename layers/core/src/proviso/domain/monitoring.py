@@ -156,6 +156,7 @@ class Series:
     span: str
     unit: str
     f: int | None = None
+    candidates: int | None = None
     m: float | None = None
     limit: float | None = None
     expected: float | None = None
@@ -252,6 +253,7 @@ def _series(kind: Cause, span: str, row: Mapping[str, Any] | None, limit: float 
         span=span,
         unit=_UNITS[kind],
         f=int(row["f"]),
+        candidates=int(row["candidates"]),
         m=float(row["m"]),
         limit=limit,
         expected=expected,
@@ -290,8 +292,8 @@ def _of_series(one: Series) -> str:
         return f"{name}: not measurable: {one.why_not}"
     found = one.detectable
     seen = "nothing can be said yet" if found is None else f"nothing below a factor {found:.1f} could be seen"
-    few = f" (about {one.together:.1f} count as one)" if one.together and one.together > 1 else ""
-    return f"{name}: {one.f}{few} of {one.m:.0f}, where at most {one.expected:.2f} are allowed; {seen}"
+    few = f" of {one.candidates} candidates" if one.together and one.together > 1 else ""
+    return f"{name}: {one.f}{few} in {one.m:.0f}, where at most {one.expected:.2f} are allowed; {seen}"
 
 
 def _of_groups(found: Monitoring) -> Iterable[str]:

@@ -136,6 +136,13 @@ SET search_path = public, pg_temp AS $$
           FROM generate_series(0, 63) AS g (i)) AS grid
 $$;
 
+-- Two ways to count in one: hits, so many of which count as one, and false candidates however often each was hit. The
+-- first one sees the rate; the second cannot be blinded by one person who stands there for an hour.
+CREATE FUNCTION ln_e_hits(f bigint, candidates bigint, together double precision, expected double precision)
+RETURNS double precision LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp AS $$
+    SELECT ln_mean_exp(ARRAY[ln_e_false(f / together, expected / together), ln_e_false(candidates, expected)])
+$$;
+
 CREATE FUNCTION ln_e_group(x bigint, ns bigint[], highs double precision[]) RETURNS double precision LANGUAGE sql IMMUTABLE
 SET search_path = public, pg_temp AS $$
     SELECT ln_mean_exp(array_agg(
@@ -170,9 +177,11 @@ END $$;
 
 -- Hits are counted one by one, before a repetition is suppressed (S21); `squares` are theirs by candidate, since those of
 -- one candidate come together and are no evidence of each other.
-CREATE FUNCTION false_of(wanted text, OUT hits bigint, OUT squares bigint, OUT candidates bigint) LANGUAGE sql STABLE
+CREATE FUNCTION false_of(wanted text, OUT hits bigint, OUT squares bigint, OUT hit bigint, OUT candidates bigint)
+LANGUAGE sql STABLE
 SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    SELECT COALESCE(sum(n.seen), 0)::bigint, COALESCE(sum(n.seen * n.seen), 0)::bigint, count(*)
+    SELECT COALESCE(sum(n.seen), 0)::bigint, COALESCE(sum(n.seen * n.seen), 0)::bigint,
+           count(*) FILTER (WHERE n.seen > 0), count(*)
     FROM candidate c CROSS JOIN LATERAL (SELECT count(*) AS seen FROM sighting s WHERE s.candidate_id = c.id) AS n
     WHERE c.deployment_id = wanted AND is_false(c)
 $$;
@@ -276,8 +285,8 @@ CREATE TRIGGER limits_are_worked_out AFTER UPDATE ON deployment FOR EACH ROW
 -- for false matches: so neither a long good past hides a bad day, nor do many short days hide each other. A quarter of
 -- the policy's alpha for each.
 CREATE FUNCTION false_series(wanted text) RETURNS TABLE (
-    kind text, span text, deployments bigint, f bigint, m double precision, expected double precision,
-    together double precision, ln_e double precision, bar double precision
+    kind text, span text, deployments bigint, f bigint, candidates bigint, m double precision,
+    expected double precision, together double precision, ln_e double precision, bar double precision
 ) LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     WITH d AS (
         SELECT id, operator_of(grounds) AS operator, pipeline,
@@ -291,7 +300,7 @@ CREATE FUNCTION false_series(wanted text) RETURNS TABLE (
                AND s.deployment_id <> d.id),
             '-infinity')
     ), each AS (
-        SELECT p.id, n.hits, n.squares, n.candidates, l.passage_limit, l.faces_a_passage,
+        SELECT p.id, n.hits, n.squares, n.hit, n.candidates, l.passage_limit, l.faces_a_passage,
                COALESCE(l.face_limit, policy_number(p.policy, 'false_hits_per_million_faces', 1000) / 1e6) AS face_limit,
                COALESCE(l.faces, (SELECT sum(s.searched) FROM searched_frame s WHERE s.deployment_id = p.id), 0)
                    ::double precision AS faces
@@ -300,17 +309,18 @@ CREATE FUNCTION false_series(wanted text) RETURNS TABLE (
         SELECT 'deployment' AS span, e.* FROM each e WHERE e.id = wanted
         UNION ALL SELECT 'operator', e.* FROM each e
     ), sums AS (
-        SELECT 'false_matches' AS kind, s.span, count(*) AS deployments, sum(hits)::bigint AS f, sum(faces) AS m,
+        SELECT 'false_matches' AS kind, s.span, count(*) AS deployments, sum(hits)::bigint AS f, sum(hit)::bigint AS candidates,
+               sum(faces) AS m,
                sum(faces * face_limit) AS expected,
                COALESCE(sum(squares)::double precision / NULLIF(sum(hits), 0)::double precision, 1) AS together
         FROM spans s GROUP BY s.span
         UNION ALL
-        SELECT 'false_candidates', s.span, count(*), sum(candidates)::bigint, sum(faces / faces_a_passage),
+        SELECT 'false_candidates', s.span, count(*), sum(candidates)::bigint, sum(candidates)::bigint, sum(faces / faces_a_passage),
                sum(faces / faces_a_passage * passage_limit), 1
         FROM spans s WHERE faces_a_passage IS NOT NULL AND passage_limit IS NOT NULL GROUP BY s.span
     )
-    SELECT s.kind, s.span, s.deployments, s.f, s.m, s.expected, s.together,
-           ln_e_false(s.f / s.together, s.expected / s.together), d.bar
+    SELECT s.kind, s.span, s.deployments, s.f, s.candidates, s.m, s.expected, s.together,
+           ln_e_hits(s.f, s.candidates, s.together, s.expected), d.bar
     FROM sums s, d ORDER BY s.kind, s.span
 $$;
 
@@ -569,7 +579,8 @@ CREATE TRIGGER suspension_changes BEFORE INSERT OR UPDATE ON suspension
 -- Grants ------------------------------------------------------------------------------------------------------------
 
 REVOKE ALL ON FUNCTION is_exposure(jsonb), operator_of(jsonb), ln_mean_exp(double precision[]),
-    ln_e_false(double precision, double precision), ln_e_group(bigint, bigint[], double precision[]), is_false(candidate),
+    ln_e_false(double precision, double precision),
+    ln_e_hits(bigint, bigint, double precision, double precision), ln_e_group(bigint, bigint[], double precision[]), is_false(candidate),
     false_of(text), said_of(jsonb[], text), groups_of(text), policy_number(jsonb, text, double precision),
     false_series(text), group_series(text, text), ln_e_groups(text, text), unrecorded(text), monitoring_of(text),
     group_bar(jsonb, text, text), monitored_alone(text, text), suspend(deployment, text, jsonb), look_at(text),
