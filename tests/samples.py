@@ -12,6 +12,7 @@ from proviso.domain.deployment import Deployment, DeploymentState, Grounds
 from proviso.domain.face import Box, Face, Quality, QualityGate, Template
 from proviso.domain.frame import FrameKey
 from proviso.domain.messages import FacesMessage
+from proviso.domain.monitoring import Cause, Monitoring, Suspension, monitoring_from
 from proviso.domain.notice import Kind, Notice
 from proviso.domain.people import Person, Principal, Role
 from proviso.domain.permit import CheckedPermit, Permit
@@ -358,3 +359,37 @@ ENTRY = {
     "image_date": date(2020, 1, 1),
 }
 """The particulars of an entry, as `EntryRequest` takes them."""
+
+
+def suspension(**changed) -> Suspension:
+    figures = {"f": 3, "m": 40, "ln_e": 6.8, "bar": 5.99, "span": "deployment"}
+    made = Suspension("s-1", DEPLOYMENT, "example", PIPELINE, Cause.FALSE_MATCHES, figures, NOW, True)
+    return replace(made, **changed)
+
+
+def figures(**changed) -> dict:
+    """What the database gives of a deployment, with one series measured and one group declared."""
+    row = {"kind": "false_matches", "span": "deployment", "deployments": 1, "f": 3, "candidates": 2, "m": 400.0}
+    women = {"dimension": "sex", "value": "female", "x": 2, "ns": [3], "highs": [0.5], "ln_e": 0.4}
+    return {
+        "deployment_id": DEPLOYMENT,
+        "operator": "Example",
+        "pipeline": PIPELINE,
+        "alpha": 0.01,
+        "face_limit": 0.001,
+        "calibrated": None,
+        "passage_limit": None,
+        "faces_a_passage": None,
+        "series": [{**row, "expected": 0.4, "together": 1.67, "ln_e": 1.0, "bar": 5.99}],
+        "groups": [women],
+        "ln_e_groups": 0.04,
+        "bar_groups": 4.6,
+        "false_candidates": 3,
+        "unrecorded": 1,
+        "unrecorded_limit": 50,
+        **changed,
+    }
+
+
+def monitoring(**changed) -> Monitoring:
+    return monitoring_from(figures(**changed), (suspension(),))

@@ -193,6 +193,12 @@ class DeploymentBody(_Body):
         )
 
 
+class FindingBody(_Body):
+    """What somebody found who looked into a suspension."""
+
+    finding: Annotated[Paragraph, Field(description="what caused it, and what is different from now on")]
+
+
 class AuthoriseBody(_Body):
     """Exactly what is authorised."""
 
