@@ -305,7 +305,8 @@ def notice(kind: Kind = Kind.RAISED, **changed) -> Notice:
         message_prefix="DEMONSTRATION",
         calibrated=False,
         correlation_id="3f0e2d1c-4b5a-5968-8776-655443322110",
-        category="" if kind is Kind.RAISED else CATEGORY,
+        category="" if kind in (Kind.RAISED, Kind.SUSPENDED) else CATEGORY,
+        safeguard="S26" if kind is Kind.SUSPENDED else "",
     )
     return replace(made, **changed)
 

@@ -24,7 +24,7 @@ _SMS = {
     Kind.RAISED.value: _SAID | {"uncalibrated"},
     Kind.CONFIRMED.value: _SAID | {"uncalibrated"},
     Kind.WITHDRAWN.value: _SAID | {"uncalibrated"},
-    Kind.SUSPENDED.value: _SAID | {"safeguard"},
+    Kind.SUSPENDED.value: _SAID | {"uncalibrated", "safeguard"},
     "uncalibrated": frozenset(),
 }
 _EMAIL = {
@@ -41,7 +41,7 @@ _MUST = {
     Kind.RAISED: {"reference", "time", "place", "until", "uncalibrated"},
     Kind.CONFIRMED: {"reference", "time", "place", "uncalibrated"},
     Kind.WITHDRAWN: {"reference", "time", "place", "uncalibrated"},
-    Kind.SUSPENDED: {"reference", "time", "place", "safeguard"},
+    Kind.SUSPENDED: {"reference", "time", "place", "safeguard", "uncalibrated"},
 }
 """What the SMS and the e-mail of a kind must tell, in every language."""
 
