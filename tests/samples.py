@@ -28,6 +28,7 @@ END = NOW + timedelta(minutes=40)
 CAMERA = "gate-1"
 DEPLOYMENT = "0d2f7c1a-6a3e-4f5b-9c8d-7e6f5a4b3c2d"
 PIPELINE = "9" * 64
+SUSPENSION = "7a0d5a9e-1f2b-4c3d-8e4f-5a6b7c8d9e0f"
 SOFTWARE = "test-build"
 CATEGORY = "public_domain_photograph"
 GATE = QualityGate(32, 16, 20, 40, 220, 0.4, 30, 0.9)
@@ -364,7 +365,7 @@ ENTRY = {
 
 def suspension(**changed) -> Suspension:
     figures = {"f": 3, "m": 40, "ln_e": 6.8, "bar": 5.99, "span": "deployment"}
-    made = Suspension("s-1", DEPLOYMENT, "example", PIPELINE, Cause.FALSE_MATCHES, figures, NOW, True)
+    made = Suspension(SUSPENSION, DEPLOYMENT, "example", PIPELINE, Cause.FALSE_MATCHES, figures, NOW, True)
     return replace(made, **changed)
 
 

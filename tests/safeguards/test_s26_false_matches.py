@@ -23,6 +23,7 @@ from proviso.domain.monitoring import Cause
 from proviso.domain.outcome import Action, Result
 from proviso.domain.people import Person, Role
 from proviso.domain.reasons import Reason, Refused
+from proviso.stages import review
 from proviso.stages.retain_room import ACTOR
 from tests.embedded_database import Database
 from tests.safeguards.house import House
@@ -118,6 +119,23 @@ def test_it_has_the_effects_of_a_stop(house: House):
     assert set(house.alert_all()) == {"withheld", "sent"}
     assert house.told == [("reviewers", "suspended")]
     assert house.due.objects[house.active.id] > house.now()
+
+
+def test_the_reviewers_page_says_why_nothing_comes_any_more(house: House):
+    suspended(house)
+    for who in ("reviewer", "second"):
+        found = review.pending(principal=house.person(who), store=house.reviews, clock=house.now)
+        (one,) = found.suspended
+        assert (one.deployment_id, one.place, one.safeguard) == (house.active.id, "Gate 1", "S26")
+    house.active = house.running(house.listed(6)[0]) if another_review(house) else house.active
+    house.stop(house.active.id)
+    found = review.pending(principal=house.person("reviewer"), store=house.reviews, clock=house.now)
+    assert len(found.suspended) == 1  # what a person stopped is not among them
+
+
+def another_review(house: House) -> bool:
+    another_authoriser(house)
+    return not isinstance(reviewed(house), Refused)
 
 
 def test_who_is_responsible_is_told_once_without_a_name(house: House):

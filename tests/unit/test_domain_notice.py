@@ -18,7 +18,7 @@ from proviso.domain.notice import (
     suspended_notice,
     withdrawn_notice,
 )
-from tests.samples import NOW, candidate, confirmation, deployment, notice, suspension
+from tests.samples import NOW, SUSPENSION, candidate, confirmation, deployment, notice, suspension
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_the_category_goes_with_recipients_notices_and_with_no_other():
 
 def test_a_suspension_names_its_safeguard_and_nothing_else_does():
     made = suspended_notice(suspension(), deployment())
-    assert (made.candidate_id, made.safeguard, made.place) == ("s-1", "S26", "Gate 1")
+    assert (made.candidate_id, made.safeguard, made.place) == (SUSPENSION, "S26", "Gate 1")
     assert made.expires_at == NOW + timedelta(hours=24)
     for kind, name in ((Kind.SUSPENDED, ""), (Kind.SUSPENDED, "S99"), (Kind.RAISED, "S26"), (Kind.CONFIRMED, "S27")):
         wrong = notice(kind, safeguard=name, category="")

@@ -588,6 +588,9 @@ REVOKE ALL ON FUNCTION is_exposure(jsonb), operator_of(jsonb), ln_mean_exp(doubl
 GRANT EXECUTE ON FUNCTION is_exposure(jsonb) TO proviso_match, proviso_govern, proviso_review, proviso_retain;
 GRANT SELECT (exposure) ON deployment TO proviso_match;
 
+-- review: that a safeguard stopped it, for the page of its reviewers.
+GRANT SELECT (finished_by) ON deployment TO proviso_review;
+
 -- govern: shows, reviews. It writes no suspension.
 GRANT EXECUTE ON FUNCTION monitoring_of(text), operator_of(jsonb) TO proviso_govern;
 GRANT SELECT ON suspension TO proviso_govern;
