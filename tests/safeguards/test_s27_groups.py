@@ -25,9 +25,11 @@ from tests.safeguards.monitored import (
     another_authoriser,
     figures,
     kinds,
+    past_deadline,
     rejected,
     reviewed,
     said,
+    seen,
     shown,
     state,
     suspensions,
@@ -282,6 +284,15 @@ def test_what_is_recorded_in_time_counts(house: House):
         said(house, candidate, age=Age.FROM_18)
     house.stop(house.active.id)
     assert kinds(house) == []
+
+
+def test_whoever_decides_nothing_starves_nothing(house: House):
+    """Of what nobody decided nobody records a group: it is "not testable", where S26 does not come first."""
+    watched(house, 3, 4, 5, 6, 7, exposure=[BLACK], max_entries=10, **{**LAX, "groups_unrecorded_limit_percent": 50})
+    candidates = [seen(house, who) for who in (3, 4, 5, 6, 7)]
+    past_deadline(house, candidates)
+    house.stop(house.active.id)
+    assert (kinds(house), group(house)["ns"]) == (["not_testable"], [5])
 
 
 def test_in_a_dimension_with_declared_shares_something_else_does_not_count(house: House):
