@@ -19,7 +19,7 @@ def show(deployment: str, acting: As = "") -> None:
     say(f"operator  {found['operator']}")
     say(f"pipeline  {found['pipeline']}")
     say(f"suspended in error at most once in {1 / found['alpha']:.0f} deployments by each safeguard\n")
-    columns: tuple[str, ...] = ("false", "over", "so many", "of", "allowed", "e-value", "suspends at", "would be seen")
+    columns: tuple[str, ...] = ("what", "over", "false", "of", "allowed", "e-value", "suspends at", "would be seen")
     table("False matches (S26)", columns, [_series(one) for one in found["series"]])
     say("")
     columns = ("group", "false candidates", "of", "declared at most", "e-value", "would be seen")
