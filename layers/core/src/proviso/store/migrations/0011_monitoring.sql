@@ -270,9 +270,11 @@ BEGIN
         LEAST(policy_number(NEW.policy, 'false_hits_per_million_faces', 1000) / 1e6, 2 * face),
         face,
         LEAST(policy_number(NEW.policy, 'false_candidates_per_million_passages', 1000) / 1e6, 2 * passage),
-        -- The fewest that a passage may have, so the most passages: else the test would not hold.
-        NULLIF(COALESCE(trial ->> 'faces_a_passage_low', trial ->> 'faces_a_passage', trial #>> '{trial,faces_a_passage}')
-               ::double precision, 0)
+        -- By the trial's counts, which 0010 holds to what the deployment recorded; its own figure where there are none.
+        COALESCE(
+            NULLIF((trial #>> '{trial,faces_searched}')::double precision, 0)
+                / NULLIF((trial #>> '{trial,non_mated_passages}')::double precision, 0),
+            NULLIF((trial #>> '{trial,faces_a_passage}')::double precision, 0))
     );
     RETURN NULL;
 END $$;
