@@ -46,6 +46,7 @@ from tests.safeguards.monitored import (
 )
 from tests.safeguards.past_the_code import calibrate
 from tests.safeguards.receiving import Receiving
+from tests.safeguards.test_s23_held import overdue
 from tests.samples import grounds
 
 pytest_plugins = ["tests.databases"]
@@ -586,3 +587,17 @@ def test_what_people_are_shown_is_what_suspends(house: House):
     assert [one.deployment_id for one in found.suspensions] == [house.active.id]
     assert shown(house, by="recipient").reason is Reason.ROLE_MISSING
     assert figures(house)["alpha"] == pytest.approx(0.01)
+
+
+def test_its_notice_is_held_no_longer_than_its_deployment(house: House):
+    """It lies in the outbox under the suspension's name, belongs to the deployment, and goes with it."""
+    suspended(house)
+    house.retain()
+    house.alert_all()
+    assert overdue(house) == set()
+    house.due.put(house.active.id, house.now())
+    house.retain()
+    assert state(house) == "closed"
+    assert not any("suspended" in key for key in house.outbox.objects)
+    assert overdue(house) == set()
+    assert suspensions(house)[0]["reviewed_at"] is None  # it still waits for its review

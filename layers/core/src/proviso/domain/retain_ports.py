@@ -140,7 +140,7 @@ class RetainWork(AnchorWork, SuspensionWork, Protocol):
     def lists_held(self) -> list[ListHeld]: ...
     def backups_waiting(self) -> list[tuple[str, datetime]]: ...
     def deployments_of(self, candidate_ids: Sequence[str]) -> dict[str, str]:
-        """Which deployment each of these candidates belongs to."""
+        """Which deployment each of these candidates belongs to; suspensions have notices too."""
 
     def live(self) -> set[str]:
         """The deployments that are active."""

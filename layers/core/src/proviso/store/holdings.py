@@ -73,9 +73,12 @@ class HoldingTables:
         return [(str(deployment_id), expire_at) for deployment_id, expire_at in found]
 
     def deployments_of(self, candidate_ids: Sequence[str]) -> dict[str, str]:
-        """Which deployment each of these candidates belongs to; those that are not there are left out."""
+        """Which deployment each of these candidates, or suspensions, belongs to; what is not there is left out."""
         found = self._session.tuples(
-            "SELECT id, deployment_id FROM candidate WHERE id = ANY (%(candidates)s)",
+            """
+            SELECT id, deployment_id FROM candidate WHERE id = ANY (%(candidates)s)
+            UNION ALL SELECT id, deployment_id FROM suspension WHERE id = ANY (%(candidates)s)
+            """,
             {"candidates": list(candidate_ids)},
         )
         return {str(candidate): str(deployment) for candidate, deployment in found}
