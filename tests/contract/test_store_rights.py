@@ -104,6 +104,7 @@ RIGHTS = {
         "test_candidate": "su",
         "demographics": "sD",
         "group_count": "s",
+        "false_group": "s",
         "suspension": "Su",
     },
     "proviso_report": {
@@ -182,6 +183,7 @@ COLUMNS = {
     ("proviso_retain", "evidence_hold", "UPDATE"): {"reason"},
     ("proviso_retain", "demographics", "SELECT"): {"candidate_id"},
     ("proviso_retain", "group_count", "SELECT"): {"counted"},
+    ("proviso_retain", "false_group", "SELECT"): {"counted"},
     ("proviso_govern", "suspension", "UPDATE"): {"reviewed_by", "reviewed_at", "finding"},
     ("proviso_retain", "suspension", "UPDATE"): {"audited_at"},
     ("proviso_report", "suspension", "SELECT"): {
@@ -245,6 +247,8 @@ NEVER_READ = {  # (role, table): columns that hold what this role must not learn
     ("proviso_retain", "test_candidate"): {"reviewer", "decision", "mated", "reason"},
     ("proviso_retain", "demographics"): {"reviewer", "sex", "age", "ethnicity"},
     ("proviso_retain", "group_count"): {"sex", "age", "ethnicity"},
+    ("proviso_retain", "false_group"): {"dimension", "value"},
+    ("proviso_report", "suspension"): {"reviewed_by", "finding"},
     ("proviso_retain", "entry"): {"label", "reason", "source"},
     ("proviso_retain", "reference_template"): {"template"},
     ("proviso_retain", "build_template"): {"pipeline", "fused", "template"},

@@ -602,6 +602,7 @@ GRANT UPDATE (reviewed_by, reviewed_at, finding) ON suspension TO proviso_govern
 GRANT EXECUTE ON FUNCTION look_at_all() TO proviso_retain;
 GRANT SELECT ON suspension TO proviso_retain;
 GRANT UPDATE (audited_at) ON suspension TO proviso_retain;
+GRANT SELECT (counted) ON false_group TO proviso_retain;
 
 -- report: that there was one, and what it found; not who looked into it, nor what they wrote.
 GRANT SELECT (id, deployment_id, kind, figures, suspended_at, stopped, reviewed_at) ON suspension TO proviso_report;
