@@ -379,7 +379,7 @@ def test_what_may_be_declared_is_what_may_be_recorded(migrated_database: Databas
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    parts=st.lists(st.tuples(st.integers(0, 300), st.floats(0, 1)), max_size=6),
+    parts=st.lists(st.tuples(st.integers(0, 300), st.integers(0, 10**6).map(lambda share: share / 1e6)), max_size=6),
     some=st.floats(0, 1),
     found=st.lists(st.floats(-800, 800), min_size=1, max_size=11),
 )

@@ -13,6 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from proviso.domain.audit import deployment_act, system_act
+from proviso.domain.burst import MOST_FRAMES
 from proviso.domain.conditions import Calibration, Conditions, FalseCandidates, expected_false_candidates
 from proviso.domain.contact_ports import ContactBoard
 from proviso.domain.deployment import LIVE, OVER, Deployment, DeploymentState, Grounds, RealTimeGrounds
@@ -49,6 +50,7 @@ class DeploymentRequest:
     grounds: Grounds
     real_time: RealTimeGrounds | None = None
     exposure: tuple[Exposure, ...] = ()
+    burst_frames: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ def request(
             grounds=wanted.grounds,
             real_time=wanted.real_time,
             exposure=wanted.exposure,
+            burst_frames=wanted.burst_frames,
             calibration_id=calibration.id if calibration else None,
             requested_by=principal.sub,
             requested_at=now,
@@ -365,6 +368,8 @@ def _faults(wanted: DeploymentRequest, policy: Policy, now: datetime) -> Refused
         return Refused(Reason.INVALID, "passages_expected: how many people are expected to pass, at least 1")
     if fault := exposure_fault(wanted.exposure):
         return Refused(Reason.INVALID, fault)
+    if not 1 <= wanted.burst_frames <= MOST_FRAMES:
+        return Refused(Reason.INVALID, f"burst_frames: 1 for single frames, or up to {MOST_FRAMES} an upload")
     if policy.decision_required and (refused := _real_time_fault(wanted, policy)):
         return refused
     return policy.allows_operator(wanted.grounds.operator_kind, wanted.premises) or policy.allows_use(
@@ -406,6 +411,7 @@ def _permit(deployment: Deployment, camera: str) -> Permit:
         pipeline=deployment.pipeline,
         frame_age_limit_s=deployment.policy.frame_age_limit_s,
         clock_skew_s=deployment.policy.clock_skew_s,
+        burst_frames=deployment.burst_frames,
     )
 
 
