@@ -125,6 +125,16 @@ class Accepted(Answer):
     state: str
 
 
+class Exposure(Answer):
+    """Which share of those who pass is of a group."""
+
+    dimension: str
+    group: str
+    low: str
+    high: str
+    source: str
+
+
 class Deployment(Answer):
     """A deployment with the digest that is authorised."""
 
@@ -157,6 +167,7 @@ class Deployment(Answer):
     closed_at: Moment | None
     calibration_id: str | None
     real_time: RealTimeGrounds | None
+    exposure: list[Exposure] = Field(description="declared shares of passers-by by group")
     search_until: Moment | None = Field(description="until when may be searched; null before it is active")
     calibrated: bool
     digest: str = Field(description="of all that is authorised; send it to authorise")

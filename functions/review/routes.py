@@ -70,6 +70,7 @@ def pending() -> Response[Any]:
             "candidates": [_brief(shown) for shown in found.candidates],
             "decided": [{**_brief(shown), "own_decision": decision.value} for shown, decision in found.own],
             "confirmed": [_brief(shown) for shown in found.confirmed],
+            "suspended": plain(found.suspended),
         },
     )
 

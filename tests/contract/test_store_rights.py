@@ -59,6 +59,7 @@ RIGHTS = {
         "candidate": "s",
         "contact": "SIu",
         "test_pair": "s",
+        "suspension": "Su",
     },
     "proviso_review": {
         "deployment_member": "S",
@@ -106,6 +107,8 @@ RIGHTS = {
         "test_candidate": "su",
         "demographics": "sD",
         "group_count": "s",
+        "false_group": "s",
+        "suspension": "Su",
     },
     "proviso_report": {
         "deployment": "S",
@@ -118,6 +121,7 @@ RIGHTS = {
         "audit_head": "S",
         "entry": "s",
         "review": "s",
+        "suspension": "s",
     },
 }
 # The columns of which a right on "some columns" speaks.
@@ -194,6 +198,18 @@ COLUMNS = {
     ("proviso_retain", "evidence_hold", "UPDATE"): {"reason"},
     ("proviso_retain", "demographics", "SELECT"): {"candidate_id"},
     ("proviso_retain", "group_count", "SELECT"): {"counted"},
+    ("proviso_retain", "false_group", "SELECT"): {"counted"},
+    ("proviso_govern", "suspension", "UPDATE"): {"reviewed_by", "reviewed_at", "finding"},
+    ("proviso_retain", "suspension", "UPDATE"): {"audited_at"},
+    ("proviso_report", "suspension", "SELECT"): {
+        "id",
+        "deployment_id",
+        "kind",
+        "figures",
+        "suspended_at",
+        "stopped",
+        "reviewed_at",
+    },
     ("proviso_enrol", "test_pair", "UPDATE"): {"removed_at", "probe_key", "reference_key"},
     ("proviso_govern", "contact", "UPDATE"): {
         "email",
@@ -246,6 +262,8 @@ NEVER_READ = {  # (role, table): columns that hold what this role must not learn
     ("proviso_retain", "test_candidate"): {"reviewer", "decision", "mated", "reason"},
     ("proviso_retain", "demographics"): {"reviewer", "sex", "age", "ethnicity"},
     ("proviso_retain", "group_count"): {"sex", "age", "ethnicity"},
+    ("proviso_retain", "false_group"): {"dimension", "value"},
+    ("proviso_report", "suspension"): {"reviewed_by", "finding"},
     ("proviso_retain", "entry"): {"label", "reason", "source"},
     ("proviso_retain", "reference_template"): {"template"},
     ("proviso_retain", "build_template"): {"pipeline", "fused", "template"},
@@ -338,6 +356,8 @@ def test_functions_with_the_owners_rights_are_granted_one_by_one(master: psycopg
         ("test_answers", "proviso_review"),
         ("errs_too_often", "proviso_review"),
         ("fate_is_known", "proviso_retain"),
+        ("monitoring_of", "proviso_govern"),
+        ("look_at_all", "proviso_retain"),
     }
     assert {tuple(row) for row in found} == expected
 
@@ -383,6 +403,21 @@ def test_functions_with_the_owners_rights_are_granted_one_by_one(master: psycopg
         ("govern", "UPDATE candidate SET state = 'confirmed'"),
         ("govern", "UPDATE deployment_camera SET active = false"),
         ("govern", "UPDATE audit_head SET sequence = 0"),
+        ("govern", "INSERT INTO suspension (id) VALUES ('x')"),
+        ("govern", "UPDATE suspension SET figures = '{}'"),
+        ("govern", "UPDATE suspension SET audited_at = now()"),
+        ("govern", "DELETE FROM suspension"),
+        ("govern", "SELECT * FROM false_limit"),
+        ("govern", "SELECT * FROM false_group"),
+        ("govern", "SELECT look_at('x')"),
+        ("retain", "UPDATE suspension SET reviewed_at = now()"),
+        ("retain", "DELETE FROM suspension"),
+        ("retain", "SELECT monitoring_of('x')"),
+        ("match", "UPDATE false_limit SET face_limit = 1"),
+        ("match", "SELECT * FROM suspension"),
+        ("review", "SELECT * FROM suspension"),
+        ("review", "INSERT INTO false_group VALUES ('x', 'sex', 'female', 1)"),
+        ("report", "SELECT finding FROM suspension"),
         ("review", "SELECT template FROM reference_template"),
         ("review", "SELECT label FROM entry"),
         ("review", "UPDATE candidate SET similarity = 1"),

@@ -11,7 +11,16 @@ import pytest
 from openapi_spec_validator import validate
 from pydantic import TypeAdapter
 
-from functions.govern import answers, calibration_answers, hold_answers, subject_answers, subjects, views
+from functions.govern import (
+    answers,
+    calibration_answers,
+    hold_answers,
+    monitoring,
+    monitoring_answers,
+    subject_answers,
+    subjects,
+    views,
+)
 from functions.govern.requests import DecisionBody, DeploymentBody, EntryBody, PersonBody
 from functions.review import answers as review_answers
 from functions.review import notice_answers, notices
@@ -178,6 +187,8 @@ MADE: list[tuple[type, Any]] = [
     (answers.Attestation, plain(Attestation("d", Attested.PUBLIC_NOTICE, "on the site", "a", NOW, NOW))),
     (answers.Certificate, plain(views.certificate(Certificate("d", "w", (StoreCount("reference", 0),), NOW, NOW)))),
     (hold_answers.Hold, plain(Hold("h", "c", HoldKind.REASON, "a complaint is expected", "a", NOW, NOW))),
+    (monitoring_answers.Suspension, plain(monitoring.suspension(samples.suspension()))),
+    (monitoring_answers.Monitoring, plain(monitoring.shown(samples.monitoring()))),
     (
         subject_answers.SubjectAccess,
         subjects._answer(ASKED),

@@ -11,6 +11,7 @@ from proviso.cli import (
     contacts,
     deployments,
     machine,
+    monitoring,
     notices,
     pairs,
     people,
@@ -45,6 +46,8 @@ app.add_typer(cameras.group, name="cameras")
 app.add_typer(contacts.group, name="contacts")
 app.add_typer(watchlists.group, name="watchlist")
 app.add_typer(deployments.group, name="deployment")
+app.command("monitoring")(monitoring.show)
+app.add_typer(monitoring.group, name="suspensions")
 app.add_typer(audit.group, name="audit")
 app.add_typer(candidates.group, name="candidates")
 app.add_typer(notices.group, name="notices")

@@ -60,6 +60,7 @@ class Reason(StrEnum):
     REVIEWER_CAP = "reviewer_cap"
     ERRS_TOO_OFTEN = "errs_too_often"
     NO_TEST_PAIRS = "no_test_pairs"
+    SUSPENDED = "suspended"
     TAKEN = "taken"
     NOT_APPROVED = "not_approved"
     BUILD_TOO_OLD = "build_too_old"
@@ -117,6 +118,8 @@ SENTENCES: dict[Reason, str] = {
     Reason.REVIEWER_CAP: "you have decided as many candidates as an hour allows; rest, and others go on",
     Reason.ERRS_TOO_OFTEN: "your answers to test candidates are wrong too often; train, and have it recorded",
     Reason.NO_TEST_PAIRS: "the policy asks for tests of reviewers, and there are no pictures for them; add test pairs",
+    Reason.SUSPENDED: "a deployment of this operator and pipeline was suspended (S26, S27); an authoriser who had no"
+    " part in it reviews that first: proviso suspensions",
     Reason.TAKEN: "this reference number is on the list already, and stays taken when its entry is removed",
     Reason.NOT_APPROVED: "a second person has to approve an entry under 18",
     Reason.BUILD_TOO_OLD: "the watchlist build is too old; build it again and have it authorised",

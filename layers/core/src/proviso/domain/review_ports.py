@@ -88,6 +88,16 @@ class Revealed:
     stranger_once_in: StrangerOnceIn | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class StoppedByItself:
+    """That a deployment was stopped by a safeguard, for its reviewers' page: where, when and by which."""
+
+    deployment_id: str
+    place: str
+    at: datetime
+    safeguard: str
+
+
 class ReviewWork(Protocol):
     """One transaction of review. An id may be a candidate's or one of this reviewer's tests'."""
 
@@ -102,6 +112,9 @@ class ReviewWork(Protocol):
     def confirmed_by_others(self, since: datetime, reviewer: str) -> list[Shown]:
         """Confirmations since then, of deployments that name this reviewer, in which they had no part: what they may
         take back. Latest first."""
+
+    def suspended(self, since: datetime, reviewer: str) -> list[StoppedByItself]:
+        """Deployments that name this reviewer and were stopped by a safeguard since then (S26, S27); latest first."""
 
     def shown(self, candidate_id: str, reviewer: str) -> Shown | None: ...
 

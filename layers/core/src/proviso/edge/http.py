@@ -53,6 +53,7 @@ STATUS = {
     Reason.ERRS_TOO_OFTEN: 403,
     Reason.REVIEWER_CAP: 429,
     Reason.NO_TEST_PAIRS: 409,
+    Reason.SUSPENDED: 409,
     Reason.BUILD_TOO_OLD: 409,
     Reason.BUILD_EMPTY: 409,
     Reason.REFERENCES_DIFFER: 409,

@@ -25,6 +25,7 @@ from proviso.domain.contact_ports import ContactBoard
 from proviso.domain.deployment import LIVE, OVER, Deployment, DeploymentState, Grounds, RealTimeGrounds
 from proviso.domain.errors import AuditUnwritable, DatabaseAway
 from proviso.domain.frame import CAMERA_PATTERN
+from proviso.domain.monitoring import Exposure, exposure_fault
 from proviso.domain.notice import place_fault
 from proviso.domain.people import Member, Principal, Role
 from proviso.domain.permit import Permit
@@ -56,6 +57,7 @@ class DeploymentRequest:
     threshold: Decimal
     grounds: Grounds
     real_time: RealTimeGrounds | None = None
+    exposure: tuple[Exposure, ...] = ()
     burst_frames: int = 1
 
 
@@ -138,6 +140,7 @@ def request(
             software_build=software_build,
             grounds=wanted.grounds,
             real_time=wanted.real_time,
+            exposure=wanted.exposure,
             burst_frames=wanted.burst_frames,
             calibration_id=calibration.id if calibration else None,
             requested_by=principal.sub,
@@ -170,8 +173,8 @@ def authorise(
             return Refused(Reason.NOT_FOUND, "deployment")
         if refused := deployment.may_authorise(principal.sub, principal.person.rank, shown_digest, now):
             return refused
-        if not work.authorise(deployment_id, principal.sub, now, shown_digest):
-            return Refused(Reason.WRONG_STATE)
+        if refused := work.authorise(deployment_id, principal.sub, now, shown_digest):
+            return refused
         work.audit(deployment_act(deployment_id, now, principal.sub, "deployment_authorised", {"digest": shown_digest}))
         authorised = work.deployment(deployment_id)
     mirror_members(deployment_id, store, board)
@@ -326,13 +329,15 @@ def show(
             return Refused(Reason.NOT_FOUND, "deployment")
         conditions = work.conditions(deployment)
         members = work.members(deployment_id)
+        suspended = work.suspended(deployment_id)
     missing: Refused | None = None
     warnings: tuple[str, ...] = ()
     if conditions is not None and deployment.state in LIVE:
         now = clock()
         told = reachability(deployment_id=deployment_id, place=deployment.place, store=store, board=board, now=now)
         ready = replace(deployment, state=DeploymentState.AUTHORISED, authorised_digest=deployment.digest)
-        missing = ready.may_start(max(now, deployment.starts_at), pipeline, software_build, conditions) or told.refused
+        starting = max(now, deployment.starts_at)
+        missing = suspended or ready.may_start(starting, pipeline, software_build, conditions) or told.refused
         warnings = told.warnings
     measured = conditions or Conditions(built_at=deployment.requested_at, entries=0)
     given = (measured.entries, measured.burst_frames)
@@ -385,6 +390,8 @@ def _faults(wanted: DeploymentRequest, policy: Policy, now: datetime) -> Refused
         return Refused(Reason.INVALID, "threshold is a cosine similarity between 0 and 1")
     if wanted.passages_expected < 1:
         return Refused(Reason.INVALID, "passages_expected: how many people are expected to pass, at least 1")
+    if fault := exposure_fault(wanted.exposure):
+        return Refused(Reason.INVALID, fault)
     if not 1 <= wanted.burst_frames <= MOST_FRAMES:
         return Refused(Reason.INVALID, f"burst_frames: 1 for single frames, or up to {MOST_FRAMES} an upload")
     if policy.decision_required and (refused := _real_time_fault(wanted, policy)):

@@ -4,7 +4,14 @@ from datetime import datetime
 from typing import Any
 
 from proviso.domain.candidate import CandidateState, Decision
-from proviso.domain.review_ports import OtherDecision, Revealed, Shown, ShownReference, StrangerOnceIn
+from proviso.domain.review_ports import (
+    OtherDecision,
+    Revealed,
+    Shown,
+    ShownReference,
+    StoppedByItself,
+    StrangerOnceIn,
+)
 from proviso.store.calibrations import STRANGER_ONCE_IN
 from proviso.store.connection import Session
 
@@ -91,6 +98,13 @@ def shown(row: dict[str, Any], *, seeded: bool) -> Shown:
     )
 
 
+_SUSPENDED = """
+SELECT d.id, d.place, d.finished_at, replace(d.finished_by, 'safeguard:', '') FROM deployment d
+WHERE d.finished_by LIKE 'safeguard:%%' AND d.finished_at >= %(since)s
+  AND EXISTS (SELECT FROM deployment_member m WHERE m.deployment_id = d.id AND m.sub = %(reviewer)s
+              AND m.role = 'reviewer' AND m.removed_at IS NULL)
+ORDER BY d.finished_at DESC, d.id
+"""
 _PER_HOUR = """
 SELECT min(COALESCE((d.policy ->> 'candidates_per_reviewer_hour')::integer, 30)) FROM deployment d
 WHERE """
@@ -120,6 +134,11 @@ class ShownCandidates:
         """What others confirmed in this reviewer's deployments."""
         found = self._session.rows(_SHOWN + _CONFIRMED, {"since": since, "reviewer": reviewer})
         return [shown(row, seeded=False) for row in found]
+
+    def suspended(self, since: datetime, reviewer: str) -> list[StoppedByItself]:
+        """What a safeguard stopped of this reviewer's deployments."""
+        found = self._session.tuples(_SUSPENDED, {"since": since, "reviewer": reviewer})
+        return [StoppedByItself(*row) for row in found]
 
     def one(self, candidate_id: str) -> Shown | None:
         """One candidate as it stands."""
