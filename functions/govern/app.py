@@ -5,7 +5,17 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
-from functions.govern import cameras, conditions, contacts, deployments, holds, subjects, watchlists
+from functions.govern import (
+    calibrations,
+    cameras,
+    conditions,
+    contacts,
+    deployments,
+    holds,
+    monitoring,
+    subjects,
+    watchlists,
+)
 from proviso.edge.batch import Event
 from proviso.edge.http import answer_request, api
 
@@ -17,9 +27,11 @@ def app() -> APIGatewayHttpResolver:
         watchlists.router,
         deployments.router,
         conditions.router,
+        calibrations.router,
         cameras.router,
         contacts.router,
         holds.router,
+        monitoring.router,
         subjects.router,
     )
 

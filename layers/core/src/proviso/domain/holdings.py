@@ -187,6 +187,8 @@ def of_kept(kept: Mapping[str, int]) -> Iterator[Holding]:
         "outcomes": "S22: what a confirmation came to, who said so and when; a closed list of words, no text",
         "holds of evidence": "S24: who held a picture, of what kind and how long; no reason once ended and closed",
         "groups in counts": "S28: by deployment, state, outcome; no candidate. A count of one may be about one person",
+        "groups of false candidates in counts": "S27: by deployment; no candidate. As above",
+        "suspensions": "S26, S27: figures, who reviewed it and what they found; no candidate",
     }
     for what, why in whys.items():
         yield Holding("database", what, why, kept.get(what, 0), None)

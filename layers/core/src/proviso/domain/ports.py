@@ -12,15 +12,17 @@ from enum import StrEnum
 from typing import Protocol
 
 from proviso.domain.audit import Act, AuditRecord, Head
+from proviso.domain.calibration_ports import CalibrationWork
 from proviso.domain.camera import RegisteredCamera, UploadGrant
 from proviso.domain.candidate import Candidate, Hit, OpenCandidate
-from proviso.domain.conditions import Attestation, Calibration, Conditions, PriorAuthorisation
+from proviso.domain.conditions import Attestation, Conditions, PriorAuthorisation
 from proviso.domain.contacts import ContactWork
 from proviso.domain.deployment import Deployment
 from proviso.domain.face import Box, Face, QualityGate, Template
 from proviso.domain.frame import Counts, EvidencePicture, Image, Jpeg, LedgerEntry
 from proviso.domain.holds import HoldWork
 from proviso.domain.messages import FacesMessage
+from proviso.domain.monitoring_ports import MonitoringWork
 from proviso.domain.notice import Kind, Notice, NoticeTexts
 from proviso.domain.people import Member, Person, Role
 from proviso.domain.permit import CheckedPermit, Permit
@@ -52,6 +54,10 @@ class Pipeline(Protocol):
         """Decode; EMPTY, WRONG_TYPE, TOO_MANY_BYTES, TOO_MANY_PIXELS, TRUNCATED or NOT_AN_IMAGE when it is none.
         The header is read before any pixel is, so that a small file cannot claim a huge picture."""
 
+    def split(self, burst: Jpeg, most: int) -> list[Jpeg] | Refused:
+        """The frames of a burst, two or more and at most `most`; no pixel is decoded. TOO_MANY_FRAMES, NOT_A_BURST or
+        TRUNCATED when it is none, or a reason of `decode` for a frame whose header already tells."""
+
     def detect(self, image: Image) -> list[Face]:
         """All faces with quality, largest first, in pixels of the full frame."""
 
@@ -60,6 +66,14 @@ class Pipeline(Protocol):
 
     def reference(self, image: Image, face: Face) -> Template:
         """The template of an enrolment picture's face. It may be computed with more care than a probe's."""
+
+    def alike(self, templates: Sequence[Template]) -> list[list[int]]:
+        """Which of a track's templates may be fused: groups of their indices, each index in one. Within a group every
+        two are as similar as one person's are within a second; so two people are never in one group."""
+
+    def fuse(self, templates: Sequence[Template]) -> Template:
+        """One template for several of one person: the normalised mean of the normalised. PipelineMismatch when they are
+        of another pipeline than this one; ValueError when there is none, or when they cancel each other out."""
 
     def evidence(self, image: Image, candidate: Face, others: Sequence[Box]) -> EvidencePicture:
         """The picture a reviewer sees, made by inclusion (S15): only the candidate's box with margin keeps its pixels,
@@ -124,9 +138,9 @@ class CameraRegistry(Protocol):
 class UploadGrants(Protocol):
     """Signs upload rights to the frames bucket (S35)."""
 
-    def sign(self, camera: str, now: datetime, expires_at: datetime) -> UploadGrant:
-        """A form for frames under `<camera>/` that S3 takes until `expires_at` (whole seconds), with a JPEG's type and
-        1 to MAX_FRAME_BYTES bytes."""
+    def sign(self, camera: str, now: datetime, expires_at: datetime, burst_frames: int) -> UploadGrant:
+        """A form for uploads under `<camera>/` that S3 takes until `expires_at` (whole seconds), with a JPEG's type and
+        1 to MAX_FRAME_BYTES bytes; and where `burst_frames` is above 1, a second one of a burst's type."""
 
 
 class DueStore(Protocol):
@@ -335,8 +349,8 @@ class SearchStore(Protocol):
     def candidates_of_frame(self, frame_key: str) -> list[tuple[Candidate, str]]:
         """Candidates opened by this frame with their message prefix: for resuming after the commit."""
 
-    def sightings_of_frame(self, frame_key: str) -> int:
-        """How many candidates this frame opened or joined."""
+    def counts_of_frame(self, frame_key: str) -> Counts:
+        """The counts as they were committed with its search; zeros when there was none."""
 
 
 class AnchorWork(Protocol):
@@ -352,7 +366,7 @@ class AnchorWork(Protocol):
         """Remember that these heads are anchored. An older one never takes the place of a newer one."""
 
 
-class GovernWork(AnchorWork, HoldWork, SubjectWork, ContactWork, Protocol):
+class GovernWork(AnchorWork, CalibrationWork, HoldWork, SubjectWork, ContactWork, MonitoringWork, Protocol):
     """One transaction of govern or enrol."""
 
     def person(self, sub: str) -> Person | None: ...
@@ -395,8 +409,8 @@ class GovernWork(AnchorWork, HoldWork, SubjectWork, ContactWork, Protocol):
     def add_deployment(self, deployment: Deployment) -> None: ...
     def deployment(self, deployment_id: str, *, lock: bool = False) -> Deployment | None: ...
     def deployments(self) -> list[Deployment]: ...
-    def authorise(self, deployment_id: str, by: str, at: datetime, digest: str) -> bool:
-        """requested → authorised, conditional on the state and on `by` not being the requester."""
+    def authorise(self, deployment_id: str, by: str, at: datetime, digest: str) -> Refused | None:
+        """requested → authorised, conditional on state and on `by` not being the requester. WRONG_STATE, SUSPENDED."""
 
     def begin_warming(self, deployment_id: str, at: datetime) -> Refused | None:
         """authorised → warming. WRONG_STATE, OUTSIDE_WINDOW, or the condition of the start that the database misses."""
@@ -412,9 +426,6 @@ class GovernWork(AnchorWork, HoldWork, SubjectWork, ContactWork, Protocol):
 
     def warm(self, build_id: str) -> int:
         """Run the search's query shape once over the build; the number of references that a search would compare."""
-
-    def calibration_for(self, pipeline: str) -> Calibration | None:
-        """The latest calibration of exactly this pipeline (S13)."""
 
     def conditions(self, deployment: Deployment) -> Conditions | None:
         """What stands of all that its start asks for; None when its build is gone."""

@@ -20,7 +20,7 @@ from proviso.domain.ports import StopRecord
 from proviso.domain.reasons import Reason
 from proviso.domain.retention import GROUPS_DUE, LOOK_EVERY, OUTCOMES_DUE, LedgerFold
 from proviso.stages.anchor import anchor, anchor_soon
-from proviso.stages.closing import Closed, close_due, when_over
+from proviso.stages.closing import Closed, close_due
 from proviso.stages.erasing import (
     delete_old_evidence,
     delete_stray_evidence,
@@ -28,7 +28,8 @@ from proviso.stages.erasing import (
     replay,
     stop_after_restore,
 )
-from proviso.stages.retain_room import ACTOR, Faults, RetainRoom, take_permits_back
+from proviso.stages.retain_room import ACTOR, Faults, RetainRoom, after_the_end
+from proviso.stages.suspending import look_for_suspensions
 
 __all__ = ["RetainRoom", "Retained", "retain"]
 
@@ -42,6 +43,7 @@ class Retained:
     stopped: int
     ended: int
     expired: int
+    suspended: int
     not_recorded: int
     notices_put: int
     folded: int
@@ -74,6 +76,7 @@ def retain(*, room: RetainRoom) -> Retained:
     stopped += done(lambda: _carry_out_stops(room, faults))
     ended = done(lambda: _end(room, faults))
     expired = done(lambda: _expire(room))
+    suspended = done(lambda: look_for_suspensions(room, faults))
     not_recorded = done(lambda: _close_outcomes(room))
     put = done(lambda: _put_lost_notices(room))
     folded = done(lambda: _fold_ledger(room))
@@ -85,7 +88,7 @@ def retain(*, room: RetainRoom) -> Retained:
         closed = close_due(room, faults)
     done(lambda: _empty_reasons(room))
     groups = done(lambda: _count_groups(room))
-    at_once = bool(replayed or stopped or ended or closed.deployments)
+    at_once = bool(replayed or stopped or ended or suspended or closed.deployments)
     anchored = done(lambda: _anchor(room, at_once=at_once))
     faults.raise_first()
     return Retained(
@@ -93,6 +96,7 @@ def retain(*, room: RetainRoom) -> Retained:
         stopped=stopped,
         ended=ended,
         expired=expired,
+        suspended=suspended,
         not_recorded=not_recorded,
         notices_put=put,
         folded=folded,
@@ -132,19 +136,11 @@ def _carry_out_stops(room: RetainRoom, faults: Faults) -> int:
             recorded = False
             with room.store.work() as work:  # stopping works when the audit does not (S36)
                 stopped = work.carry_out_stop(record, now)
-        _after_the_end(room, stopped, faults)
+        after_the_end(room, stopped, faults)
         if recorded:
             with faults.kept():
                 room.spool.delete(record.id)
     return len(stops)
-
-
-def _after_the_end(room: RetainRoom, over: list[Deployment], faults: Faults) -> None:
-    """What stands outside the database of deployments that are over. Closing does it too, should this fail."""
-    for deployment in over:
-        with faults.kept():
-            take_permits_back(room, deployment)
-            room.due.put(deployment.id, when_over(deployment))
 
 
 def _stop_recorded(room: RetainRoom, record: StopRecord, now: datetime) -> list[Deployment]:
@@ -164,7 +160,7 @@ def _end(room: RetainRoom, faults: Faults) -> int:
         ended = work.end_due(now)
         for deployment in ended:
             work.audit(deployment_act(deployment.id, now, ACTOR, "deployment_ended", {}))
-    _after_the_end(room, ended, faults)
+    after_the_end(room, ended, faults)
     return len(ended)
 
 
