@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from proviso.domain.face import Template
 from proviso.evaluation.identification import (
     Lists,
     curve,
@@ -17,6 +18,7 @@ from proviso.evaluation.identification import (
 )
 from proviso.evaluation.people import People, fuse, halves, starts_of
 from proviso.evaluation.searches import MISSED, Rules, search_lists
+from proviso.vision import fusion
 
 DIMENSION = 16
 
@@ -258,3 +260,12 @@ def test_rates_of_some_people_count_only_them():
     assert false_positives(each, -1.0, women).value == 1
     assert false_positives(each, -1.0, women).total == sum(int(women[one.strangers].sum()) for one in each) // 3
     assert true_positives(each, 0.99, women).value == 1
+
+
+def test_fusing_here_is_fusing_in_operation():
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(5, DIMENSION))
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    templates = [Template(vector.astype("<f4").tobytes(), DIMENSION, "pipeline") for vector in vectors]
+    there = np.frombuffer(fusion.mean(templates), "<f4")
+    assert fuse(vectors, np.array([0]))[0] == pytest.approx(there, abs=1e-6)
