@@ -113,6 +113,8 @@ class Govern(Vision, Database, Running):
     cameras_table: Name
     anchors_bucket: Name
     outbox_bucket: Name
+    complaints_contact: Name
+    data_protection_contact: str = ""
     proviso_policies: Name = "volunteers"
     proviso_policy_folder: str = ""
 
@@ -136,7 +138,9 @@ class Review(Database):
     complaints_contact: Name
 
 
-class Retain(Database):
+class Retain(Database, Running):
+    records_bucket: Name
+    proviso_pack: Name = "mobilefacenet"
     subjects_table: Name
     frames_bucket: Name
     permits_bucket: Name
@@ -147,6 +151,10 @@ class Retain(Database):
     ledger_table: Name
     notices_table: Name
     frame_age_limit_seconds: int = Field(default=120, ge=1, le=3600)
+
+
+class Report(Settings):
+    records_bucket: Name
 
 
 class Sweep(Settings):

@@ -12,6 +12,7 @@ from proviso.domain.holdings import DeploymentHeld, ListHeld
 from proviso.domain.notice import Kind
 from proviso.domain.people import Person
 from proviso.domain.ports import AnchorWork, StopRecord
+from proviso.domain.record_ports import RecordWork
 from proviso.domain.retention import Certificate, ListStanding, QueuesSeen, StoreCount
 
 
@@ -31,7 +32,7 @@ class QueueLook(Protocol):
         """The last look; None when there is none, or none that can be understood."""
 
 
-class RetainWork(AnchorWork, Protocol):
+class RetainWork(AnchorWork, RecordWork, Protocol):
     """One transaction of retain."""
 
     def carry_out_stop(self, record: StopRecord, now: datetime) -> list[Deployment]: ...

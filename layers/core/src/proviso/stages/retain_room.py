@@ -21,6 +21,7 @@ from proviso.domain.ports import (
     PictureStore,
     StopSpool,
 )
+from proviso.domain.record_ports import RecordShelf
 from proviso.domain.retain_ports import QueueLook, RetainStore
 from proviso.domain.review_ports import Changes
 from proviso.domain.subject_ports import SubjectKeys
@@ -30,7 +31,8 @@ ACTOR = "function:retain"
 
 @dataclass(frozen=True, slots=True)
 class RetainRoom:
-    """What retain works on."""
+    """What retain works on. `software_build` and `pack`: of this very software; they say which pack a deployment of the
+    same build used."""
 
     clock: Clock
     store: RetainStore
@@ -46,6 +48,9 @@ class RetainRoom:
     anchors: Anchors
     notices: NoticeLedger
     queues: QueueLook
+    records: RecordShelf
+    software_build: str
+    pack: str
 
 
 @dataclass

@@ -27,6 +27,7 @@ from proviso.store.erasures import ERASE_LIST, ErasureTables
 from proviso.store.holdings import HoldingTables
 from proviso.store.leftovers import LeftoverTables
 from proviso.store.people import PeopleTable
+from proviso.store.record import RecordTables
 
 _EXPIRE = """
 UPDATE candidate SET state = 'expired'
@@ -108,7 +109,14 @@ ON CONFLICT DO NOTHING
 
 
 class PostgresRetainWork(
-    ErasureTables, PeopleTable, AuditTable, AnchorTable, CertificateTable, HoldingTables, LeftoverTables
+    ErasureTables,
+    PeopleTable,
+    AuditTable,
+    AnchorTable,
+    CertificateTable,
+    HoldingTables,
+    LeftoverTables,
+    RecordTables,
 ):
     """RetainWork."""
 
