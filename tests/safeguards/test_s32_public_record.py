@@ -1,7 +1,9 @@
-"""S32: when a deployment closes its record is published: counts, rates with their denominators and intervals, and nobody's
+"""S32: when a deployment closes its record is published: counts, rates with their denominators and intervals, and
+nobody's
 name. Headline counts are never suppressed; what comes to be known later makes another revision.
 
-Met practice; EHRC. The ways round: publishing before the close, changing or taking away what was published, a record that
+Met practice; EHRC. The ways round: publishing before the close, changing or taking away what was published, a record
+that
 says more than is described, one that a crash loses, and reading more than counts as the role of report.
 """
 
@@ -114,7 +116,8 @@ def test_at_the_close_it_is_published_with_all_counts_and_rates(shift: Receiving
     assert (false["low"], false["high"]) == ("0.00505", "0.7165")
     assert found["list"]["by_category"] == [{"category": ENTRY["category"], "entries": 4}]
     assert found["list"]["by_group"] == "not recorded"
-    assert found["notice"]["signage_attested_at"] and found["notice"]["published_at"]
+    assert found["notice"]["signage_attested_at"]
+    assert found["notice"]["published_at"]
     assert found["stops"]["stopped_before_its_end"] is True
     assert all(one["left"] == 0 for one in found["deletion"]["stores"])
     assert found["deletion"]["pictures_held"] == 1
@@ -136,8 +139,10 @@ def test_it_names_nobody_and_no_single_candidate(shift: Receiving) -> None:
         for one in shift.house.candidates:
             assert one["id"] not in text
             assert one["raised_at"].strftime("T%H:%M:%S.%f") not in text
-        for secret in (*PEOPLE, ENTRY["label"], ENTRY["reference_no"] if "reference_no" in ENTRY else "R-1", "alike"):
-            assert f'"{secret}"' not in text.replace('"role":"requester"', "").replace('"role":"authoriser"', ""), secret
+        for secret in (*PEOPLE, ENTRY["label"], ENTRY.get("reference_no", "R-1"), "alike"):
+            assert f'"{secret}"' not in text.replace('"role":"requester"', "").replace('"role":"authoriser"', ""), (
+                secret
+            )
         assert "accura" not in text.lower()
 
 
@@ -166,7 +171,9 @@ def test_when_outcomes_are_closed_and_backups_gone_a_second_revision_is_final(sh
 
 def test_an_outcome_alone_makes_no_revision_by_which_its_time_would_be_known(shift: Receiving) -> None:
     close(shift)
-    open_one = shift.house.one("SELECT id FROM candidate c WHERE state = 'confirmed' AND id <> %(id)s", id=shift.candidate)
+    open_one = shift.house.one(
+        "SELECT id FROM candidate c WHERE state = 'confirmed' AND id <> %(id)s", id=shift.candidate
+    )
     shift.record(open_one, Result.ENGAGED_WRONG)
     assert shift.house.retain().published == ()
     settle(shift)

@@ -1,6 +1,7 @@
 """The records bucket: what was published of each deployment, one object a revision, never put over (S32).
 
-Keys: `records/<deployment>/<revision>.json`, `groups/<batch>.json`, `index.json`. The bucket's policy refuses a put over
+Keys: `records/<deployment>/<revision>.json`, `groups/<batch>.json`, `index.json`. The bucket's policy refuses a put
+over
 one of the first two by anybody; only the index is made anew.
 """
 

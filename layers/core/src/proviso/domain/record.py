@@ -26,7 +26,8 @@ CAVEAT = (
     " than the one given. Who passed and was not found is not known to anybody, so no rate of that is given."
 )
 FRAMES_REMARK = (
-    "Frames that were not searched are counted by camera and hour: frames of the same cameras before the start and after"
+    "Frames that were not searched are counted by camera and hour: frames of the same cameras before the start and"
+    " after"
     " the end, in the same hours, are among them."
 )
 
@@ -141,7 +142,11 @@ def make_record(
             "suspensions": None if counts["suspensions"] is None else int(counts["suspensions"]),
         },
         "deletion": _deletion(counts["certificate"]),
-        "audit": {"chain": deployment.id, "sequence": int(counts["audit"]["sequence"]), "hash": counts["audit"]["hash"]},
+        "audit": {
+            "chain": deployment.id,
+            "sequence": int(counts["audit"]["sequence"]),
+            "hash": counts["audit"]["hash"],
+        },
     }
     found["changes"] = [CHANGES[why], *(_differences(before, found) if before else [])]
     return found

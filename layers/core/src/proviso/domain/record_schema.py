@@ -1,4 +1,5 @@
-"""What a public record, a table of groups and the index may hold, and nothing else: JSON Schema, and a check against it.
+"""What a public record, a table of groups and the index may hold, and nothing else: JSON Schema, and a check against
+it.
 
 The check knows the few words of JSON Schema 2020-12 that are used here. Everything is closed (additionalProperties
 false), so a field that somebody adds to a record is refused before it is published, and again before it is shown.
@@ -73,9 +74,7 @@ RECORD_SCHEMA: Schema = {
         ),
         legal_basis=_TEXT,
         policy_document=_TEXT,
-        policy=_closed(
-            name=_WORD, version=_WORD, title=_TEXT, extends=_WORD, differences=_list(_TEXT), digest=_DIGEST
-        ),
+        policy=_closed(name=_WORD, version=_WORD, title=_TEXT, extends=_WORD, differences=_list(_TEXT), digest=_DIGEST),
         cameras=_COUNT,
         requested=_WHO,
         authorised={**_or_null(_WHO)},

@@ -1,6 +1,7 @@
 """Tables of groups from which no small cell can be worked out (S27, S28, S32).
 
-Who reads them knows a lot: this very rule, the headline counts of every record (true, false and other candidates of each
+Who reads them knows a lot: this very rule, the headline counts of every record (true, false and other candidates of
+each
 deployment, which are never suppressed) and every table that was ever published. So:
 
 - *Batches are disjoint and closed once.* A table that grows with each deployment gives the last one by subtraction.
@@ -113,13 +114,12 @@ def tables(
     is left of the totals. ValueError when more was said than there are candidates."""
     columns = truth_columns(totals, enough, least)
     return [
-        Table(axis, _cells(CHAINS[axis], _complete(said.get(axis, {}), totals, axis), columns, least)) for axis in CHAINS
+        Table(axis, _cells(CHAINS[axis], _complete(said.get(axis, {}), totals, axis), columns, least))
+        for axis in CHAINS
     ]
 
 
-def truth_columns(
-    totals: Mapping[str, int], enough: int = ENOUGH, least: int = LEAST
-) -> tuple[tuple[str, ...], ...]:
+def truth_columns(totals: Mapping[str, int], enough: int = ENOUGH, least: int = LEAST) -> tuple[tuple[str, ...], ...]:
     """Which truths stand for themselves: those with enough candidates. Of the others those with at least `least` make
     one column together, if that is enough. The rest is left out: joined to a large column, it would pin that down."""
     alone = tuple((truth,) for truth in TRUTHS if totals[truth] >= enough)

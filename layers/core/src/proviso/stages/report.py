@@ -1,7 +1,8 @@
 """Publishing (S32): the record of each deployment that is closed, the tables of groups, and the index of both.
 
 The bytes are kept in the database with the audit record of their publication, in one transaction; then they are put.
-Whatever dies between the two, the next run puts the same bytes. Publishing holds up nothing: it comes after the closing.
+Whatever dies between the two, the next run puts the same bytes. Publishing holds up nothing: it comes after the
+closing.
 """
 
 import hashlib

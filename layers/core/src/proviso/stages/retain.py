@@ -1,5 +1,6 @@
 """retain: erases again what a restore brought back, ends what is over, expires what nobody decided, closes outcomes
-that nobody recorded, puts notices that were lost, deletes evidence by its age, closes to zero, and publishes (S18, S22, S23, S24, S32).
+that nobody recorded, puts notices that were lost, deletes evidence by its age, closes to zero, and publishes (S18,
+S22, S23, S24, S32).
 
 Each step is its own transaction and may run again: after a crash, or after days without a run, another run does what
 is left. Deleting comes before the certificate, and the certificate only after every live store counted to zero.
