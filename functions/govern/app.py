@@ -5,7 +5,7 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
-from functions.govern import cameras, conditions, contacts, deployments, holds, subjects, watchlists
+from functions.govern import announcing, cameras, conditions, contacts, deployments, holds, subjects, watchlists
 from proviso.edge.batch import Event
 from proviso.edge.http import answer_request, api
 
@@ -21,6 +21,7 @@ def app() -> APIGatewayHttpResolver:
         contacts.router,
         holds.router,
         subjects.router,
+        announcing.router,
     )
 
 

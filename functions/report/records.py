@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from functions.report import answers
 from proviso.domain.reasons import Reason, Refused
-from proviso.domain.record_schema import GROUPS_SCHEMA, INDEX_SCHEMA, RECORD_SCHEMA
+from proviso.domain.record_schema import PUBLISHED_SCHEMA
 from proviso.edge.answers import gives
 from proviso.edge.http import answer, refusal, routes
 from proviso.publication.gallery import gallery_page
@@ -53,7 +53,7 @@ def overview() -> Response[Any]:
 @router.get("/records/schema.json", responses=gives(answers.Schema, public=True))
 def schema() -> Response[Any]:
     """Show what a record may hold, as JSON Schema."""
-    return answer(200, RECORD_SCHEMA | {"$defs": {"groups": GROUPS_SCHEMA, "index": INDEX_SCHEMA}}, headers(JSON, SOON))
+    return answer(200, PUBLISHED_SCHEMA, headers(JSON, SOON))
 
 
 @router.get("/records/groups", responses=gives(answers.Groups, public=True))
@@ -71,15 +71,15 @@ def record(deployment_id: str) -> Response[Any]:
 
 
 @router.get(
-    "/records/<deployment_id>/<file>",
+    "/records/<deployment_id>/<document>",
     responses=gives((JSON, HTML, CSV), Reason.NOT_FOUND, public=True, what="The record"),
 )
-def revision(deployment_id: str, file: str) -> Response[Any]:
+def revision(deployment_id: str, document: str) -> Response[Any]:
     """Show one revision of a record: its number or `latest`, and `.json`, `.html` or `.csv`.
 
     What was published under a number never changes.
     """
-    name, _, form = file.rpartition(".")
+    name, _, form = document.rpartition(".")
     return _shown(deployment_id, name, form)
 
 

@@ -9,6 +9,7 @@ import dataclasses
 import hashlib
 import itertools
 import json
+import re
 import secrets
 import threading
 from collections import Counter
@@ -768,7 +769,7 @@ class FakeRecords(Fake):
         return self.objects.setdefault(key, body) == body
 
     def _named(self, name: str) -> bool:
-        return name.replace("-", "a").replace("_", "a").isalnum() and name.isascii() and name[0].isalnum()
+        return re.fullmatch("[A-Za-z0-9][A-Za-z0-9_-]{0,79}", name) is not None
 
     def _checked(self, name: str) -> str:
         if not self._named(name):

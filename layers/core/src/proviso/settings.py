@@ -81,14 +81,9 @@ class Match(Vision, Database, Running):
     ledger_table: Name
 
 
-class Alert(Settings):
-    outbox_bucket: Name
-    permits_bucket: Name
-    notices_table: Name
-    reviewers_topic_arn: Name
-    recipients_topic_arn: Name
-    console_url: str = ""
-    subscription_settles_minutes: int = Field(default=15, ge=0, le=60)
+class Zoned(Settings):
+    """In which time zone people are told times."""
+
     time_zone: ZoneInfo = ZoneInfo("Europe/London")
 
     model_config = ConfigDict(frozen=True, extra="ignore", arbitrary_types_allowed=True)
@@ -102,6 +97,16 @@ class Alert(Settings):
             raise ValueError("unknown time zone") from error
 
 
+class Alert(Zoned):
+    outbox_bucket: Name
+    permits_bucket: Name
+    notices_table: Name
+    reviewers_topic_arn: Name
+    recipients_topic_arn: Name
+    console_url: str = ""
+    subscription_settles_minutes: int = Field(default=15, ge=0, le=60)
+
+
 class Enrol(Vision, Database):
     enrolment_bucket: Name
     subjects_table: Name
@@ -113,8 +118,6 @@ class Govern(Vision, Database, Running):
     cameras_table: Name
     anchors_bucket: Name
     outbox_bucket: Name
-    complaints_contact: Name
-    data_protection_contact: str = ""
     proviso_policies: Name = "volunteers"
     proviso_policy_folder: str = ""
 
@@ -126,6 +129,13 @@ class Govern(Vision, Database, Running):
     def policy_folder(self) -> Path | None:
         """Where local policies lie; none where no folder is named."""
         return Path(self.proviso_policy_folder) if self.proviso_policy_folder else None
+
+
+class Announcing(Zoned):
+    """What the notice sheet names. Apart from govern's other settings: a stop asks for none of it."""
+
+    complaints_contact: Name
+    data_protection_contact: str = ""
 
 
 class Review(Database):

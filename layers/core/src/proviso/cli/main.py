@@ -13,6 +13,7 @@ from proviso.cli import (
     pairs,
     people,
     policy,
+    report,
     retention,
     subjects,
     upload,
@@ -50,6 +51,8 @@ app.command("subject-access")(subjects.access)
 app.add_typer(retention.group, name="retention")
 app.add_typer(pairs.group, name="tests")
 app.command("reviewers")(pairs.reviewers)
+app.command("report")(report.report)
+app.command("notice-sheet")(report.sheet)
 
 if __name__ == "__main__":
     app()

@@ -27,8 +27,7 @@ CAVEAT = (
 )
 FRAMES_REMARK = (
     "Frames that were not searched are counted by camera and hour: frames of the same cameras before the start and"
-    " after"
-    " the end, in the same hours, are among them."
+    " after the end, in the same hours, are among them."
 )
 
 
@@ -285,7 +284,7 @@ def _stopped(deployment: Deployment) -> bool:
     return deployment.finished_at is not None and deployment.finished_at < deployment.over_at
 
 
-_TOLD = ("faces", "frames", "candidates", "truth", "outcomes", "actions", "stops", "deletion")
+_TOLD = ("faces", "frames", "candidates", "truth", "actions", "stops", "deletion")
 
 
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

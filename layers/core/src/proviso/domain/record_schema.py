@@ -169,6 +169,9 @@ INDEX_SCHEMA: Schema = {
     **_closed(format={"const": INDEX_FORMAT}, records=_list(_ENTRY, 1_000_000), groups=_list(_NAME, 1_000_000)),
 }
 
+PUBLISHED_SCHEMA: Schema = RECORD_SCHEMA | {"$defs": {"groups": GROUPS_SCHEMA, "index": INDEX_SCHEMA}}
+"""All three in one document, as it is published: the record, and beside it the groups and the index."""
+
 
 def schema_fault(value: Any, schema: Mapping[str, Any], at: str = "") -> str | None:
     """The first thing in which a value differs from a schema, by its place; None when it is as described."""

@@ -34,8 +34,7 @@ def gallery_page(
             html("<h1>Public records of live facial recognition</h1>"),
             html(
                 '<p class="lead">One for each deployment that is closed. Figures are counts of what the machine and'
-                " people"
-                " did; each rate stands with its denominator and its interval.</p>"
+                " people did; each rate stands with its denominator and its interval.</p>"
             ),
             links(files),
         )
@@ -85,9 +84,9 @@ def _chart(entries: Sequence[Record]) -> list[Markup]:
         _sample("false"),
     )
     note = html(
-        '<p class="small quiet">The mark is the rate, the line its 95 % interval, on a scale of powers of ten.'
-        " Where none was"
-        " counted there is no mark, and the line begins at the left end. The figures stand in each record.</p>"
+        '<p class="small quiet">The mark is the rate, the line its 95 % interval, on a scale of powers of ten. Where'
+        " none was counted there is no mark, and the line begins at the left end. The figures stand in each"
+        " record.</p>"
     )
     return [key, html('<ul class="chart">{}</ul>', joined((scale, *rows))), note]
 
@@ -161,8 +160,7 @@ def _sample(kind: str) -> Markup:
 def _groups(batches: Sequence[Record]) -> list[Markup]:
     told = html(
         '<p class="small quiet">Over batches of deployments, each published once. No cell holds fewer than ten'
-        " candidates;"
-        " groups are merged, or a table is withheld, so that none can be worked out.</p>"
+        " candidates; groups are merged, or a table is withheld, so that none can be worked out.</p>"
     )
     if not batches:
         return [told, html("<p>No batch is large enough yet.</p>")]

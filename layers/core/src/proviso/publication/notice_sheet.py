@@ -75,8 +75,7 @@ def signage(deployment: Deployment, contacts: Contacts, zone: ZoneInfo, size: st
             html("<h1>Live facial recognition in use here</h1>"),
             html(
                 '<p class="say">Cameras compare the faces of people who pass with a list of people. A person checks'
-                " each"
-                " possible match before anybody acts. Faces that match nobody are deleted at once.</p>"
+                " each possible match before anybody acts. Faces that match nobody are deleted at once.</p>"
             ),
         )
     )
@@ -85,8 +84,8 @@ def signage(deployment: Deployment, contacts: Contacts, zone: ZoneInfo, size: st
             html('<p class="cy-title">Adnabod wynebau byw ar waith yma</p>'),
             html(
                 '<p class="say">Mae camerâu yn cymharu wynebau pobl sy\'n mynd heibio â rhestr o bobl. Mae person yn'
-                " gwirio pob cyfatebiaeth bosibl cyn i neb weithredu. Caiff wynebau nad ydynt yn cyfateb i neb eu dileu"
-                " ar unwaith.</p>"
+                " gwirio pob cyfatebiaeth bosibl cyn i neb weithredu. Caiff wynebau nad ydynt yn cyfateb i neb eu"
+                " dileu ar unwaith.</p>"
             ),
         )
     )
@@ -151,39 +150,32 @@ def _what_happens(deployment: Deployment) -> Sequence[str]:
     needed = deployment.policy.reviewers_required
     people = "a trained person" if needed == 1 else f"{needed} trained people, each for themselves,"
     return (
-        "A computer compares faces in the pictures with those on the list. If nobody on the list looks alike, that"
-        " is all.",
-        f"If somebody looks alike, {people} must look at both pictures and decide. The computer alone decides"
-        f" nothing, and"
-        " nobody else is told before.",
-        "A possible match is not proof of who you are. Whoever speaks to you must check first, and give you a slip"
-        " with a"
-        " number.",
-        "You do not have to pass the cameras.",
+        "A computer compares faces in the pictures with those on the list. If nobody on the list looks alike, that is"
+        " all.",
+        f"If somebody looks alike, {people} must look at both pictures and decide. The computer alone decides nothing,"
+        " and nobody else is told before.",
+        "A possible match is not proof of who you are. Whoever speaks to you is told to check first. Ask them for a"
+        " slip: it has a number by which you can ask about it.",
     )
 
 
 def _kept(deployment: Deployment) -> Sequence[str]:
     policy = deployment.policy
     return (
-        f"Pictures of passers-by: deleted as soon as they are compared, at the latest {policy.frame_age_limit_s}"
-        f" seconds"
-        " after they were taken. What was computed from a face is never stored.",
-        f"The picture of a possible match, in which nobody else can be recognised: {policy.evidence_hours} hours;"
-        f" up to 30"
-        " days where somebody was spoken to, was taken for another, or asked for it.",
+        "Pictures of passers-by: deleted as soon as they are compared, and within minutes whatever happens. What is"
+        " computed from your face is never stored.",
+        f"The picture of a possible match, in which nobody else can be recognised: {policy.evidence_hours} hours; up"
+        " to 30 days where somebody was spoken to, was taken for another, or asked for it.",
         "The list and its pictures: deleted within 24 hours of the end, and that is certified; copies for"
-        " emergencies expire"
-        " a day later.",
+        " emergencies expire a day later.",
         "Counts without names, and a record of who did what: for good.",
     )
 
 
 def _was_i(contacts: Contacts) -> str:
     return (
-        f"Ask the data protection officer ({contacts.data_protection or contacts.complaints}): say the number on"
-        f" your slip,"
-        " or the place and the time. Your face is never searched for an answer."
+        f"Ask the data protection officer ({contacts.data_protection or contacts.complaints}): say the number on your"
+        " slip, or the place and the time. Your face is never searched for an answer."
     )
 
 

@@ -62,7 +62,7 @@ def _in_short(record: Record) -> Markup:
                 ("candidates", record["candidates"]["total"]),
                 ("of them false", record["truth"]["false"]),
                 ("of them true", record["truth"]["true"]),
-                ("neither is known of", _unknown(record)),
+                ("of them not known", _unknown(record)),
             )
         ),
         html('<p class="quiet">Figures are {}.</p>', _standing(record)),
@@ -179,7 +179,7 @@ def _counts(record: Record) -> list[Markup]:
         numbers((said(name), record["candidates"][name]) for name in record["candidates"]),
         table(
             "What is known of them: each candidate once",
-            ("", "candidates"),
+            ("what is known", "candidates"),
             ((WORDS[name], record["truth"][name]) for name in WORDS if name in record["truth"]),
             right=(1,),
         ),

@@ -27,7 +27,7 @@ from proviso.domain.reasons import Reason, Refused
 from proviso.domain.retention import LOOK_EVERY, Certificate, close_after
 from proviso.stages.contacts import mirror_members, reachability
 
-_STAFF = tuple(role for role in Role if role is not Role.RECIPIENT)
+STAFF = tuple(role for role in Role if role is not Role.RECIPIENT)
 """Who may see a deployment with its grounds: everybody with a role but those who only receive notices."""
 
 
@@ -301,7 +301,7 @@ def show(
     clock: Clock,
 ) -> Shown | Refused:
     """One deployment with all that its authoriser must see, for anybody with a role."""
-    if refused := principal.needs(*_STAFF):
+    if refused := principal.needs(*STAFF):
         return refused
     with store.work() as work:
         deployment = work.deployment(deployment_id)
@@ -330,7 +330,7 @@ def show(
 
 def list_all(*, principal: Principal, store: GovernStore) -> list[Deployment] | Refused:
     """All deployments, newest first."""
-    if refused := principal.needs(*_STAFF):
+    if refused := principal.needs(*STAFF):
         return refused
     with store.work() as work:
         return work.deployments()
@@ -338,7 +338,7 @@ def list_all(*, principal: Principal, store: GovernStore) -> list[Deployment] | 
 
 def certificate(*, principal: Principal, deployment_id: str, store: GovernStore) -> Certificate | Refused:
     """The certificate of a closed deployment: what was deleted, and the zero counts."""
-    if refused := principal.needs(*_STAFF):
+    if refused := principal.needs(*STAFF):
         return refused
     with store.work() as work:
         return work.certificate(deployment_id) or Refused(Reason.NOT_FOUND, "it is not closed yet")

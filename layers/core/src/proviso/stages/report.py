@@ -159,7 +159,7 @@ def _put_index(room: RetainRoom) -> None:
         records = [(record_of(one.body), one.body) for one in work.latest_records()]
         groups = [batch.name for batch in work.batches(waiting=False)]
     entries = sorted(
-        (_entry(record, body) for record, body in records),
+        (entry_of(record, body) for record, body in records),
         key=lambda one: (one["started_at"] or "", one["deployment"]),
         reverse=True,
     )
@@ -169,7 +169,8 @@ def _put_index(room: RetainRoom) -> None:
     room.records.put_index(record_bytes(index))
 
 
-def _entry(record: Mapping[str, Any], body: bytes) -> dict[str, Any]:
+def entry_of(record: Mapping[str, Any], body: bytes) -> dict[str, Any]:
+    """A record in short, as the index has it."""
     return {
         "deployment": record["deployment"],
         "revision": record["revision"],
