@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from functions.report import answers
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.record_schema import PUBLISHED_SCHEMA
-from proviso.edge.answers import gives
+from proviso.edge.answers import Responses, gives
 from proviso.edge.http import answer, refusal, routes
 from proviso.publication.gallery import gallery_page
 from proviso.publication.markup import headers, style
@@ -26,6 +26,13 @@ KINDS = {"html": HTML, "csv": CSV, "json": JSON}
 
 After = Annotated[int, Query(ge=0, le=1_000_000, description="how many to leave out, as `next_after` says")]
 Limit = Annotated[int, Query(ge=1, le=published.MOST_LISTED, description="how many at most")]
+
+
+def _in_every_form(found: Responses) -> Responses:
+    """The same, as a page and as a table too."""
+    text = {"schema": {"type": "string"}}
+    found[200]["content"] |= {HTML: text, CSV: text}
+    return found
 
 
 @router.get("/records", responses=gives(answers.Records, public=True))
@@ -72,7 +79,7 @@ def record(deployment_id: str) -> Response[Any]:
 
 @router.get(
     "/records/<deployment_id>/<document>",
-    responses=gives((JSON, HTML, CSV), Reason.NOT_FOUND, public=True, what="The record"),
+    responses=_in_every_form(gives(answers.Record, Reason.NOT_FOUND, public=True)),
 )
 def revision(deployment_id: str, document: str) -> Response[Any]:
     """Show one revision of a record: its number or `latest`, and `.json`, `.html` or `.csv`.

@@ -12,7 +12,7 @@ from proviso.cli.api import Api, ApiFault, quoted
 from proviso.cli.output import details, fail, plain_faults, say, table
 from proviso.cli.people import As
 from proviso.domain.record_schema import GROUPS_SCHEMA, INDEX_SCHEMA, PUBLISHED_SCHEMA, RECORD_SCHEMA, schema_fault
-from proviso.publication.figures import interval, said, value, when
+from proviso.publication.figures import WORDS, interval, said, value, when
 from proviso.publication.gallery import gallery_page
 from proviso.publication.record_page import record_page
 from proviso.publication.tables import record_csv
@@ -100,7 +100,11 @@ def _show(record: dict[str, Any]) -> None:
             "revision": record["revision"],
         }
     )
-    table("Candidates", ("what is known", "candidates"), ((said(n), c) for n, c in record["truth"].items()))
+    table(
+        "Candidates",
+        ("what is known", "candidates"),
+        ((WORDS[name], record["truth"][name]) for name in WORDS if name in record["truth"]),
+    )
     rows = (
         (one["figure"], value(one), interval(one), f"{one['count']} of {one['of']} {one['unit']}")
         for one in record["rates"]
