@@ -165,7 +165,7 @@ def remove_entry(watchlist_id: str, entry_id: str) -> Response[Any]:
 
 @router.post(
     "/watchlists/<watchlist_id>/builds",
-    responses=gives(answers.Build, Reason.NOT_FOUND, Reason.BUILD_EMPTY, status=201),
+    responses=gives(answers.Build, Reason.NOT_FOUND, Reason.BUILD_EMPTY, Reason.REFERENCES_DIFFER, status=201),
 )
 def build(watchlist_id: str) -> Response[Any]:
     """Make an immutable snapshot of the list, which a deployment is bound to.

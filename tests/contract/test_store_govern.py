@@ -16,7 +16,7 @@ from proviso.domain.people import Person, Role
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.watchlist import build_digest
 from proviso.store.connection import RuleBroken
-from tests.contract.store_samples import GROUNDS, PIPELINE, House, act, house, name, now, unit
+from tests.contract.store_samples import GROUNDS, PIPELINE, House, act, house, name, near, now, unit
 from tests.embedded_database import Database
 
 pytest_plugins = ["tests.databases"]
@@ -129,7 +129,8 @@ def test_a_build_is_a_snapshot(rooms: House, as_master: Execute) -> None:
         assert work.add_build(name("b"), made.id, PIPELINE, "officer", now()) == Refused(Reason.BUILD_EMPTY)
     entry, gone = rooms.entry(made.id), rooms.entry(made.id)
     vectors = unit(np.random.default_rng(1), 4)
-    first, second = rooms.reference(entry, vectors[0]), rooms.reference(entry, vectors[1])
+    alike = near(vectors[0], 0.5, np.random.default_rng(2))
+    first, second = rooms.reference(entry, vectors[0]), rooms.reference(entry, alike)
     rooms.reference(gone, vectors[2])
     rooms.reference(entry, vectors[3], "q" * 64)
     with rooms.govern().work() as work:
@@ -141,7 +142,7 @@ def test_a_build_is_a_snapshot(rooms: House, as_master: Execute) -> None:
     with rooms.govern().work() as work:
         assert work.build(build.id) == build
         assert work.build("none") is None
-        assert work.warm(build.id) == 2
+        assert work.warm(build.id) == 1
         work.remove_entry(made.id, entry.id, now())
         assert work.warm(build.id) == 0
     later = rooms.reference(rooms.entry(made.id), vectors[2])

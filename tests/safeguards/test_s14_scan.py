@@ -123,11 +123,11 @@ def probes_of(pipeline: Any, jpeg: bytes) -> Iterator[tuple[Template, Any]]:
 def search_fails(run: Any) -> Iterator[None]:
     """match's statement fails, with the template bound, on the way of real frames."""
     with psycopg.connect(run.database_url, autocommit=True) as master:
-        master.execute("ALTER TABLE reference_template RENAME COLUMN template TO hidden")
+        master.execute("ALTER TABLE build_template RENAME COLUMN template TO hidden")
         try:
             yield
         finally:
-            master.execute("ALTER TABLE reference_template RENAME COLUMN hidden TO template")
+            master.execute("ALTER TABLE build_template RENAME COLUMN hidden TO template")
 
 
 class Peek(threading.Thread):
@@ -241,7 +241,7 @@ def slow_and_failed(run: Run) -> None:
     short = HalfVector(probe)
     short.wire = short.wire[:-6]
     bound = {"probe": HalfVector(probe), "short": short, "words": json.dumps(probe.floats()), "bytes": probe.packed}
-    slow = "SELECT pg_sleep(0.3)::text, count(*) FROM reference_template WHERE template <#> %(probe)s::halfvec < 2"
+    slow = "SELECT pg_sleep(0.3)::text, count(*) FROM build_template WHERE template <#> %(probe)s::halfvec < 2"
     connector = run.as_match()
     with connector.transaction() as session:
         assert session.rows(slow, bound)
@@ -419,7 +419,7 @@ def test_no_file_of_the_database_holds_a_piece(run: Run):
     """Rows that are gone, its journal, its temporary files: as bytes on the disk."""
     with run.master() as master:
         folder = Path(master.execute("SELECT current_setting('data_directory')").fetchone()[0])
-        known = master.execute("SELECT template::text FROM reference_template").fetchone()[0]
+        known = master.execute("SELECT template::text FROM build_template").fetchone()[0]
         master.execute("CHECKPOINT")
     pieces = halves(np.array([template.floats() for template in run.passed.templates]))
     enrolled = halves(np.array([json.loads(known)]))

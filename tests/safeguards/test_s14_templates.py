@@ -34,6 +34,9 @@ pytest_plugins = ["tests.databases"]
 pytestmark = pytest.mark.integration
 
 
+ENROLLED = ["table build_template", "table reference_template"]
+
+
 def random_template(seed: int) -> Template:
     chance = random.Random(seed)
     numbers = [chance.gauss(0, 1) for _ in range(128)]
@@ -134,8 +137,8 @@ def handle(house: House, message, capfd, caplog) -> tuple[dict, bytes]:
 
 
 def test_the_scan_finds_a_template_where_there_is_one(running: House):
-    """The control: the enrolled one lies in one table, and in no other place."""
-    assert given_away(random_template(3), written(running)) == ["table reference_template"]
+    """The control: the enrolled one lies in its two tables, and in no other place."""
+    assert given_away(random_template(3), written(running)) == ENROLLED
     for form in (
         random_template(3).packed.hex(),
         json.dumps(random_template(3).floats()),
@@ -166,7 +169,7 @@ def test_nor_is_the_probe_kept_when_there_is_a_candidate(running: House, capfd, 
     assert len(running.candidates) == 1
     places = written(running) | {"what the function said": said}
     assert given_away(random_template(78), places) == []
-    assert given_away(random_template(3), places) == ["table reference_template"]
+    assert given_away(random_template(3), places) == ENROLLED
 
 
 def breaks_the_frame_table(house: House) -> str:
@@ -175,25 +178,24 @@ def breaks_the_frame_table(house: House) -> str:
 
 
 def breaks_the_search(house: House) -> str:
-    house.sql("master", "ALTER TABLE reference_template RENAME COLUMN template TO hidden")
-    return "ALTER TABLE reference_template RENAME COLUMN hidden TO template"
+    house.sql("master", "ALTER TABLE build_template RENAME COLUMN template TO hidden")
+    return "ALTER TABLE build_template RENAME COLUMN hidden TO template"
 
 
 def breaks_the_rights(house: House) -> str:
-    house.sql("master", "REVOKE SELECT ON reference_template FROM proviso_match")
-    return "GRANT SELECT ON reference_template TO proviso_match"
+    house.sql("master", "REVOKE SELECT ON build_template FROM proviso_match")
+    return "GRANT SELECT ON build_template TO proviso_match"
 
 
 def breaks_the_type(house: House) -> str:
     """The server answers about the very value that it was given."""
     house.sql(
         "master",
-        "ALTER TABLE reference_template RENAME COLUMN template TO hidden;"
-        " ALTER TABLE reference_template ADD COLUMN template halfvec(3) NOT NULL DEFAULT '[1,0,0]'",
+        "ALTER TABLE build_template RENAME COLUMN template TO hidden;"
+        " ALTER TABLE build_template ADD COLUMN template halfvec(3) NOT NULL DEFAULT '[1,0,0]'",
     )
     return (
-        "ALTER TABLE reference_template DROP COLUMN template;"
-        " ALTER TABLE reference_template RENAME COLUMN hidden TO template"
+        "ALTER TABLE build_template DROP COLUMN template; ALTER TABLE build_template RENAME COLUMN hidden TO template"
     )
 
 
@@ -219,7 +221,7 @@ def test_a_search_that_fails_midway_gives_nothing_away(running: House, breaks, c
     running.queue.sent.append(message)
     places = written(running) | {"what the function said": said, "the exception": "\n".join(chain).encode()}
     assert given_away(random_template(79), places) == []
-    assert given_away(random_template(3), places) == ["table reference_template"]
+    assert given_away(random_template(3), places) == ENROLLED
     assert running.candidates == []
     assert running.one("SELECT count(*) FROM searched_frame") == 0
 
@@ -228,7 +230,7 @@ def test_a_search_that_is_cancelled_gives_nothing_away(running: House, capfd, ca
     store = PostgresSearchStore(running.connector("match", statement_timeout_s=0.3))
     message = running.message(79)
     with psycopg.connect(running.database.master_url) as blocker:
-        blocker.execute("LOCK TABLE reference_template IN ACCESS EXCLUSIVE MODE")
+        blocker.execute("LOCK TABLE build_template IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(Fault) as fault:
             running.match(message, store=store)
     places = written(running) | {"the exception": (str(fault.value) + repr(fault.value)).encode()}

@@ -30,7 +30,7 @@ def hits_of_faces(draw):
     faces = []
     for _ in range(draw(st.integers(0, 6))):
         entries = draw(st.lists(st.sampled_from("abcd"), unique=True, max_size=4))
-        found = [Hit(entry, f"r-{entry}", draw(similarities)) for entry in entries]
+        found = [Hit(entry, draw(similarities)) for entry in entries]
         faces.append(sorted(found, key=lambda hit: (-hit.similarity, hit.entry_id)))
     return faces
 

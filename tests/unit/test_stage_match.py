@@ -64,7 +64,7 @@ class Scene:
         )
 
     def find(self, *entries):
-        self.store.hits = [[Hit(entry, f"r-{entry}", 0.9)] if entry else [] for entry in entries]
+        self.store.hits = [[Hit(entry, 0.9)] if entry else [] for entry in entries]
 
     @property
     def gone(self):
@@ -113,7 +113,7 @@ def test_the_order_is_the_safeguard(scene):
 
 
 def test_a_candidate_carries_what_it_came_from(scene):
-    scene.store.hits = [[], [Hit("e", "r", 0.9), Hit("f", "r2", 0.8)]]
+    scene.store.hits = [[], [Hit("e", 0.9), Hit("f", 0.8)]]
     row = scene.match()
     (candidate,) = scene.store.candidates
     permit = scene.store.permit

@@ -40,10 +40,9 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """An entry at or above the threshold for one probe: its best reference's cosine similarity, and which it was."""
+    """An entry at or above the threshold for one probe, and its template's cosine similarity to it."""
 
     entry_id: str
-    reference_id: str
     similarity: float
 
 

@@ -58,6 +58,9 @@ class Pipeline(Protocol):
     def templates(self, image: Image, faces: Sequence[Face]) -> list[Template]:
         """One template a face, in their order, cropped and aligned from the full frame."""
 
+    def reference(self, image: Image, face: Face) -> Template:
+        """The template of an enrolment picture's face. It may be computed with more care than a probe's."""
+
     def evidence(self, image: Image, candidate: Face, others: Sequence[Box]) -> EvidencePicture:
         """The picture a reviewer sees, made by inclusion (S15): only the candidate's box with margin keeps its pixels,
         `others` in it are filled flat, all else is reduced below recognition, metadata stripped."""

@@ -53,6 +53,7 @@ STATUS = {
     Reason.NO_TEST_PAIRS: 409,
     Reason.BUILD_TOO_OLD: 409,
     Reason.BUILD_EMPTY: 409,
+    Reason.REFERENCES_DIFFER: 409,
     Reason.OUTSIDE_WINDOW: 409,
     Reason.NO_PERMIT: 409,
     Reason.TOO_LATE: 410,

@@ -14,6 +14,7 @@ ERASE_LIST: tuple[LiteralString, ...] = (
     """
     DELETE FROM build_reference USING build b WHERE b.id = build_id AND b.watchlist_id = %(watchlist)s
     """,
+    "DELETE FROM build_template WHERE watchlist_id = %(watchlist)s",
     "DELETE FROM reference_template WHERE watchlist_id = %(watchlist)s",
     "DELETE FROM reference WHERE watchlist_id = %(watchlist)s",
     """
@@ -28,6 +29,7 @@ ERASE_LIST: tuple[LiteralString, ...] = (
 )
 _LIST_LEFT: LiteralString = """
 SELECT 'templates', count(*) FROM reference_template WHERE watchlist_id = %(watchlist)s
+UNION ALL SELECT 'templates in builds', count(*) FROM build_template WHERE watchlist_id = %(watchlist)s
 UNION ALL SELECT 'references', count(*) FROM reference WHERE watchlist_id = %(watchlist)s
 UNION ALL SELECT 'references in builds', count(*)
           FROM build_reference r JOIN build b ON b.id = r.build_id WHERE b.watchlist_id = %(watchlist)s

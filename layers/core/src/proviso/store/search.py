@@ -1,8 +1,8 @@
 """The store of match: the gate, the one exact scan, and what a hit becomes (rules 2, 5 and 7).
 
-The scan runs over the templates of the permit's list and pipeline, for all probes at once; what reaches the threshold
-(a handful of rows) is then kept only if the permit's build holds it and its entry is not removed. So the joins cost
-nothing, and recall is 1.0 by construction: there is no index that could lose a match.
+The scan runs over the templates of the permit's build, one a person, for all probes at once; what reaches the threshold
+(a handful of rows) is then kept only if its entry is not removed. So the join costs nothing, and recall is 1.0 by
+construction: there is no index that could lose a match.
 """
 
 from collections.abc import Sequence
@@ -43,15 +43,13 @@ FOR SHARE OF d
 """
 _SEARCH = """
 WITH hit AS MATERIALIZED (
-    SELECT t.reference_id, {similarities}
-    FROM reference_template t
-    WHERE t.watchlist_id = %(watchlist)s
+    SELECT t.entry_id, {similarities}
+    FROM build_template t
+    WHERE t.build_id = %(build)s
       AND t.pipeline = %(pipeline)s
       AND ({reached})
 )
-SELECT b.entry_id, hit.* FROM hit
-JOIN build_reference b ON b.build_id = %(build)s AND b.reference_id = hit.reference_id
-JOIN entry e ON e.id = b.entry_id
+SELECT hit.* FROM hit JOIN entry e ON e.id = hit.entry_id
 WHERE e.removed_at IS NULL
 """
 _LOCK_ENTRIES = """
@@ -89,7 +87,6 @@ class PostgresSearchWork(AuditTable):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._permit: CheckedPermit | None = None
-        self._watchlist = ""
 
     def was_searched(self, frame_key: str) -> bool:
         """Is there a committed row for this frame?"""
@@ -135,7 +132,6 @@ class PostgresSearchWork(AuditTable):
         running = replace(deployment, pipeline=pipeline, software_build=software_build)
         if authorised is None or digest != authorised or running.digest != authorised:
             return Refused(Reason.DIGEST_DIFFERS, _difference(deployment, digest, pipeline, software_build))
-        self._watchlist = deployment.watchlist_id
         self._permit = CheckedPermit(
             deployment_id=deployment.id,
             digest=authorised,
@@ -151,7 +147,7 @@ class PostgresSearchWork(AuditTable):
         return self._permit
 
     def search(self, permit: CheckedPermit, probes: Sequence[Template]) -> list[list[Hit]]:
-        """Per probe the entries whose best reference reaches the threshold, most similar first, then by id.
+        """Per probe the entries whose template reaches the threshold, most similar first, then by id.
 
         Similarities are inner products of half-precision vectors, accumulated by pgvector in float32 and compared as
         float8: `similarity >= threshold` holds for exactly what is returned. At most 256 probes.
@@ -165,7 +161,6 @@ class PostgresSearchWork(AuditTable):
             return []
         given: dict[str, Any] = {f"p{i}": HalfVector(probe) for i, probe in enumerate(probes)}
         given |= {
-            "watchlist": self._watchlist,
             "build": permit.build_id,
             "pipeline": permit.pipeline,
             "limit": -float(permit.threshold),
@@ -212,15 +207,13 @@ class PostgresSearchWork(AuditTable):
         if runners_up:
             self._session.change(
                 """
-                INSERT INTO runner_up (candidate_id, entry_id, reference_id, similarity)
-                SELECT %(candidate)s, entry_id, reference_id, similarity
-                FROM unnest(%(entries)s::text[], %(references)s::text[], %(similarities)s::float8[])
-                     AS u (entry_id, reference_id, similarity)
+                INSERT INTO runner_up (candidate_id, entry_id, similarity)
+                SELECT %(candidate)s, entry_id, similarity
+                FROM unnest(%(entries)s::text[], %(similarities)s::float8[]) AS u (entry_id, similarity)
                 """,
                 {
                     "candidate": candidate.id,
                     "entries": [hit.entry_id for hit in runners_up],
-                    "references": [hit.reference_id for hit in runners_up],
                     "similarities": [hit.similarity for hit in runners_up],
                 },
             )
@@ -318,16 +311,14 @@ def _statement(probes: int) -> sql.Composed:
 
 
 def _best(found: list[tuple[Any, ...]], probes: int, threshold: float) -> list[list[Hit]]:
-    """Rows (entry, reference, similarity a probe) into each probe's best hit an entry. Ties go to the smaller id."""
-    best: list[dict[str, Hit]] = [{} for _ in range(probes)]
-    for entry_id, reference_id, *similarities in sorted(found, key=lambda row: row[:2]):
-        for hits, similarity in zip(best, similarities, strict=True):
-            known = hits.get(entry_id)
-            if similarity >= threshold and (known is None or similarity > known.similarity):
-                hits[entry_id] = Hit(entry_id, reference_id, similarity)
-    # Half precision leaves a vector's length off by up to 1 in 2048; a cosine is never above 1.
-    clipped = ([replace(h, similarity=min(1.0, h.similarity)) for h in hits.values()] for hits in best)
-    return [sorted(hits, key=lambda hit: (-hit.similarity, hit.entry_id)) for hits in clipped]
+    """Rows (entry, similarity a probe) into each probe's hits, most similar first. Ties go to the smaller id."""
+    hits: list[list[Hit]] = [[] for _ in range(probes)]
+    for entry_id, *similarities in found:
+        for reached, similarity in zip(hits, similarities, strict=True):
+            if similarity >= threshold:
+                # Half precision leaves a vector's length off by up to 1 in 2048; a cosine is never above 1.
+                reached.append(Hit(entry_id, min(1.0, similarity)))
+    return [sorted(reached, key=lambda hit: (-hit.similarity, hit.entry_id)) for reached in hits]
 
 
 def _difference(deployment: Deployment, digest: str, pipeline: str, software_build: str) -> str:

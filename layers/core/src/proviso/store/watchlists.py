@@ -49,6 +49,8 @@ INSERT INTO build (id, watchlist_id, pipeline, digest, entries, "references", bu
 VALUES (%(id)s, %(watchlist_id)s, %(pipeline)s, %(digest)s, %(entries)s, %(references)s, %(built_by)s, %(built_at)s)
 """
 
+_NAMED = 5
+
 
 class WatchlistTables:
     """Watchlists, in one transaction."""
@@ -205,10 +207,18 @@ class WatchlistTables:
         )
 
     def add_build(self, build_id: str, watchlist_id: str, pipeline: str, by: str, at: datetime) -> Build | Refused:
-        """Snapshot the usable references: of this pipeline, of entries that are not removed. BUILD_EMPTY."""
+        """Snapshot the usable references: of this pipeline, of entries that are not removed. BUILD_EMPTY, and
+        REFERENCES_DIFFER where those of one entry are so unlike that they cannot be of one person."""
         usable = self._session.tuples(_USABLE, {"watchlist": watchlist_id, "pipeline": pipeline})
         if not usable:
             return Refused(Reason.BUILD_EMPTY)
+        given = {"watchlist": watchlist_id, "pipeline": pipeline}
+        differ = self._session.tuples("SELECT entries_that_differ(%(watchlist)s, %(pipeline)s)", given)
+        if differ:
+            named = ", ".join(str(row[0]) for row in differ[:_NAMED])
+            return Refused(
+                Reason.REFERENCES_DIFFER, named + (f" and {len(differ) - _NAMED} more" if len(differ) > _NAMED else "")
+            )
         build = Build(
             id=build_id,
             watchlist_id=watchlist_id,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from proviso.domain.face import Box, Face
 from proviso.domain.frame import Image
+from proviso.vision.landmarks import refined
 from proviso.vision.quality import measure
 
 if TYPE_CHECKING:
@@ -71,16 +72,26 @@ class YuNet:
     """Finds faces. `session` gives the ONNX Runtime session, loaded at first use.
 
     Network: BGR 0..255 float32, NCHW; per stride cls, obj (N, 1), bbox (N, 4), kps (N, 10); a cell's confidence is
-    sqrt(cls * obj), its centre (cell + offset) * stride, its size exp(.) * stride.
+    sqrt(cls * obj), its centre (cell + offset) * stride, its size exp(.) * stride. With `again_px` (a multiple of 16)
+    the landmarks of faces of at least `again_from_px` a side come from further looks (`landmarks.refined`).
     """
 
     def __init__(
-        self, session: Callable[[], Any], *, input_rule: str, min_confidence: float, max_overlap: float
+        self,
+        session: Callable[[], Any],
+        *,
+        input_rule: str,
+        min_confidence: float,
+        max_overlap: float,
+        again_px: int = 0,
+        again_from_px: float = 0.0,
     ) -> None:
         self._session = session
         self._rule = input_rule
         self._min_confidence = min_confidence
         self._max_overlap = max_overlap
+        self._again_px = again_px
+        self._again_from_px = again_from_px
 
     def detect(self, image: Image) -> list[Face]:
         """All faces in pixels of the full picture, largest first.
@@ -92,6 +103,8 @@ class YuNet:
         if self._rule == "half" and max(size.width, size.height) > _COARSE_FROM_PX:
             coarse = self._in_frame(image, _fitted(image.width, image.height, _COARSE_PX))
             rows = with_large_faces(rows, coarse, _LARGE_FACE_PX * image.width / size.width)
+        if self._again_px:
+            rows = refined(image.pixels, rows, self._find, face_px=self._again_px, from_px=self._again_from_px)
         faces = [face for row in rows.tolist() if (face := _face(image, row)) is not None]
         return sorted(faces, key=lambda face: face.box.area, reverse=True)
 
@@ -101,6 +114,10 @@ class YuNet:
         rows[:, 0:14:2] *= image.width / size.width
         rows[:, 1:14:2] *= image.height / size.height
         return rows
+
+    def _find(self, pixels: Any) -> "Floats":
+        height, width = pixels.shape[:2]
+        return self._run(pixels, NetworkSize(width, height, width, height))
 
     def _run(self, pixels: Any, size: NetworkSize) -> "Floats":
         """Rows of x, y, width, height, five landmarks and confidence, in pixels of the network's input."""
