@@ -12,9 +12,11 @@ import json
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from jsonschema import Draft202012Validator
 
+from proviso.domain.audit import system_act
 from proviso.domain.candidate import Decision
 from proviso.domain.deployment import DeploymentState
 from proviso.domain.errors import StorageFault
@@ -25,7 +27,7 @@ from tests.safeguards.house import ROLES as PEOPLE
 from tests.safeguards.house import House
 from tests.safeguards.past_the_code import broken
 from tests.safeguards.receiving import DAY, Receiving
-from tests.samples import ENTRY, grounds, policy
+from tests.samples import CAMERA, ENTRY, grounds, policy
 
 pytest_plugins = ["tests.databases"]
 pytestmark = pytest.mark.integration
@@ -149,6 +151,47 @@ def test_it_names_nobody_and_no_single_candidate(shift: Receiving) -> None:
 def test_a_demonstration_says_so(shift: Receiving) -> None:
     close(shift)
     assert record(shift)["demonstration"] == policy().message_prefix
+
+
+def fold(shift: Receiving, digest: str, **changed: Any) -> None:
+    """As retain writes into the audit what was never searched (rule 3)."""
+    hour = shift.house.now().strftime("%Y-%m-%dT%H")
+    given = {"camera": CAMERA, "hour": hour, "outcome": "no_face", "reason": "", "frames": 7, **changed}
+    with shift.house.retains.work() as work:
+        details = {**given, "frames_digest": digest}
+        work.audit(system_act(shift.house.now(), "function:retain", "frames_not_searched", CAMERA, details))
+
+
+def test_frames_that_were_not_searched_count_once_and_by_its_cameras_and_hours(shift: Receiving) -> None:
+    fold(shift, "a")
+    fold(shift, "a")  # folded twice, after a crash
+    fold(shift, "b", frames=5)
+    fold(shift, "c", outcome="refused", reason="no_permit", frames=1)
+    fold(shift, "d", camera="another")
+    fold(shift, "e", hour="2020-01-01T00")
+    close(shift)
+    assert record(shift)["frames"]["not_searched"] == [
+        {"outcome": "no_face", "reason": "", "frames": 12},
+        {"outcome": "refused", "reason": "no_permit", "frames": 1},
+    ]
+
+
+def test_one_that_nobody_authorised_is_published_too(house: House) -> None:
+    made = Receiving(house)
+    made.deployment = house.requested(house.listed(3)[0]).id
+    close(made)
+    found = record(made)
+    assert (found["authorised"], found["times"]["started_at"], found["faces"]["searched"]) == (None, None, 0)
+    assert found["list"]["age_at_start_minutes"] is None
+
+
+def test_suspensions_are_counted_where_there_is_a_table_of_them(shift: Receiving) -> None:
+    close(shift)
+    with psycopg.connect(shift.house.database.master_url) as master:
+        master.execute("CREATE TABLE IF NOT EXISTS suspension (deployment_id text)")
+        counted = master.execute("SELECT record_counts(%s) -> 'suspensions'", [shift.deployment]).fetchone()
+        master.rollback()
+    assert counted == (0,)
 
 
 # --- revisions --------------------------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ def publish_due(room: RetainRoom, faults: Faults) -> Reported:
         room.due.put(RECORDS_DUE, room.clock() + _AGAIN)
     for deployment_id, why in due:
         with faults.kept():
-            done.records.append(_publish(room, deployment_id, why))
+            done.records += _publish(room, deployment_id, why)
     put = False
     with faults.kept():
         put = _put(room)
@@ -61,12 +61,12 @@ def publish_due(room: RetainRoom, faults: Faults) -> Reported:
     return done
 
 
-def _publish(room: RetainRoom, deployment_id: str, why: Why) -> str:
+def _publish(room: RetainRoom, deployment_id: str, why: Why) -> list[str]:
     now = room.clock()
     with room.store.work() as work:
         deployment = work.deployment(deployment_id, lock=True)
-        if deployment is None:
-            raise Fault(f"deployment {deployment_id} is due to be published and is not there")
+        if deployment is None or (deployment_id, why) not in work.records_due():
+            return []  # another run did it while this one waited
         last = work.last_record(deployment_id)
         record = make_record(
             deployment,
@@ -84,7 +84,7 @@ def _publish(room: RetainRoom, deployment_id: str, why: Why) -> str:
         work.add_record(Published(deployment_id, record["revision"], body, settled, "waiting"), why, now)
         details = {"revision": record["revision"], "why": why.value, "digest": hashlib.sha256(body).hexdigest()}
         work.audit(deployment_act(deployment_id, now, ACTOR, "record_published", details))
-    return f"{deployment_id}/{record['revision']}"
+    return [f"{deployment_id}/{record['revision']}"]
 
 
 def _put(room: RetainRoom) -> bool:

@@ -134,6 +134,8 @@ CREATE TABLE published_record (
     put           text NOT NULL DEFAULT 'waiting' CHECK (put IN ('waiting', 'put', 'taken')),
     PRIMARY KEY (deployment_id, revision)
 );
+-- Each run of retain asks which closed deployments have something new.
+CREATE INDEX candidate_of_deployment ON candidate (deployment_id);
 CREATE INDEX published_record_waits ON published_record (deployment_id) WHERE put = 'waiting';
 
 CREATE FUNCTION record_is_published() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
@@ -279,6 +281,7 @@ END $$;
 REVOKE ALL ON FUNCTION record_counts(text), batch_margins(text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION record_counts(text), batch_margins(text[]) TO proviso_retain;
 GRANT SELECT, INSERT ON published_record, group_batch, group_batch_member TO proviso_retain;
+GRANT SELECT (counted) ON group_margin TO proviso_retain;
 GRANT UPDATE (put) ON published_record, group_batch TO proviso_retain;
 
 -- report answers anybody, unasked who they are. It serves what was published from its bucket, and needs no database: what
