@@ -2,6 +2,8 @@
 memory that keep nothing of a transaction which fails. They hold no rules: rules that are SQL are tested on SQL.
 """
 
+import math
+import struct
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,8 +17,9 @@ from proviso.domain.candidate import Candidate, Hit, OpenCandidate
 from proviso.domain.conditions import Conditions
 from proviso.domain.contacts import Kept
 from proviso.domain.deployment import LIVE, OVER, Deployment, DeploymentState
+from proviso.domain.errors import PipelineMismatch
 from proviso.domain.face import Box, Face, QualityGate, Template
-from proviso.domain.frame import EvidencePicture, Image, Jpeg
+from proviso.domain.frame import Counts, EvidencePicture, Image, Jpeg
 from proviso.domain.people import Member, Person, Role
 from proviso.domain.permit import CheckedPermit
 from proviso.domain.reasons import Reason, Refused
@@ -29,7 +32,8 @@ from tests.samples import GATE, PIPELINE, axis, conditions, face
 class FakePipeline:
     """A picture is a line like `people 3 7 ~9`: a face a number, a tilde for one that no gate lets through.
 
-    A face's template is the axis of its number. Anything else is not an image.
+    A face's template is the axis of its number. Anything else is not an image. A burst is such lines one under the
+    other; a face stands at the place of its number's position in the line.
     """
 
     dimension = 128
@@ -46,6 +50,35 @@ class FakePipeline:
         if not jpeg.data.startswith(b"people"):
             return Refused(Reason.NOT_AN_IMAGE)
         return Image(jpeg.data.decode().split()[1:], 1280, 720)
+
+    def split(self, burst: Jpeg, most: int) -> list[Jpeg] | Refused:
+        self.opened.append("split")
+        lines = burst.data.split(b"\n")
+        if len(lines) > most:
+            return Refused(Reason.TOO_MANY_FRAMES, f"more than {most}")
+        return [Jpeg(line) for line in lines] if len(lines) > 1 else Refused(Reason.NOT_A_BURST, "one frame only")
+
+    def alike(self, templates: Sequence[Template]) -> list[list[int]]:
+        self._own(templates)
+        groups: list[list[int]] = []
+        for index, one in enumerate(templates):
+            joined = (g for g in groups if all(_cosine(one, templates[other]) >= 0.5 for other in g))
+            group = next(joined, None)
+            groups.append([index]) if group is None else group.append(index)
+        return groups
+
+    def fuse(self, templates: Sequence[Template]) -> Template:
+        self._own(templates)
+        total = [sum(values) for values in zip(*(_unit(one) for one in templates), strict=True)]
+        length = math.sqrt(sum(value * value for value in total))
+        if length < 1e-6:
+            raise ValueError("nothing to fuse, or what cancels out")
+        packed = struct.pack(f"<{self.dimension}f", *(value / length for value in total))
+        return templates[0] if len(templates) == 1 else Template(packed, self.dimension, self.digest)
+
+    def _own(self, templates: Sequence[Template]) -> None:
+        if any(one.pipeline != self.digest for one in templates):
+            raise PipelineMismatch("of another pipeline")
 
     def detect(self, image: Image) -> list[Face]:
         return [face(100.0 + 120 * i, sharpness=1.0 if "~" in who else 210.0) for i, who in enumerate(image.pixels)]
@@ -66,6 +99,20 @@ class FakePipeline:
 def people(*who: object) -> bytes:
     """The frame that FakePipeline reads."""
     return f"people {' '.join(map(str, who))}".encode()
+
+
+def burst(*frames: Sequence[object]) -> bytes:
+    """The burst that FakePipeline reads: who is in each of its frames."""
+    return b"\n".join(people(*who) for who in frames)
+
+
+def _unit(template: Template) -> list[float]:
+    length = math.sqrt(sum(value * value for value in template.floats()))
+    return [value / length for value in template.floats()]
+
+
+def _cosine(one: Template, other: Template) -> float:
+    return sum(a * b for a, b in zip(_unit(one), _unit(other), strict=True))
 
 
 @dataclass
@@ -145,8 +192,8 @@ class MemorySearchStore(Memory):
         self._do("candidates_of_frame")
         return [(found, "DEMONSTRATION") for found in self.candidates if found.frame_key == frame_key]
 
-    def sightings_of_frame(self, frame_key: str) -> int:
-        return sum(1 for _, key in self.sightings if key == frame_key)
+    def counts_of_frame(self, frame_key: str) -> Counts:
+        return self.searched[frame_key]["counts"] if frame_key in self.searched else Counts()
 
 
 @dataclass

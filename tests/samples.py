@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+from proviso.domain.burst import FrameFace
 from proviso.domain.candidate import Candidate, CandidateState, ConfirmingReview, Decision, Review, candidate_id
 from proviso.domain.conditions import Attestation, Attested, Conditions
 from proviso.domain.contacts import Address, Contact, Members
@@ -173,7 +174,8 @@ def faces_message(key: str | None = None, count: int = 1, **changed) -> FacesMes
         correlation_id="3f0e2d1c-4b5a-5968-8776-655443322110",
         received_at=NOW,
         frame_age_limit_s=60,
-        faces=tuple(face(x=100.0 + 120 * i) for i in range(count)),
+        frames=1,
+        tracks=tuple((FrameFace(0, face(x=100.0 + 120 * i)),) for i in range(count)),
         bystanders=(),
         detected=count,
         refused=0,

@@ -136,6 +136,7 @@ class Deployment(Answer):
     starts_at: Moment
     ends_at: Moment
     passages_expected: int
+    burst_frames: int = Field(description="how many frames an upload may hold; 1 for single frames only")
     watchlist_id: str
     build_id: str
     build_digest: str

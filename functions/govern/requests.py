@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from proviso.domain.burst import MOST_FRAMES
 from proviso.domain.conditions import Attested, PriorAuthorisation
 from proviso.domain.contacts import Address, Contact
 from proviso.domain.deployment import Grounds, RealTimeGrounds
@@ -162,6 +163,10 @@ class DeploymentBody(_Body):
     policy: Annotated[Line, Field(description="the policy that the list was made under")]
     grounds: GroundsBody
     real_time: RealTimeBody | None = None
+    burst_frames: Annotated[
+        int,
+        Field(ge=1, le=MOST_FRAMES, description="how many frames an upload may hold; 1 for single frames only"),
+    ] = 1
 
     def request(self) -> DeploymentRequest:
         return DeploymentRequest(
@@ -177,6 +182,7 @@ class DeploymentBody(_Body):
             threshold=self.threshold,
             grounds=Grounds(**self.grounds.model_dump()),
             real_time=RealTimeGrounds(**self.real_time.model_dump()) if self.real_time else None,
+            burst_frames=self.burst_frames,
         )
 
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from proviso.domain.burst import FrameBox, FrameFace
 from proviso.domain.face import Box, Face, Quality
 from proviso.domain.frame import Counts, LedgerEntry, Outcome
 from proviso.domain.messages import FacesMessage
@@ -87,8 +88,9 @@ def faces() -> FacesMessage:
         correlation_id="3f0e2d1c-4b5a-5968-8776-655443322110",
         received_at=NOW,
         frame_age_limit_s=300,
-        faces=(face,),
-        bystanders=(Box(400.0, 100.0, 20.0, 24.0),),
+        frames=1,
+        tracks=((FrameFace(0, face),),),
+        bystanders=(FrameBox(0, Box(400.0, 100.0, 20.0, 24.0)),),
         detected=2,
         refused=1,
         not_searched=0,

@@ -68,19 +68,28 @@ class TestUploadGrants:
         return S3UploadGrants(cloud.client("s3"), Credentials("AKIDEXAMPLE", SECRET), "frames")
 
     def test_a_grant_is_for_one_prefix_until_the_moment_that_was_said(self, grants: Any) -> None:
-        made = grants.sign(CAMERA, NOW, UNTIL)
+        made = grants.sign(CAMERA, NOW, UNTIL, 1)
         assert (made.key_prefix, made.expires_at) == (f"{CAMERA}/", UNTIL)
         assert made.url.startswith("https://")
         assert made.fields["Content-Type"] == "image/jpeg"
 
     def test_its_fields_are_not_shown(self, grants: Any) -> None:
-        made = grants.sign(CAMERA, NOW, UNTIL)
-        assert made.fields["x-amz-signature"] not in repr(made)
+        made = grants.sign(CAMERA, NOW, UNTIL, 2)
+        for fields in (made.fields, made.burst_fields):
+            assert fields["x-amz-signature"] not in repr(made)
+
+    def test_a_form_for_bursts_comes_only_where_they_are_allowed(self, grants: Any) -> None:
+        single, several = grants.sign(CAMERA, NOW, UNTIL, 1), grants.sign(CAMERA, NOW, UNTIL, 5)
+        assert (single.burst_frames, single.burst_fields) == (1, None)
+        assert several.burst_frames == 5
+        assert several.burst_fields["Content-Type"] == "video/x-motion-jpeg"
+        assert several.fields == single.fields
+        assert set(several.burst_fields) == set(several.fields)
 
 
 def signed(cloud: Cloud, token: str | None = None) -> tuple[Any, dict[str, Any]]:
     made = S3UploadGrants(cloud.client("s3"), Credentials("AKIDEXAMPLE", SECRET, token), "frames").sign(
-        CAMERA, NOW, UNTIL
+        CAMERA, NOW, UNTIL, 1
     )
     return made, json.loads(base64.b64decode(made.fields["policy"]))
 
@@ -142,7 +151,7 @@ def test_cameras_are_sent_to_the_bucket_s_own_region_or_to_the_local_front(
     for name, value in (("ACCESS_KEY_ID", "AKIDEXAMPLE"), ("SECRET_ACCESS_KEY", SECRET), ("ENDPOINT_URL_S3", endpoint)):
         monkeypatch.setenv(f"AWS_{name}", value)
     grants = S3UploadGrants(clients.client("s3", "eu-west-2"), signing_credentials(), "frames")
-    assert grants.sign(CAMERA, NOW, UNTIL).url == address
+    assert grants.sign(CAMERA, NOW, UNTIL, 1).url == address
 
 
 def test_without_credentials_it_says_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:

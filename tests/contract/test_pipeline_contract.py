@@ -287,3 +287,27 @@ def test_the_generated_file_is_read_as_opencv_reads_it(tmp_path):
     ).embed(crop)
     unpacked = np.array(struct.unpack("<128f", ours))
     assert unpacked == pytest.approx(theirs / np.linalg.norm(theirs), abs=1e-5)
+
+
+# --- bursts: taken apart and fused as the port says ---
+
+
+def test_a_burst_comes_apart_and_its_faces_are_one_person_s(pack, pipeline):
+    if pack == "sface":
+        pytest.skip("the weights of SFace are not here; the generated file does not know people")
+    frames = [to_jpeg(placed(backdrop(), hopper_jpeg(), 500 + 12 * n, 200, 0.35), quality=70) for n in range(3)]
+    parts = pipeline.split(Jpeg(b"".join(frames)), 3)
+    assert [part.data for part in parts] == frames
+    templates = []
+    for part in parts:
+        image = image_of(pipeline, part.data)
+        templates += pipeline.templates(image, pipeline.detect(image))
+    stranger = image_of(pipeline, astronaut_jpeg())
+    templates += pipeline.templates(stranger, pipeline.detect(stranger)[:1])
+    assert pipeline.alike(templates) == [[0, 1, 2], [3]]
+    fused = pipeline.fuse(templates[:3])
+    reference = image_of(pipeline, hopper_jpeg())
+    (listed,) = pipeline.templates(reference, pipeline.detect(reference)[:1])
+    single = [float(vector(one) @ vector(listed)) for one in templates[:3]]
+    assert float(vector(fused) @ vector(listed)) >= min(single)
+    assert pipeline.split(Jpeg(b"".join(frames)), 2).reason is Reason.TOO_MANY_FRAMES

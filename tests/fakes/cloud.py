@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from proviso.domain.audit import Head
-from proviso.domain.camera import FRAME_TYPE, RegisteredCamera, UploadGrant
+from proviso.domain.camera import BURST_TYPE, FRAME_TYPE, RegisteredCamera, UploadGrant
 from proviso.domain.canonical import canonical_bytes
 from proviso.domain.contacts import Address, Channel, Contact, Members, Reach
 from proviso.domain.errors import PermitUnreadable, StorageFault
@@ -173,19 +173,20 @@ class FakeCameras(Fake):
 
 
 class FakeGrants(Fake):
-    """UploadGrants. `signed`: (camera, now, until) in order."""
+    """UploadGrants. `signed`: (camera, now, until, frames an upload) in order."""
 
     port = "grants"
 
     def __init__(self, journal: list[str] | None = None) -> None:
         super().__init__(journal)
-        self.signed: list[tuple[str, datetime, datetime]] = []
+        self.signed: list[tuple[str, datetime, datetime, int]] = []
 
-    def sign(self, camera: str, now: datetime, expires_at: datetime) -> UploadGrant:
+    def sign(self, camera: str, now: datetime, expires_at: datetime, burst_frames: int) -> UploadGrant:
         self._change("sign", camera)
-        self.signed.append((camera, now, expires_at))
+        self.signed.append((camera, now, expires_at, burst_frames))
         fields = {"Content-Type": FRAME_TYPE, "policy": "policy", "x-amz-signature": "signature"}
-        return UploadGrant("https://frames", fields, f"{camera}/", expires_at)
+        burst = {**fields, "Content-Type": BURST_TYPE} if burst_frames > 1 else None
+        return UploadGrant("https://frames", fields, f"{camera}/", expires_at, burst_frames, burst)
 
 
 class FakeDue(Fake):

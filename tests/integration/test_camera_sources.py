@@ -54,6 +54,13 @@ def test_a_video_is_sampled_at_its_own_speed(video: Path, fps: float, expected: 
     assert time.now == pytest.approx(expected[-1] / 20.0, abs=0.06)
 
 
+def test_bursts_of_a_video_are_frames_a_tenth_of_a_second_apart(video: Path) -> None:
+    time = Ticks()
+    shots = list(VideoSource(video, time.tick).shots(1.0, time.wait, 3))
+    assert greys(shots) == pytest.approx([0, 2, 4, 20, 22, 24], abs=1)
+    assert [one.burst for one in shots] == [0, 0, 0, 1, 1, 1]
+
+
 def test_sampling_faster_than_the_video_gives_each_frame_once(video: Path) -> None:
     time = Ticks()
     assert len(list(VideoSource(video, time.tick).shots(100.0, time.wait))) == 40

@@ -6,7 +6,7 @@ as somebody who writes into a bucket or a queue (`permits.objects`, `match(messa
 
 import itertools
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -49,6 +49,7 @@ from proviso.store.retention import PostgresRetainStore
 from proviso.store.review import PostgresReviewStore
 from proviso.store.search import PostgresSearchStore
 from tests.doubles import FakePipeline
+from tests.doubles import burst as burst_of
 from tests.doubles import people as frame_of
 from tests.embedded_database import Database
 from tests.fakes.cloud import (
@@ -372,6 +373,24 @@ class House:
         key = str(FrameKey(camera, moment, next(self._sequence)))
         self.frames.upload(key, frame_of(*who), self.now())
         return key
+
+    def burst(self, *frames: Sequence[object], camera: str = CAMERA, at: datetime | None = None) -> str:
+        """A camera's upload of several frames: who is in each."""
+        moment = at or self.now()
+        moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+        key = str(FrameKey(camera, moment, next(self._sequence), "mjpeg"))
+        self.frames.upload(key, burst_of(*frames), self.now())
+        return key
+
+    def burst_message(self, *frames: Sequence[object]) -> FacesMessage:
+        """What detect sends for such a burst."""
+        self.detect(self.burst(*frames))
+        return self.queue.sent.pop()
+
+    def see_burst(self, *frames: Sequence[object]) -> LedgerEntry:
+        """A burst all the way to its outcome."""
+        row = self.detect(self.burst(*frames))
+        return self.match(self.queue.sent.pop()) if self.queue.sent else row
 
     def detect(self, key: str) -> LedgerEntry:
         return detect.detect(

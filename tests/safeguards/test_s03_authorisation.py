@@ -137,6 +137,7 @@ CHANGES = {
     "software": "UPDATE deployment SET software_build = 'x'",
     "calibrated": "UPDATE deployment SET calibrated = true, calibration_id = 'x'",
     "premises": "UPDATE deployment SET premises = 'open_to_the_public'",
+    "frames an upload": "UPDATE deployment SET burst_frames = 5",
     "passages": "UPDATE deployment SET passages_expected = 1000000",
     "list": "UPDATE deployment SET watchlist_id = 'x'",
     "build": "UPDATE deployment SET build_id = 'x'",
@@ -170,7 +171,18 @@ def test_no_term_is_changed_by_sql_as_govern_or_master(asked: House, when):
 # Pipeline and software build are not read from the row: the gate takes those that are running.
 BEHIND = {
     name: CHANGES[name]
-    for name in ("camera", "threshold", "starts", "ends", "policy", "place", "premises", "passages", "use")
+    for name in (
+        "camera",
+        "threshold",
+        "starts",
+        "ends",
+        "policy",
+        "place",
+        "premises",
+        "passages",
+        "frames an upload",
+        "use",
+    )
 }
 
 

@@ -27,7 +27,9 @@ from bench.vision_scenes import backdrop, to_jpeg
 from proviso.cli.demo.photographs import astronaut
 from proviso.cli.demo.run import DemoOptions, cloud_options, demo_policy
 from proviso.cli.demo.scene import NORTH, SOUTH
-from proviso.cli.demo.script import Demonstration
+from proviso.cli.demo.script import BURST_FRAMES, Demonstration
+from proviso.domain.burst import FrameFace
+from proviso.domain.camera import TYPES
 from proviso.domain.errors import Fault
 from proviso.domain.face import Template
 from proviso.domain.frame import FrameKey, Jpeg, LedgerEntry, Outcome
@@ -46,6 +48,7 @@ from tests.safeguards.scan import Passed, Pieces, found_in
 from tests.samples import faces_message
 
 FRAMES = 200
+BURSTS = 4
 WIDTH, HEIGHT = 640, 480
 AS_IN_AWS = ("log_min_messages = 'error'", "log_min_error_statement = 'panic'")
 """infra/database.yaml lets errors say their code and message; the embedded server keeps them out of its log."""
@@ -110,12 +113,22 @@ def ground() -> Any:
     return backdrop(WIDTH, HEIGHT)
 
 
+def burst(number: int) -> list[bytes]:
+    """The same person three times within a second: they have moved a little, and the camera's noise is another."""
+    import cv2
+
+    first: Any = cv2.imdecode(np.frombuffer(frame(number), np.uint8), cv2.IMREAD_COLOR)
+    moved = [np.roll(first, 9 * step, axis=1) for step in range(BURST_FRAMES)]
+    return [to_jpeg(cv2.convertScaleAbs(one, alpha=1 - 0.03 * step), quality=85) for step, one in enumerate(moved)]
+
+
 def probes_of(pipeline: Any, jpeg: bytes) -> Iterator[tuple[Template, Any]]:
     """(template, aligned crop) of each face, as match computes them: from the boxes and landmarks that detect sent."""
     image = pipeline.decode(Jpeg(jpeg))
     usable = [face for face in pipeline.detect(image) if pipeline.search_gate.judge(face) is None]
-    sent = FacesMessage.from_json(faces_message(faces=tuple(usable), detected=len(usable)).to_json())
-    for face, template in zip(sent.faces, pipeline.templates(image, sent.faces), strict=True):
+    sent = FacesMessage.from_json(faces_message(tracks=tuple((FrameFace(0, face),) for face in usable)).to_json())
+    faces = [one.face for track in sent.tracks for one in track]
+    for face, template in zip(faces, pipeline.templates(image, faces), strict=True):
         yield template, aligned_crop(image.pixels, face.landmarks)
 
 
@@ -185,6 +198,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
             with search_fails(cloud) if number in TROUBLE else nullcontext():
                 keys.append(put(camera, bucket, number, jpeg))
                 time.sleep(1.0 if number in TROUBLE else 0)
+        for number in range(BURSTS):
+            frames = burst(FRAMES + number)
+            seen = [each for jpeg in frames for each in probes_of(pipeline, jpeg)]
+            fused = pipeline.fuse([template for template, _ in seen])
+            found += [*seen, *((fused, crop) for _, crop in seen[:1])]
+            keys.append(put(camera, bucket, FRAMES + number, b"".join(frames), "mjpeg"))
         rows = outcomes(play, keys)
         dead_letter(play)
         peek.over.set()
@@ -196,11 +215,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         yield made
 
 
-def put(s3: Any, bucket: str, number: int, jpeg: bytes) -> str:
+def put(s3: Any, bucket: str, number: int, data: bytes, kind: str = "jpg") -> str:
     """As a camera does: under its own prefix."""
     now = datetime.now(UTC)
-    key = str(FrameKey((NORTH, SOUTH)[number % 2], now.replace(microsecond=now.microsecond // 1000 * 1000), number))
-    s3.put_object(Bucket=bucket, Key=key, Body=jpeg, ContentType="image/jpeg")
+    moment = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    key = str(FrameKey((NORTH, SOUTH)[number % 2], moment, number, kind))
+    s3.put_object(Bucket=bucket, Key=key, Body=data, ContentType=TYPES[kind])
     return key
 
 
@@ -366,11 +386,12 @@ def files(run: Run) -> dict[str, bytes]:
 # --- the tests --------------------------------------------------------------------------------------------------------
 
 
-def test_two_hundred_frames_without_a_candidate_leave_nothing_anywhere(run: Run):
+def test_two_hundred_frames_and_some_bursts_without_a_candidate_leave_nothing_anywhere(run: Run):
     searched = [row for row in run.rows if row.outcome is Outcome.SEARCHED]
     assert len(searched) >= 0.9 * FRAMES
     assert sum(row.counts.searched for row in searched) >= 0.9 * FRAMES
     assert sum(row.counts.candidates for row in searched) == 0
+    assert [row.counts.searched for row in searched if row.key.endswith(".mjpeg")] == [1] * BURSTS  # fused to one
     assert run.play.frames_left() == []
     assert len({template.packed for template in run.passed.templates}) >= FRAMES
     assert sum(map(len, run.places.values())) > 1_000_000

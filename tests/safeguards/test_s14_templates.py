@@ -138,7 +138,7 @@ def handle(house: House, message, capfd, caplog) -> tuple[dict, bytes]:
 
 def test_the_scan_finds_a_template_where_there_is_one(running: House):
     """The control: the enrolled one lies in its two tables, and in no other place."""
-    assert given_away(random_template(3), written(running)) == ENROLLED
+    assert sorted(given_away(random_template(3), written(running))) == ENROLLED
     for form in (
         random_template(3).packed.hex(),
         json.dumps(random_template(3).floats()),
@@ -169,7 +169,7 @@ def test_nor_is_the_probe_kept_when_there_is_a_candidate(running: House, capfd, 
     assert len(running.candidates) == 1
     places = written(running) | {"what the function said": said}
     assert given_away(random_template(78), places) == []
-    assert given_away(random_template(3), places) == ENROLLED
+    assert sorted(given_away(random_template(3), places)) == ENROLLED
 
 
 def breaks_the_frame_table(house: House) -> str:
@@ -221,7 +221,7 @@ def test_a_search_that_fails_midway_gives_nothing_away(running: House, breaks, c
     running.queue.sent.append(message)
     places = written(running) | {"what the function said": said, "the exception": "\n".join(chain).encode()}
     assert given_away(random_template(79), places) == []
-    assert given_away(random_template(3), places) == ENROLLED
+    assert sorted(given_away(random_template(3), places)) == ENROLLED
     assert running.candidates == []
     assert running.one("SELECT count(*) FROM searched_frame") == 0
 

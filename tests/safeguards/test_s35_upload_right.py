@@ -43,6 +43,7 @@ from proviso.local.simulator import Simulator, simulator
 from proviso.local.template import REGION, Stack, load_stack
 from proviso.stages import cameras, deployment, detect, grant
 from tests.doubles import FakePipeline, MemoryDeployments
+from tests.doubles import burst as burst_of
 from tests.doubles import people as frame_of
 from tests.fakes.cloud import FakeFacesQueue
 from tests.samples import deployment as deployment_row
@@ -118,9 +119,15 @@ class Gate:
         assert isinstance(key, str)
         return key
 
-    def permit(self, begins: timedelta = timedelta(minutes=-5), lasts: timedelta = timedelta(hours=1)) -> None:
+    def permit(
+        self,
+        begins: timedelta = timedelta(minutes=-5),
+        lasts: timedelta = timedelta(hours=1),
+        burst_frames: int = 1,
+    ) -> None:
         now = self.now()
-        self.permits.write(replace(permit(), camera=self.camera, starts_at=now + begins, ends_at=now + lasts))
+        made = replace(permit(), camera=self.camera, starts_at=now + begins, ends_at=now + lasts)
+        self.permits.write(replace(made, burst_frames=burst_frames))
 
     def ask(self, key: str | None = None, camera: str = "") -> UploadGrant | Refused:
         return grant.grant(
@@ -410,6 +417,82 @@ def test_no_other_size_is_taken(gate: Gate, size: int, code: str) -> None:
     nothing_was_stored(gate)
 
 
+# --- bursts: a second form, for one type more, where the permit allows them ----------------------------------------
+
+
+def bursts(right: UploadGrant) -> UploadGrant:
+    """The right with its form for bursts in front."""
+    assert right.burst_fields is not None
+    return replace(right, fields=right.burst_fields)
+
+
+def burst_key(gate: Gate) -> str:
+    return gate.frame_key().replace(".jpg", ".mjpeg")
+
+
+def test_a_burst_is_uploaded_under_its_own_form_and_its_event_comes(gate: Gate) -> None:
+    gate.permit(burst_frames=3)
+    right, key = gate.granted(), burst_key(gate)
+    assert right.burst_frames == 3
+    assert gate.post(bursts(right), key, burst_of([3], [3])) == "stored"
+    kept = gate.s3.get_object(Bucket=gate.frames, Key=key)
+    assert (kept["Body"].read(), kept["ContentType"]) == (burst_of([3], [3]), "video/x-motion-jpeg")
+    assert gate.events() == [key]
+    assert gate.detect(key).counts.detected == 1
+    assert gate.post(right) == "stored"  # and single frames as ever
+
+
+def test_where_single_frames_were_authorised_there_is_no_form_for_bursts(gate: Gate) -> None:
+    right = gate.granted()
+    assert (right.burst_frames, right.burst_fields) == (1, None)
+    assert gate.post(right, burst_key(gate), **{"Content-Type": "video/x-motion-jpeg"}) == "AccessDenied"
+    nothing_was_stored(gate)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["image/png", "video/mp4", "video/", "video/x-motion-jpeg; charset=x", "image/", "VIDEO/X-MOTION-JPEG", "", None],
+)
+def test_neither_form_takes_a_third_type(gate: Gate, kind: str | None) -> None:
+    gate.permit(burst_frames=5)
+    right = gate.granted()
+    for one in (right, bursts(right)):
+        assert gate.post(one, **{"Content-Type": kind}) == "AccessDenied"
+    nothing_was_stored(gate)
+
+
+def test_neither_form_takes_the_other_s_type_or_policy(gate: Gate) -> None:
+    gate.permit(burst_frames=5)
+    right = gate.granted()
+    other = bursts(right)
+    assert gate.post(right, **{"Content-Type": "video/x-motion-jpeg"}) == "AccessDenied"
+    assert gate.post(other, **{"Content-Type": "image/jpeg"}) == "AccessDenied"
+    assert gate.post(right, policy=other.fields["policy"]) == "SignatureDoesNotMatch"
+    nothing_was_stored(gate)
+
+
+@pytest.mark.parametrize(("size", "code"), [(0, "EntityTooSmall"), (MAX_FRAME_BYTES + 1, "EntityTooLarge")])
+def test_a_burst_has_the_size_of_one_upload_and_the_camera_s_own_prefix(gate: Gate, size: int, code: str) -> None:
+    gate.permit(burst_frames=5)
+    other = bursts(gate.granted())
+    assert gate.post(other, burst_key(gate), b"\xff" * size) == code
+    assert gate.post(other, burst_key(gate).replace(gate.camera, "another"), burst_of([3], [3])) == "AccessDenied"
+    gate.skew = timedelta(minutes=11)
+    assert gate.post(other, burst_key(gate), burst_of([3], [3])) == "AccessDenied"  # ends with the other form
+    nothing_was_stored(gate)
+
+
+def test_a_form_cannot_know_the_name_s_ending_and_so_detect_judges(gate: Gate) -> None:
+    """S3 has no condition for how a key ends. A burst under the form of a single frame comes no further than detect:
+    there the name says what it is, and the permit how many frames it may have."""
+    key = burst_key(gate)
+    assert gate.post(gate.granted(), key, burst_of([3], [3])) == "stored"
+    row = gate.detect(key)
+    assert (row.outcome, row.reason) == (Outcome.REFUSED, Reason.TOO_MANY_FRAMES)
+    assert gate.opened.opened == []
+    assert gate.stored() == []
+
+
 # --- the form ---------------------------------------------------------------------------------------------------------
 
 
@@ -483,7 +566,7 @@ def test_it_is_for_one_bucket(gate: Gate) -> None:
 def test_a_policy_signed_with_a_key_that_is_nobody_s_is_refused(gate: Gate) -> None:
     for caller in (Credentials("ASIANOBODY", "secret"), Credentials(gate.caller.access_key, "guessed")):
         forged = S3UploadGrants(gate.role, caller, gate.frames)
-        right = forged.sign(gate.camera, gate.now(), gate.now() + timedelta(minutes=5))
+        right = forged.sign(gate.camera, gate.now(), gate.now() + timedelta(minutes=5), 1)
         assert gate.post(right) in ("InvalidAccessKeyId", "SignatureDoesNotMatch")
     nothing_was_stored(gate)
 
@@ -492,7 +575,7 @@ def test_even_what_grant_s_own_key_signs_is_no_more_than_its_role(gate: Gate) ->
     """A taken-over grant could sign any policy. Its role still puts frames, and nothing elsewhere."""
     own = Credentials(gate.caller.access_key, gate.caller.secret_key)
     for bucket in (gate.bucket_of_permits, gate.named("EvidenceBucket"), gate.named("OutboxBucket")):
-        right = S3UploadGrants(gate.role, own, bucket).sign("permits", gate.now(), gate.now() + timedelta(minutes=5))
+        right = S3UploadGrants(gate.role, own, bucket).sign("permits", gate.now(), gate.now() + timedelta(minutes=5), 1)
         assert gate.post(right, "permits/gate-1.json") == "AccessDenied"
 
 

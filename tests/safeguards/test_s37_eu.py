@@ -383,10 +383,16 @@ def test_nobody_is_added_after_the_decision(eu: House):
 
 
 def test_said_plainly_whose_picture_stands_behind_a_number_no_machine_knows(eu: House):
-    """Not prevented: an officer can enrol another person's picture for an entry that the decision names."""
+    """Not prevented: an officer can enrol another person's picture for an entry that the decision names. Beside a
+    picture of the person named it is seen, since the two do not look alike."""
     with eu.govern.work() as work:
         first = work.entries(eu.list_id)[0]
     eu.enrol(eu.list_id, first.id, b"people 9")
+    assert eu.build(eu.list_id) == Refused(Reason.REFERENCES_DIFFER, first.reference_no)
+    eu.list_id = eu.watchlist()
+    entry = eu.add(eu.list_id, category="person_behind_imminent_threat")
+    eu.enrol(eu.list_id, entry.id, b"people 9")
+    eu.numbers = [entry.reference_no]
     authorised(eu)
     decide(eu)
     eu.start(eu.asked.id)

@@ -24,7 +24,7 @@ class Shots:
     def __init__(self, *items: Shot | Exception | type[BaseException]) -> None:
         self.items = items
 
-    def shots(self, fps: float, wait: Wait) -> Iterator[Shot]:
+    def shots(self, fps: float, wait: Wait, burst: int = 1) -> Iterator[Shot]:
         for item in self.items:
             if not isinstance(item, Shot):
                 raise item
@@ -101,8 +101,8 @@ def test_when_uploads_cannot_keep_up_the_oldest_are_dropped_and_counted() -> Non
         assert filled.wait(10)
 
     class Burst(Shots):
-        def shots(self, fps: float, wait: Wait) -> Iterator[Shot]:
-            yield from super().shots(fps, wait)
+        def shots(self, fps: float, wait: Wait, burst: int = 1) -> Iterator[Shot]:
+            yield from super().shots(fps, wait, burst)
             filled.set()
 
     tally, _ = play(Burst(*[jpeg(n % 256) for n in range(QUEUE_LENGTH + 20)]), put)

@@ -23,10 +23,11 @@ moments = st.integers(0, 4_000_000_000_000).map(
 KEY = "gate-1/2026-11-22/201530.250Z_000001.jpg"
 
 
-@given(cameras, moments, st.integers(0, 999_999_999))
-def test_a_key_comes_back_as_it_was_written(camera, captured_at, sequence):
-    key = FrameKey(camera, captured_at, sequence)
+@given(cameras, moments, st.integers(0, 999_999_999), st.sampled_from(["jpg", "mjpeg"]))
+def test_a_key_comes_back_as_it_was_written(camera, captured_at, sequence, kind):
+    key = FrameKey(camera, captured_at, sequence, kind)
     assert FrameKey.parse(str(key)) == key
+    assert FrameKey.parse(str(key)).is_burst is (kind == "mjpeg")
 
 
 @given(moments)

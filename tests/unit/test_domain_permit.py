@@ -26,16 +26,18 @@ def without(name):
 
 
 DAMAGED = {
-    **{f"without {name}": without(name) for name in BODY},
+    **{f"without {name}": without(name) for name in BODY if name != "burst_frames"},
     **{f"{name} null": json.dumps({**BODY, name: None}) for name in BODY},
     **{f"{name} a list": json.dumps({**BODY, name: []}) for name in BODY},
     **{f"{name} empty": json.dumps({**BODY, name: ""}) for name in BODY},
     **{f"{name} a truth": json.dumps({**BODY, name: True}) for name in BODY},
     **{
         f"{name} {odd}": json.dumps({**BODY, name: odd})
-        for name in ("frame_age_limit_s", "clock_skew_s")
+        for name in ("frame_age_limit_s", "clock_skew_s", "burst_frames")
         for odd in (float("inf"), float("-inf"), float("nan"), -1, 1.5, "60", 10**400)
     },
+    "no frame": json.dumps({**BODY, "burst_frames": 0}),
+    "six frames": json.dumps({**BODY, "burst_frames": 6}),
     "limit zero": json.dumps({**BODY, "frame_age_limit_s": 0}),
     "another version": json.dumps({**BODY, "version": 2}),
     "version as text": json.dumps({**BODY, "version": "1"}),
@@ -76,6 +78,20 @@ def test_one_changed_byte_is_unreadable_or_another_permit(data):
     except PermitUnreadable:
         return
     assert isinstance(read, Permit)
+
+
+def test_a_permit_from_before_bursts_allows_single_frames_only():
+    assert Permit.from_json(without("burst_frames")).burst_frames == 1
+    assert Permit.from_json(permit(burst_frames=5).to_json()) == permit(burst_frames=5)
+
+
+@pytest.mark.parametrize("most", [1, 2, 5])
+def test_a_burst_needs_a_permit_for_more_than_one_frame(most):
+    allowed = permit(burst_frames=most)
+    refused = allowed.check(FrameKey(CAMERA, NOW, 1, "mjpeg"), NOW)
+    assert (refused.reason if refused else None) is (Reason.TOO_MANY_FRAMES if most == 1 else None)
+    assert allowed.check(FrameKey(CAMERA, NOW, 1), NOW) is None
+    assert allowed.check(FrameKey(CAMERA, NOW, 1, "mjpeg"), END).reason is Reason.OUTSIDE_WINDOW
 
 
 ms = timedelta(milliseconds=1)

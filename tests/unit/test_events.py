@@ -163,7 +163,7 @@ def test_bad_frames_are_bad_in_several_ways_and_a_good_one_is_among_them() -> No
 def test_faces_are_a_faces_message() -> None:
     (body,) = bodies("match-frame")
     message = FacesMessage.from_json(body)
-    assert message.detected == len(message.faces) + message.refused + message.not_searched
+    assert message.detected == len(message.tracks) + message.refused + message.not_searched
     assert len(message.bystanders) == message.refused + message.not_searched
     assert json.loads(message.to_json()) == json.loads(body)
 

@@ -53,6 +53,8 @@ def test_the_answer_is_a_form_that_nobody_keeps(monkeypatch: pytest.MonkeyPatch,
         "fields": {"policy": "p"},
         "key_prefix": "hall-north/",
         "expires_at": NOW.isoformat(),
+        "burst_frames": 1,
+        "burst_fields": None,
     }
 
 

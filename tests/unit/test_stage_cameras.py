@@ -164,7 +164,7 @@ def test_a_right_lasts_ten_minutes_in_whole_seconds(room: Room) -> None:
     found = room.grant()
     assert isinstance(found, UploadGrant)
     until = (NOW + timedelta(minutes=10)).replace(microsecond=0)
-    assert room.grants.signed == [(CAMERA, NOW, until)]
+    assert room.grants.signed == [(CAMERA, NOW, until, 1)]
     assert (found.key_prefix, found.expires_at) == (f"{CAMERA}/", until)
     assert "signature" not in repr(found)
 

@@ -65,8 +65,8 @@ def test_a_frame_with_faces_goes_on_and_stays(room):
     assert row.outcome is Outcome.RECEIVED
     assert row.counts == Counts(detected=3, refused=1)
     (message,) = room.queue.sent
-    assert [one.box.x for one in message.faces] == [100.0, 340.0]
-    assert [box.x for box in message.bystanders] == [220.0]
+    assert [[(one.frame, one.face.box.x) for one in track] for track in message.tracks] == [[(0, 100.0)], [(0, 340.0)]]
+    assert [(one.frame, one.box.x) for one in message.bystanders] == [(0, 220.0)]
     assert (message.detected, message.refused, message.not_searched) == (3, 1, 0)
     assert (message.frame_key, message.camera, message.captured_at) == (key, CAMERA, NOW)
     assert (message.deployment_id, message.digest, message.pipeline) == (
@@ -220,7 +220,7 @@ def test_faces_over_the_cap_are_counted_and_become_bystanders(room):
     key = room.upload(people(*[i % 100 for i in range(MAX_FACES + 3)]))
     room.detect(key)
     (message,) = room.queue.sent
-    assert len(message.faces) == MAX_FACES
+    assert len(message.tracks) == MAX_FACES
     assert message.not_searched == 3
     assert len(message.bystanders) == 3
 

@@ -122,8 +122,8 @@ def test_a_candidate_carries_what_it_came_from(scene):
     assert (candidate.pipeline, candidate.policy) == (permit.pipeline, "demo 2026.11.2")
     assert candidate.decide_by == NOW + timedelta(seconds=permit.policy.decide_within_s)
     asked, others = scene.room.pipeline.evidence_asked[0]
-    assert asked == scene.message.faces[1]
-    assert others == [scene.message.faces[0].box]
+    assert asked == scene.message.tracks[1][0].face
+    assert others == [scene.message.tracks[0][0].face.box]
     (notice,) = scene.room.outbox.notices
     assert (notice.kind, notice.expires_at) == (Kind.RAISED, candidate.decide_by)
 

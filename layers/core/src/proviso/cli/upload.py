@@ -18,6 +18,7 @@ from proviso.cli.camera.grants import GrantedPut, ask_api, post_form
 from proviso.cli.camera.sources import SourceFault, open_source, without_password
 from proviso.cli.camera.uploader import UploadFault
 from proviso.cli.output import console, errors, interactive, plain_faults, say, table
+from proviso.domain.burst import MOST_FRAMES
 from proviso.domain.frame import LedgerEntry, Outcome
 from proviso.domain.reasons import SENTENCES
 from proviso.local.running import find_running
@@ -28,7 +29,10 @@ def camera(
     source: Annotated[
         str, typer.Option(help="A folder of pictures, a video file, rtsp://..., /dev/videoN or a number")
     ],
-    fps: Annotated[float, typer.Option(min=0.01, max=30.0, help="Frames to upload a second")] = 1.0,
+    fps: Annotated[float, typer.Option(min=0.01, max=30.0, help="Uploads a second")] = 1.0,
+    burst: Annotated[
+        int, typer.Option(min=1, max=MOST_FRAMES, help="Frames an upload, where the deployment allows as many")
+    ] = 1,
     skip_unchanged: Annotated[bool, typer.Option(help="Leave out frames in which nothing changed")] = False,
     quality: Annotated[int, typer.Option(min=1, max=100, help="JPEG quality, where a frame must be encoded")] = 85,
     age_limit: Annotated[float, typer.Option(min=1.0, help="Seconds after which a frame is dropped")] = 60.0,
@@ -36,7 +40,8 @@ def camera(
         Path | None, typer.Option(help="The camera's key; else PROVISO_CAMERA_KEY, else the one kept here")
     ] = None,
 ) -> None:
-    """Sample a source and upload its frames, with the camera's own key. Ctrl-C ends it with a count."""
+    """Sample a source and upload its frames, one by one or in bursts, with the camera's own key. Ctrl-C ends it with a
+    count."""
     stop = threading.Event()
     latest = Tally()
     with plain_faults(), console.status("") as status:
@@ -51,12 +56,11 @@ def camera(
                 status.update(summary(tally))
 
         opened = open_source(source)
-        _first_right(put)
-        rate = "1 frame" if fps == 1 else f"{fps:g} frames"
-        say(f"{camera}: {without_password(source)}, {rate} a second, by {api.url}; Ctrl-C ends it")
+        _first_right(put, burst)
+        say(f"{camera}: {without_password(source)}, {_rate(fps, burst)} a second, by {api.url}; Ctrl-C ends it")
         # A service manager ends it with SIGTERM: the same tidy end, with its count.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        options = AgentOptions(camera, fps, skip_unchanged, quality, age_limit)
+        options = AgentOptions(camera, fps, skip_unchanged, quality, age_limit, burst=burst)
         try:
             latest = run_agent(
                 opened,
@@ -122,11 +126,20 @@ def became(entry: LedgerEntry) -> tuple[str, str]:
     return str(entry.outcome), SENTENCES[entry.reason] if entry.reason is not None else ""
 
 
-def _first_right(put: GrantedPut) -> None:
-    """Ask before anything is sampled: a key that is not accepted is told at once, a permit that is not there is not
-    waited for here. ApiFault."""
+def _rate(fps: float, burst: int) -> str:
+    """How often what is uploaded, in words."""
+    one, many = ("frame", "frames") if burst == 1 else (f"burst of {burst} frames", f"bursts of {burst} frames")
+    return f"1 {one}" if fps == 1 else f"{fps:g} {many}"
+
+
+def _first_right(put: GrantedPut, burst: int) -> None:
+    """Ask before anything is sampled: a key that is not accepted is told at once, and a burst that is longer than was
+    authorised; a permit that is not there is not waited for here. ApiFault."""
     try:
-        put.right()
+        right = put.right()
+        if burst > right.burst_frames:
+            allowed = f"bursts of {right.burst_frames} frames at most" if right.burst_frames > 1 else "single frames"
+            raise ApiFault(f"the deployment takes {allowed}, not of {burst}; use --burst {right.burst_frames}")
     except UploadFault as refused:
         if not refused.passing:
             raise ApiFault(str(refused)) from refused

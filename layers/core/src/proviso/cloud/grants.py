@@ -3,6 +3,9 @@
 botocore's presigner would take the expiry from its own clock and count in whole seconds from there. Here the end of a
 right is the end of a permit, so the policy document is made from the moment that the stage decided on, and botocore's
 signer signs it. A form may be posted only with what the policy names: S3 refuses every further field.
+
+A policy can hold a media type to one value or to a beginning, and to nothing in between. So bursts have a form of their
+own, with their one type; a beginning that fits both types would fit others as well.
 """
 
 import base64
@@ -11,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from proviso.cloud.faults import faults
-from proviso.domain.camera import FRAME_TYPE, UploadGrant
+from proviso.domain.camera import BURST_TYPE, FRAME_TYPE, UploadGrant
 from proviso.domain.errors import ConfigurationFault
 from proviso.domain.frame import MAX_FRAME_BYTES
 
@@ -29,7 +32,19 @@ class S3UploadGrants:
         self._credentials = credentials
         self._bucket = bucket
 
-    def sign(self, camera: str, now: datetime, expires_at: datetime) -> UploadGrant:
+    def sign(self, camera: str, now: datetime, expires_at: datetime, burst_frames: int) -> UploadGrant:
+        prefix = f"{camera}/"
+        return UploadGrant(
+            self._address(),
+            self._form(FRAME_TYPE, prefix, now, expires_at),
+            prefix,
+            expires_at,
+            burst_frames,
+            self._form(BURST_TYPE, prefix, now, expires_at) if burst_frames > 1 else None,
+        )
+
+    def _form(self, media_type: str, prefix: str, now: datetime, expires_at: datetime) -> dict[str, str]:
+        """The signed fields of a form for one media type."""
         from botocore.auth import S3SigV4PostAuth
         from botocore.awsrequest import AWSRequest
 
@@ -38,14 +53,13 @@ class S3UploadGrants:
         request = AWSRequest()
         request.context["timestamp"] = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
         fields = {
-            "Content-Type": FRAME_TYPE,
+            "Content-Type": media_type,
             "x-amz-algorithm": _ALGORITHM,
             "x-amz-credential": signer.scope(request),
             "x-amz-date": request.context["timestamp"],
         }
         if frozen.token:
             fields["x-amz-security-token"] = frozen.token
-        prefix = f"{camera}/"
         policy = {
             "expiration": expires_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "conditions": [
@@ -57,7 +71,7 @@ class S3UploadGrants:
         }
         fields["policy"] = base64.b64encode(json.dumps(policy).encode()).decode("ascii")
         fields["x-amz-signature"] = signer.signature(fields["policy"], request)
-        return UploadGrant(self._address(), fields, prefix, expires_at)
+        return fields
 
     def _address(self) -> str:
         """Where the bucket takes forms, as botocore finds its endpoint (AWS_ENDPOINT_URL_S3 and its kin)."""

@@ -10,12 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from proviso.domain.frame import CAMERA_PATTERN
+from proviso.domain.frame import BURST, CAMERA_PATTERN, FRAME
 
 GRANT_LASTS = timedelta(minutes=10)
 """How long an upload right lasts at most. It cannot be taken back before that, so it is short."""
 
 FRAME_TYPE = "image/jpeg"
+BURST_TYPE = "video/x-motion-jpeg"
+TYPES = {FRAME: FRAME_TYPE, BURST: BURST_TYPE}
+"""The media type under which each kind of upload is stored."""
 
 
 def is_camera_name(name: str) -> bool:
@@ -41,9 +44,15 @@ class RegisteredCamera:
 @dataclass(frozen=True, slots=True)
 class UploadGrant:
     """A presigned form: `fields` and one file, posted to `url`, under a key that begins with `key_prefix`, until
-    `expires_at`. The fields are as good as a key until then, hence not in the repr."""
+    `expires_at`. The fields are as good as a key until then, hence not in the repr.
+
+    Each form is bound to one media type. `burst_fields` is the form for an upload of several frames, at most
+    `burst_frames`; there is none where the permit allows single frames only.
+    """
 
     url: str
     fields: Mapping[str, str] = field(repr=False)
     key_prefix: str
     expires_at: datetime
+    burst_frames: int = 1
+    burst_fields: Mapping[str, str] | None = field(default=None, repr=False)

@@ -62,7 +62,8 @@ class RealTimeGrounds:
 class Deployment:
     """One deployment as it stands. Times UTC-aware; `threshold` a cosine similarity as a decimal.
 
-    `passages_expected`: how many people are expected to pass all its cameras in all. `search_until`: until when may be
+    `passages_expected`: how many people are expected to pass all its cameras in all. `burst_frames`: how many frames an
+    upload may hold, 1 for single frames only. `search_until`: until when may be
     searched, set by the database while it is active (S37); None before.
     """
 
@@ -95,6 +96,7 @@ class Deployment:
     calibration_id: str | None = None
     real_time: RealTimeGrounds | None = None
     search_until: datetime | None = None
+    burst_frames: int = 1
 
     @property
     def calibrated(self) -> bool:
@@ -107,7 +109,8 @@ class Deployment:
 
     @property
     def digest(self) -> str:
-        """What is authorised (S03): policy, build, pipeline, threshold, cameras, times, place, use, software build."""
+        """What is authorised (S03): policy, build, pipeline, threshold, cameras, frames an upload, times, place, use,
+        software build."""
         return digest(
             {
                 "deployment": self.id,
@@ -116,6 +119,7 @@ class Deployment:
                 "pipeline": self.pipeline,
                 "threshold": format(self.threshold.normalize(), "f"),
                 "cameras": sorted(self.cameras),
+                "burst_frames": self.burst_frames,
                 "starts_at": _text(self.starts_at),
                 "ends_at": _text(self.ends_at),
                 "place": self.place,

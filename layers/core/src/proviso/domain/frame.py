@@ -18,8 +18,13 @@ _KEY = re.compile(
     r"(?P<time>\d{6}\.\d{3})Z_(?P<sequence>\d{6}|[1-9]\d{6,8})\.(?P<kind>[a-z]{1,5})",
     re.ASCII,
 )
+FRAME, BURST = "jpg", "mjpeg"
+"""The kinds of upload: a single JPEG, and whole JPEGs one after the other (domain/burst.py)."""
 MAX_FRAME_BYTES = 8 * 1024 * 1024
+"""Of an upload of either kind."""
 MAX_FRAME_PIXELS = 24_000_000
+MAX_BURST_PIXELS = 2 * MAX_FRAME_PIXELS
+"""Of all frames of a burst together: one call decodes them all."""
 
 
 class _Private:
@@ -77,12 +82,17 @@ class Image(_Private):
 
 @dataclass(frozen=True, slots=True)
 class FrameKey:
-    """The name of a frame: `<camera>/<YYYY-MM-DD>/<HHMMSS.mmm>Z_<sequence>.jpg`, its time being the capture in UTC."""
+    """The name of an upload: `<camera>/<YYYY-MM-DD>/<HHMMSS.mmm>Z_<sequence>.jpg`, or `.mjpeg` for a burst. Its time is
+    the capture in UTC, of a burst that of its first frame."""
 
     camera: str
     captured_at: datetime
     sequence: int
-    kind: str = "jpg"
+    kind: str = FRAME
+
+    @property
+    def is_burst(self) -> bool:
+        return self.kind == BURST
 
     def __str__(self) -> str:
         moment = self.captured_at.astimezone(UTC)
@@ -97,7 +107,7 @@ class FrameKey:
         found = _KEY.fullmatch(key)
         if found is None:
             return Refused(Reason.BAD_KEY, key[:200])
-        if found["kind"] != "jpg":
+        if found["kind"] not in (FRAME, BURST):
             return Refused(Reason.WRONG_TYPE, found["kind"])
         try:
             moment = datetime.strptime(f"{found['date']} {found['time']}000+0000", "%Y-%m-%d %H%M%S.%f%z")
@@ -121,7 +131,12 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The counts of one frame, never mixed: detected = refused by quality + searched + not searched (over the cap)."""
+    """The counts of one upload, never mixed: detected = refused by quality + searched + not searched (over the cap).
+
+    In a burst a face is a track: one person's faces in its frames count once. It is refused when none of them is
+    usable. Where match finds that a track is several people, each part counts as a face of its own, in `detected`
+    and in `searched`.
+    """
 
     detected: int = 0
     refused: int = 0
@@ -132,7 +147,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """One frame's row in the ledger. `stages` are milliseconds by stage name; `detail` is for people."""
+    """One upload's row in the ledger. `stages` are milliseconds by stage name; `detail` is for people."""
 
     key: str
     outcome: Outcome

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from proviso.domain.burst import MOST_FRAMES
 from proviso.domain.errors import PermitUnreadable
 from proviso.domain.frame import FrameKey
 from proviso.domain.policy import Policy
@@ -32,7 +33,8 @@ def past_age(captured_at: datetime, now: datetime, limit_s: int) -> Refused | No
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """What a deployment lets one camera do, from when to when. `digest` is what was authorised (S03)."""
+    """What a deployment lets one camera do, from when to when. `digest` is what was authorised (S03), `burst_frames`
+    how many frames an upload may hold: 1 where only single frames are taken."""
 
     deployment_id: str
     digest: str
@@ -42,6 +44,7 @@ class Permit:
     pipeline: str
     frame_age_limit_s: int
     clock_skew_s: int
+    burst_frames: int = 1
 
     def check(self, key: FrameKey, now: datetime) -> Refused | None:
         """May this frame be processed at this moment? STALE is its own outcome; all else is a refusal."""
@@ -52,7 +55,11 @@ class Permit:
         for moment, name in ((key.captured_at, "capture"), (now, "now")):
             if not self.starts_at <= moment < self.ends_at:
                 return Refused(Reason.OUTSIDE_WINDOW, name)
-        return past_age(key.captured_at, now, self.frame_age_limit_s)
+        if stale := past_age(key.captured_at, now, self.frame_age_limit_s):
+            return stale
+        if key.is_burst and self.burst_frames < 2:
+            return Refused(Reason.TOO_MANY_FRAMES, "a burst, where single frames were authorised")
+        return None
 
     def to_json(self) -> str:
         """The object's body."""
@@ -67,6 +74,7 @@ class Permit:
                 "pipeline": self.pipeline,
                 "frame_age_limit_s": self.frame_age_limit_s,
                 "clock_skew_s": self.clock_skew_s,
+                "burst_frames": self.burst_frames,
             },
             sort_keys=True,
         )
@@ -87,10 +95,14 @@ class Permit:
                 pipeline=_text(values, "pipeline"),
                 frame_age_limit_s=_whole(values, "frame_age_limit_s"),
                 clock_skew_s=_whole(values, "clock_skew_s"),
+                # A permit from before bursts says nothing of them, and so allows none.
+                burst_frames=_whole(values, "burst_frames") if "burst_frames" in values else 1,
             )
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise PermitUnreadable(f"the permit cannot be read: {type(error).__name__}") from error
         if permit.starts_at >= permit.ends_at or permit.frame_age_limit_s <= 0 or permit.clock_skew_s < 0:
+            raise PermitUnreadable("the permit contradicts itself")
+        if not 1 <= permit.burst_frames <= MOST_FRAMES:
             raise PermitUnreadable("the permit contradicts itself")
         return permit
 
@@ -109,6 +121,7 @@ class CheckedPermit:
     ends_at: datetime
     policy: Policy
     calibrated: bool
+    burst_frames: int = 1
 
 
 def _text(values: dict[str, Any], name: str) -> str:

@@ -52,6 +52,10 @@ class Pipeline(Protocol):
         """Decode; EMPTY, WRONG_TYPE, TOO_MANY_BYTES, TOO_MANY_PIXELS, TRUNCATED or NOT_AN_IMAGE when it is none.
         The header is read before any pixel is, so that a small file cannot claim a huge picture."""
 
+    def split(self, burst: Jpeg, most: int) -> list[Jpeg] | Refused:
+        """The frames of a burst, two or more and at most `most`; no pixel is decoded. TOO_MANY_FRAMES, NOT_A_BURST or
+        TRUNCATED when it is none, or a reason of `decode` for a frame whose header already tells."""
+
     def detect(self, image: Image) -> list[Face]:
         """All faces with quality, largest first, in pixels of the full frame."""
 
@@ -60,6 +64,14 @@ class Pipeline(Protocol):
 
     def reference(self, image: Image, face: Face) -> Template:
         """The template of an enrolment picture's face. It may be computed with more care than a probe's."""
+
+    def alike(self, templates: Sequence[Template]) -> list[list[int]]:
+        """Which of a track's templates may be fused: groups of their indices, each index in one. Within a group every
+        two are as similar as one person's are within a second; so two people are never in one group."""
+
+    def fuse(self, templates: Sequence[Template]) -> Template:
+        """One template for several of one person: the normalised mean of the normalised. PipelineMismatch when they are
+        of another pipeline than this one; ValueError when there is none, or when they cancel each other out."""
 
     def evidence(self, image: Image, candidate: Face, others: Sequence[Box]) -> EvidencePicture:
         """The picture a reviewer sees, made by inclusion (S15): only the candidate's box with margin keeps its pixels,
@@ -124,9 +136,9 @@ class CameraRegistry(Protocol):
 class UploadGrants(Protocol):
     """Signs upload rights to the frames bucket (S35)."""
 
-    def sign(self, camera: str, now: datetime, expires_at: datetime) -> UploadGrant:
-        """A form for frames under `<camera>/` that S3 takes until `expires_at` (whole seconds), with a JPEG's type and
-        1 to MAX_FRAME_BYTES bytes."""
+    def sign(self, camera: str, now: datetime, expires_at: datetime, burst_frames: int) -> UploadGrant:
+        """A form for uploads under `<camera>/` that S3 takes until `expires_at` (whole seconds), with a JPEG's type and
+        1 to MAX_FRAME_BYTES bytes; and where `burst_frames` is above 1, a second one of a burst's type."""
 
 
 class DueStore(Protocol):
@@ -335,8 +347,8 @@ class SearchStore(Protocol):
     def candidates_of_frame(self, frame_key: str) -> list[tuple[Candidate, str]]:
         """Candidates opened by this frame with their message prefix: for resuming after the commit."""
 
-    def sightings_of_frame(self, frame_key: str) -> int:
-        """How many candidates this frame opened or joined."""
+    def counts_of_frame(self, frame_key: str) -> Counts:
+        """The counts as they were committed with its search; zeros when there was none."""
 
 
 class AnchorWork(Protocol):

@@ -25,6 +25,8 @@ class Reason(StrEnum):
     TOO_MANY_PIXELS = "too_many_pixels"
     NOT_AN_IMAGE = "not_an_image"
     TRUNCATED = "truncated"
+    NOT_A_BURST = "not_a_burst"
+    TOO_MANY_FRAMES = "too_many_frames"
     # a face (ISO/IEC 29794-5 terms)
     NO_FACE = "no_face"
     SEVERAL_FACES = "several_faces"
@@ -73,13 +75,15 @@ SENTENCES: dict[Reason, str] = {
     Reason.DIGEST_DIFFERS: "what is running is not what was authorised; it must be authorised again",
     Reason.CLOCK_SKEW: "the capture time lies in the future; set the camera's clock",
     Reason.STALE: "the frame is older than the age limit",
-    Reason.BAD_KEY: "the object's name is not <camera>/<YYYY-MM-DD>/<HHMMSS.mmm>Z_<sequence>.jpg",
+    Reason.BAD_KEY: "the object's name is not <camera>/<YYYY-MM-DD>/<HHMMSS.mmm>Z_<sequence>.jpg or .mjpeg",
     Reason.WRONG_TYPE: "the object is not a JPEG",
     Reason.EMPTY: "the object is empty",
     Reason.TOO_MANY_BYTES: "the object is larger than allowed",
     Reason.TOO_MANY_PIXELS: "the picture has more pixels than allowed",
     Reason.NOT_AN_IMAGE: "the object cannot be decoded as a picture",
     Reason.TRUNCATED: "the picture ends before its data is complete",
+    Reason.NOT_A_BURST: "the object is not two to five whole JPEGs of one size, one after the other",
+    Reason.TOO_MANY_FRAMES: "the upload holds more frames than were authorised; send fewer, or single frames",
     Reason.NO_FACE: "no face was found; use a picture in which the face is visible",
     Reason.SEVERAL_FACES: "several faces were found; use a picture of one person",
     Reason.FACE_TOO_SMALL: "the face is too small; use a picture with more pixels between the eyes",

@@ -13,6 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from proviso.domain.audit import deployment_act, system_act
+from proviso.domain.burst import MOST_FRAMES
 from proviso.domain.conditions import Calibration, Conditions, FalseCandidates, expected_false_candidates
 from proviso.domain.contact_ports import ContactBoard
 from proviso.domain.deployment import LIVE, OVER, Deployment, DeploymentState, Grounds, RealTimeGrounds
@@ -47,6 +48,7 @@ class DeploymentRequest:
     threshold: Decimal
     grounds: Grounds
     real_time: RealTimeGrounds | None = None
+    burst_frames: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,7 @@ def request(
             software_build=software_build,
             grounds=wanted.grounds,
             real_time=wanted.real_time,
+            burst_frames=wanted.burst_frames,
             calibration_id=calibration.id if calibration else None,
             requested_by=principal.sub,
             requested_at=now,
@@ -358,6 +361,8 @@ def _faults(wanted: DeploymentRequest, policy: Policy, now: datetime) -> Refused
         return Refused(Reason.INVALID, "threshold is a cosine similarity between 0 and 1")
     if wanted.passages_expected < 1:
         return Refused(Reason.INVALID, "passages_expected: how many people are expected to pass, at least 1")
+    if not 1 <= wanted.burst_frames <= MOST_FRAMES:
+        return Refused(Reason.INVALID, f"burst_frames: 1 for single frames, or up to {MOST_FRAMES} an upload")
     if policy.decision_required and (refused := _real_time_fault(wanted, policy)):
         return refused
     return policy.allows_operator(wanted.grounds.operator_kind, wanted.premises) or policy.allows_use(
@@ -399,6 +404,7 @@ def _permit(deployment: Deployment, camera: str) -> Permit:
         pipeline=deployment.pipeline,
         frame_age_limit_s=deployment.policy.frame_age_limit_s,
         clock_skew_s=deployment.policy.clock_skew_s,
+        burst_frames=deployment.burst_frames,
     )
 
 

@@ -1,18 +1,21 @@
 """detect: is there a permit for this camera, now? Only then is a frame opened at all, and its faces found (S01).
 
 There is no database here (rule 1). A frame that is refused is deleted unread; a frame without a usable face is deleted
-after one look; all others become one message to match: boxes and landmarks, never pixels or templates.
+after one look; all others become one message to match: boxes and landmarks, never pixels or templates. A burst is
+handled as one frame whose faces are tracks; one of more frames than were authorised is refused, and no pixel of it is
+decoded.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from proviso.domain.burst import FrameBox, Track, associate
 from proviso.domain.candidate import correlation_id
 from proviso.domain.errors import PipelineMismatch, TransientFault
-from proviso.domain.face import Face
-from proviso.domain.frame import Counts, FrameKey, LedgerEntry, Outcome
-from proviso.domain.messages import MAX_FACES, FacesMessage
+from proviso.domain.face import Face, QualityGate
+from proviso.domain.frame import Counts, FrameKey, Jpeg, LedgerEntry, Outcome
+from proviso.domain.messages import MAX_BYSTANDERS, MAX_FACES, MAX_SENT_FACES, FacesMessage
 from proviso.domain.permit import Permit
 from proviso.domain.ports import Clock, FacesQueue, FrameStore, Ledger, Pipeline
 from proviso.domain.reasons import Reason, Refused
@@ -61,28 +64,57 @@ def detect(
         jpeg = frames.get(key)
     if jpeg is None:
         return _gone(row, now, parsed.captured_at, stopwatch, frames, ledger, abandon_after_s)
-    with stopwatch.lap("decode"):
-        image = jpeg if isinstance(jpeg, Refused) else pipeline.decode(jpeg)
-    if isinstance(image, Refused):
-        return _finish(row, Outcome.UNREADABLE, image, clock(), stopwatch, frames, ledger)
-    with stopwatch.lap("detect"):
-        faces = pipeline.detect(image)
-    usable = [face for face in faces if pipeline.search_gate.judge(face) is None]
-    counts = Counts(detected=len(faces), refused=len(faces) - len(usable))
+    seen = jpeg if isinstance(jpeg, Refused) else _look(jpeg, parsed, permit, pipeline, stopwatch)
+    if isinstance(seen, Refused):
+        outcome = Outcome.REFUSED if seen.reason is Reason.TOO_MANY_FRAMES else Outcome.UNREADABLE
+        return _finish(row, outcome, seen, clock(), stopwatch, frames, ledger)
+    tracks = associate(seen)
+    usable = [usable for track in tracks if (usable := _usable(track, pipeline.search_gate))]
+    counts = Counts(detected=len(tracks), refused=len(tracks) - len(usable))
     if not usable:
         detail = f"{counts.refused} refused by quality" if counts.refused else ""
         row = replace(row, counts=counts, detail=detail)
         return _finish(row, Outcome.NO_FACE, None, clock(), stopwatch, frames, ledger)
 
-    queue.send(_message(row, parsed, permit, faces, usable, stopwatch))
+    queue.send(_message(row, parsed, permit, seen, counts, usable, stopwatch))
     return replace(row, counts=counts, stages=stopwatch.laps)
 
 
+def _look(
+    jpeg: Jpeg, key: FrameKey, permit: Permit, pipeline: Pipeline, stopwatch: Stopwatch
+) -> list[list[Face]] | Refused:
+    """The faces of each frame of the upload. A burst is refused whole when one of its frames is."""
+    jpegs = pipeline.split(jpeg, permit.burst_frames) if key.is_burst else [jpeg]
+    if isinstance(jpegs, Refused):
+        return jpegs
+    seen: list[list[Face]] = []
+    for number, one in enumerate(jpegs, 1):
+        with stopwatch.lap("decode"):
+            image = pipeline.decode(one)
+        if isinstance(image, Refused):
+            return replace(image, detail=f"frame {number}: {image.detail}") if key.is_burst else image
+        with stopwatch.lap("detect"):
+            seen.append(pipeline.detect(image))
+    return seen
+
+
+def _usable(track: Track, gate: QualityGate) -> Track:
+    """The faces of a track that may be searched. Only they are fused."""
+    return tuple(one for one in track if gate.judge(one.face) is None)
+
+
 def _message(
-    row: LedgerEntry, key: FrameKey, permit: Permit, faces: list[Face], usable: list[Face], stopwatch: Stopwatch
+    row: LedgerEntry,
+    key: FrameKey,
+    permit: Permit,
+    seen: list[list[Face]],
+    counts: Counts,
+    usable: list[Track],
+    stopwatch: Stopwatch,
 ) -> FacesMessage:
-    searched = usable[:MAX_FACES]
-    chosen = {id(face) for face in searched}
+    tracks = tuple(_largest(track, MAX_SENT_FACES // min(len(usable), MAX_FACES)) for track in usable[:MAX_FACES])
+    sent = {id(one.face) for track in tracks for one in track}
+    others = (FrameBox(n, face.box) for n, faces in enumerate(seen) for face in faces if id(face) not in sent)
     return FacesMessage(
         frame_key=row.key,
         camera=key.camera,
@@ -93,13 +125,20 @@ def _message(
         correlation_id=correlation_id(row.key),
         received_at=row.received_at,
         frame_age_limit_s=permit.frame_age_limit_s,
-        faces=tuple(searched),
-        bystanders=tuple(face.box for face in faces if id(face) not in chosen)[: 2 * MAX_FACES],
-        detected=len(faces),
-        refused=len(faces) - len(usable),
-        not_searched=len(usable) - len(searched),
+        frames=len(seen),
+        tracks=tracks,
+        bystanders=tuple(sorted(others, key=lambda one: -one.box.area)[:MAX_BYSTANDERS]),
+        detected=counts.detected,
+        refused=counts.refused,
+        not_searched=len(usable) - len(tracks),
         stages=stopwatch.laps,
     )
+
+
+def _largest(track: Track, most: int) -> Track:
+    """The largest faces of a track, as many as may be sent, in the order of their frames."""
+    kept = sorted(track, key=lambda one: -one.face.box.area)[:most]
+    return tuple(sorted(kept, key=lambda one: one.frame))
 
 
 def _gone(

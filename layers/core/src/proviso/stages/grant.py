@@ -1,7 +1,7 @@
 """grant: may this camera upload now, and until when? (S35)
 
 It asks for the camera's key, then for its permit. The right that it gives is bound to the camera's own prefix, to the
-type and size of a frame, and ends after ten minutes or with the permit, whichever comes first. There is no database
+type and size of an upload, and ends after ten minutes or with the permit, whichever comes first. There is no database
 here, so what this says can only shut the gate, never open it: the gate is the row.
 """
 
@@ -34,7 +34,7 @@ def grant(
     ends_at = _whole_seconds(min(now + GRANT_LASTS, permit.ends_at))
     if not permit.starts_at <= now < ends_at:
         return Refused(Reason.OUTSIDE_WINDOW, "now")
-    return grants.sign(camera, now, ends_at)
+    return grants.sign(camera, now, ends_at, permit.burst_frames)
 
 
 def _whole_seconds(moment: datetime) -> datetime:

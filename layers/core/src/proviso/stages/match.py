@@ -8,6 +8,9 @@ The order is the safeguard. Search; put the evidence under a deterministic key; 
 candidates and the audit; put the notices; delete the frame; write the ledger. A redelivery that finds the committed
 row does only what follows the commit. No candidate: nothing but counts is written, and the templates die with the
 call (S14).
+
+A burst is one upload like any other. Where its faces stood says only who may be one person; their templates decide, and
+a face that is not like the others of its track is searched by itself. What is alike is fused into one probe.
 """
 
 import hashlib
@@ -17,6 +20,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from proviso.domain.audit import Act
+from proviso.domain.burst import FrameFace, Track, best
 from proviso.domain.candidate import (
     Candidate,
     CandidateState,
@@ -26,10 +30,10 @@ from proviso.domain.candidate import (
     joins,
     pair,
 )
-from proviso.domain.errors import PipelineMismatch, TransientFault
-from proviso.domain.face import Template
-from proviso.domain.frame import Counts, Image, LedgerEntry, Outcome
-from proviso.domain.messages import FacesMessage
+from proviso.domain.errors import Fault, PipelineMismatch, TransientFault
+from proviso.domain.face import Box, Template
+from proviso.domain.frame import Counts, FrameKey, Image, Jpeg, LedgerEntry, Outcome
+from proviso.domain.messages import MAX_FACES, FacesMessage
 from proviso.domain.notice import raised_notice
 from proviso.domain.permit import CheckedPermit, ahead_of_clock, past_age
 from proviso.domain.ports import (
@@ -66,6 +70,32 @@ class MatchRoom:
     changes: Changes
     pipeline: Pipeline
     software_build: str
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One person to be searched: the faces that were found alike, and the one template for them all."""
+
+    faces: Track
+    template: Template
+
+
+class _Upload:
+    """The frames of one upload, decoded when they are asked for. The last one is kept: a single frame is decoded once,
+    and of a burst no more than one lies in memory."""
+
+    def __init__(self, jpegs: Sequence[Jpeg], pipeline: Pipeline) -> None:
+        self._jpegs = jpegs
+        self._pipeline = pipeline
+        self._last: tuple[int, Image] | None = None
+
+    def image(self, frame: int) -> Image | Refused:
+        if self._last is None or self._last[0] != frame:
+            image = self._pipeline.decode(self._jpegs[frame])
+            if isinstance(image, Refused):
+                return image
+            self._last = (frame, image)
+        return self._last[1]
 
 
 def match(*, message: FacesMessage, room: MatchRoom, stopwatch: Stopwatch, give_up_at: datetime) -> LedgerEntry:
@@ -108,20 +138,61 @@ def _attempt(row: LedgerEntry, message: FacesMessage, room: MatchRoom, stopwatch
         jpeg = room.frames.get(message.frame_key)
     if jpeg is None:
         return _without_frame(row, message, room, stopwatch)
-    with stopwatch.lap("decode again"):
-        image = jpeg if isinstance(jpeg, Refused) else room.pipeline.decode(jpeg)
-    if isinstance(image, Refused):
-        return _finish(row, Outcome.UNREADABLE, image, message, room, stopwatch)
-    with stopwatch.lap("embed"):
-        probes = room.pipeline.templates(image, message.faces)
+    upload = jpeg if isinstance(jpeg, Refused) else _opened(jpeg, message, room)
+    if isinstance(upload, Refused):
+        return _finish(row, Outcome.UNREADABLE, upload, message, room, stopwatch)
+    probes = _probes(upload, message, room, stopwatch)
+    if isinstance(probes, Refused):
+        return _finish(row, Outcome.UNREADABLE, probes, message, room, stopwatch)
     with stopwatch.lap("permit again"):
         taken_back = _taken_back(message, room)  # after the connect: a stop may have come while the database woke
     with stopwatch.lap("search"), room.store.work() as work:
-        refused = _search(work, message, room, image, probes, taken_back)
+        refused = _search(work, message, room, upload, probes, taken_back)
     if refused is not None:
         outcome = Outcome.STALE if refused.reason is Reason.STALE else Outcome.REFUSED
         return _finish(row, outcome, refused, message, room, stopwatch)
     return None
+
+
+def _opened(jpeg: Jpeg, message: FacesMessage, room: MatchRoom) -> _Upload | Refused:
+    """The upload's frames, as many as detect saw: an object that was put in its place since is another one."""
+    key = FrameKey.parse(message.frame_key)
+    if isinstance(key, Refused) or not key.is_burst:
+        return _Upload([jpeg], room.pipeline)
+    jpegs = room.pipeline.split(jpeg, message.frames)
+    if isinstance(jpegs, Refused):
+        return jpegs
+    if len(jpegs) != message.frames:
+        return Refused(Reason.NOT_A_BURST, f"{len(jpegs)} frames, where {message.frames} were looked at")
+    return _Upload(jpegs, room.pipeline)
+
+
+def _probes(upload: _Upload, message: FacesMessage, room: MatchRoom, stopwatch: Stopwatch) -> list[Probe] | Refused:
+    """A probe for each track, and one more for each part of a track that is not like the rest.
+
+    Only frames in which there is a face to be searched are decoded, one after the other.
+    """
+    templates: dict[tuple[int, int], Template] = {}  # by track, frame
+    for frame in sorted({one.frame for track in message.tracks for one in track}):
+        with stopwatch.lap("decode again"):
+            image = upload.image(frame)
+        if isinstance(image, Refused):
+            return image
+        here = [(n, one.face) for n, track in enumerate(message.tracks) for one in track if one.frame == frame]
+        with stopwatch.lap("embed"):
+            found = room.pipeline.templates(image, [face for _, face in here])
+        templates |= {(track, frame): template for (track, _), template in zip(here, found, strict=True)}
+    first: list[Probe] = []
+    split_off: list[Probe] = []
+    for number, track in enumerate(message.tracks):
+        own = [templates[number, one.frame] for one in track]
+        parts = [
+            Probe(tuple(track[i] for i in group), room.pipeline.fuse([own[i] for i in group]))
+            for group in room.pipeline.alike(own)
+        ]
+        first += parts[:1]
+        split_off += parts[1:]
+    return first + split_off
 
 
 def _taken_back(message: FacesMessage, room: MatchRoom) -> Refused | None:
@@ -135,8 +206,8 @@ def _search(
     work: SearchWork,
     message: FacesMessage,
     room: MatchRoom,
-    image: Image,
-    probes: Sequence[Template],
+    upload: _Upload,
+    probes: Sequence[Probe],
     taken_back: Refused | None,
 ) -> Refused | None:
     """Everything that is one transaction: gate, search, candidates, evidence, row, audit. None when it is committed."""
@@ -162,13 +233,16 @@ def _search(
     )
     if refused is not None:
         return refused
-    pairings = pair(work.search(permit, probes))
-    opened = _raise(work, permit, pairings, message, room, image, now)
+    if message.frames > permit.burst_frames:
+        return Refused(Reason.TOO_MANY_FRAMES, f"{message.frames}, where {permit.burst_frames} were authorised")
+    searched = probes[:MAX_FACES]
+    pairings = pair(work.search(permit, [probe.template for probe in searched]))
+    opened = _raise(work, permit, pairings, searched, message, room, upload, now)
     counts = Counts(
-        detected=message.detected,
+        detected=message.detected + len(probes) - len(message.tracks),
         refused=message.refused,
-        searched=len(probes),
-        not_searched=message.not_searched,
+        searched=len(searched),
+        not_searched=message.not_searched + len(probes) - len(searched),
         candidates=len(pairings),
     )
     work.record_searched(
@@ -199,9 +273,10 @@ def _raise(
     work: SearchWork,
     permit: CheckedPermit,
     pairings: Sequence[Pairing],
+    probes: Sequence[Probe],
     message: FacesMessage,
     room: MatchRoom,
-    image: Image,
+    upload: _Upload,
     now: datetime,
 ) -> list[Candidate]:
     """Join each pairing to its entry's open candidate, or open one with its evidence (rule 7, S15, S21)."""
@@ -215,15 +290,24 @@ def _raise(
             work.join(current.id, message.frame_key, message.captured_at, pairing.hit.similarity)
             continue
         candidate = _candidate(permit, pairing, message, now)
-        face = message.faces[pairing.face_index]
-        others = [f.box for i, f in enumerate(message.faces) if i != pairing.face_index] + list(message.bystanders)
-        picture = room.pipeline.evidence(image, face, others)
+        shown = best(probes[pairing.face_index].faces)
+        image = upload.image(shown.frame)
+        if isinstance(image, Refused):  # it was decoded a moment ago
+            raise Fault(f"a frame of {message.frame_key} can no longer be decoded: {image.reason}")
+        picture = room.pipeline.evidence(image, shown.face, _others(message, shown))
         digest = hashlib.sha256(picture.jpeg.data).hexdigest()
         candidate = replace(candidate, evidence_digest=digest, face=picture.face)
         room.evidence.put(candidate.evidence_key, picture.jpeg)
         work.open(candidate, pairing.runners_up)
         opened.append(candidate)
     return opened
+
+
+def _others(message: FacesMessage, shown: FrameFace) -> list[Box]:
+    """Every other box of the frame that is shown. Those of the burst's other frames are left out: at their places
+    others may have stood then, but now it may be the candidate's own face."""
+    faces = [one.face.box for track in message.tracks for one in track if one.frame == shown.frame and one != shown]
+    return faces + [one.box for one in message.bystanders if one.frame == shown.frame]
 
 
 def _candidate(permit: CheckedPermit, pairing: Pairing, message: FacesMessage, now: datetime) -> Candidate:
@@ -282,13 +366,7 @@ def _after_commit(row: LedgerEntry, message: FacesMessage, room: MatchRoom, stop
                 room.changes.mark()
     with stopwatch.lap("delete"):
         room.frames.delete(message.frame_key)
-    counts = Counts(
-        detected=message.detected,
-        refused=message.refused,
-        searched=len(message.faces),
-        not_searched=message.not_searched,
-        candidates=room.store.sightings_of_frame(message.frame_key),
-    )
+    counts = room.store.counts_of_frame(message.frame_key)
     final = replace(
         row, outcome=Outcome.SEARCHED, counts=counts, finished_at=room.clock(), stages=stopwatch.laps, detail=""
     )

@@ -27,10 +27,10 @@ FROM (SELECT id FROM unnest(%(deployments)s::text[]) AS u (id) ORDER BY id) AS s
 _ADD = """
 INSERT INTO deployment (id, state, use, place, premises, starts_at, ends_at, passages_expected, watchlist_id, build_id,
                         pipeline, threshold, policy, calibrated, calibration_id, software_build, grounds,
-                        real_time_grounds, requested_by, requested_at)
+                        real_time_grounds, burst_frames, requested_by, requested_at)
 VALUES (%(id)s, %(state)s, %(use)s, %(place)s, %(premises)s, %(starts_at)s, %(ends_at)s, %(passages_expected)s,
         %(watchlist_id)s, %(build_id)s, %(pipeline)s, %(threshold)s, %(policy)s, %(calibrated)s, %(calibration_id)s,
-        %(software_build)s, %(grounds)s, %(real_time)s, %(requested_by)s, %(requested_at)s)
+        %(software_build)s, %(grounds)s, %(real_time)s, %(burst_frames)s, %(requested_by)s, %(requested_at)s)
 """
 _FINISH = """
 UPDATE deployment SET state = %(state)s, finished_at = %(at)s, finished_by = %(by)s
@@ -80,6 +80,7 @@ class DeploymentTables:
             "calibrated",
             "calibration_id",
             "software_build",
+            "burst_frames",
             "requested_by",
             "requested_at",
         )

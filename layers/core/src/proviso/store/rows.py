@@ -24,8 +24,8 @@ FROM candidate c JOIN deployment d ON d.id = c.deployment_id
 DEPLOYMENTS = """
 SELECT d.id, d.state, d.use, d.place, d.premises, d.starts_at, d.ends_at, d.passages_expected, d.watchlist_id,
        d.build_id, d.pipeline, d.threshold, d.policy, d.calibration_id, d.software_build, d.grounds,
-       d.real_time_grounds AS real_time, d.search_until, d.requested_by, d.requested_at, d.authorised_by,
-       d.authorised_at, d.authorised_digest, d.started_at, d.finished_at, d.finished_by, d.closed_at,
+       d.real_time_grounds AS real_time, d.search_until, d.burst_frames, d.requested_by, d.requested_at,
+       d.authorised_by, d.authorised_at, d.authorised_digest, d.started_at, d.finished_at, d.finished_by, d.closed_at,
        b.digest AS build_digest,
        (SELECT array_agg(k.camera ORDER BY k.position) FROM deployment_camera k WHERE k.deployment_id = d.id) AS cameras
 FROM deployment d JOIN build b ON b.id = d.build_id

@@ -33,7 +33,7 @@ MAX_PROBES = 256
 _GATE = """
 SELECT d.id, d.state, d.use, d.place, d.premises, d.starts_at, d.ends_at, d.passages_expected, d.watchlist_id,
        d.build_id, d.pipeline, d.threshold, d.policy, d.calibration_id, d.software_build, d.requested_by,
-       d.requested_at, d.authorised_digest, d.search_until,
+       d.requested_at, d.authorised_digest, d.search_until, d.burst_frames,
        b.digest AS build_digest,
        (SELECT array_agg(k.camera) FROM deployment_camera k WHERE k.deployment_id = d.id) AS cameras,
        clock_timestamp() AS database_now
@@ -143,6 +143,7 @@ class PostgresSearchWork(AuditTable):
             ends_at=deployment.over_at,
             policy=deployment.policy,
             calibrated=deployment.calibrated,
+            burst_frames=deployment.burst_frames,
         )
         return self._permit
 
@@ -291,11 +292,15 @@ class PostgresSearchStore(Store[PostgresSearchWork]):
             found = session.rows(rows.CANDIDATES + "WHERE c.frame_key = %(frame)s ORDER BY c.id", {"frame": frame_key})
         return [(rows.candidate(row), row["message_prefix"]) for row in found]
 
-    def sightings_of_frame(self, frame_key: str) -> int:
-        """How many candidates this frame opened or joined."""
+    def counts_of_frame(self, frame_key: str) -> Counts:
+        """The counts as they were committed with the search; zeros for a frame that was not searched."""
         with self._connector.transaction() as session:
-            given = {"frame": frame_key}
-            return int(session.value("SELECT count(*) FROM sighting WHERE frame_key = %(frame)s", given) or 0)
+            found = session.row(
+                "SELECT detected, refused, searched, not_searched, candidates FROM searched_frame"
+                " WHERE frame_key = %(frame)s",
+                {"frame": frame_key},
+            )
+        return Counts(**found) if found else Counts()
 
 
 @cache

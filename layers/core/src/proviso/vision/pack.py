@@ -20,6 +20,7 @@ VISION_VERSION = "2"
 
 DECODING = "libjpeg-turbo islow, fancy upsampling, BGR, EXIF orientation honoured"
 ALIGNMENT = "Umeyama similarity to ArcFace 112x112, bilinear, area-averaged below half scale"
+FUSION = "normalised mean; within one burst only, every two at the track similarity or above"
 
 PACKS = ("mobilefacenet", "sface", "dlib")
 CLEARANCES = ("yes", "no", "unknown")
@@ -45,6 +46,7 @@ class Manifest:
     """A pack as its manifest states it. Decimal figures stay text, because the digest is taken over the text.
 
     `demo_threshold` is a cosine similarity for demonstrations without calibration and for nothing else.
+    `track_similarity` is the least at which two faces of one burst may be one person's: below it they are not fused.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Manifest:
     fusion: str
     demo_threshold: str
     demo_threshold_basis: str
+    track_similarity: str
     detector: Mapping[str, str]
     embedder: Mapping[str, str]
     gates: Mapping[str, Mapping[str, str]]
@@ -105,6 +108,7 @@ def parse_manifest(data: Mapping[str, Any]) -> Manifest:
             fusion=pack["fusion"],
             demo_threshold=_decimal(pack["demo_threshold"]),
             demo_threshold_basis=pack["demo_threshold_basis"],
+            track_similarity=_decimal(data["tracks"]["min_similarity"]),
             detector={key: str(value) for key, value in data["detector"].items()},
             embedder={key: str(value) for key, value in data["embedder"].items()},
             gates=gates,
@@ -130,6 +134,8 @@ def pipeline_digest(manifest: Manifest) -> str:
             "gates": {use: dict(gate) for use, gate in manifest.gates.items()},
             "precision": manifest.precision,
             "fusion": manifest.fusion,
+            "fusing": FUSION,
+            "track_similarity": manifest.track_similarity,
             "dimension": manifest.dimension,
         }
     )

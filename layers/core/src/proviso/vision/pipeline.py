@@ -9,10 +9,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from proviso.domain.errors import ConfigurationFault
+from proviso.domain.errors import ConfigurationFault, PipelineMismatch
 from proviso.domain.face import Box, Face, QualityGate, Template
 from proviso.domain.frame import EvidencePicture, Image, Jpeg
 from proviso.domain.reasons import Refused
+from proviso.vision import fusion, motion_jpeg
 from proviso.vision.alignment import aligned_crop, mirrored, scaled
 from proviso.vision.decoding import decode
 from proviso.vision.detector import YuNet
@@ -46,6 +47,7 @@ class VisionPipeline:
         self._dimension = manifest.dimension
         self._search_gate = manifest.gate("search")
         self._enrolment_gate = manifest.gate("enrolment")
+        self._track_similarity = float(manifest.track_similarity)
         self._detector = detector
         self._embedder = embedder
 
@@ -68,6 +70,9 @@ class VisionPipeline:
     def decode(self, jpeg: Jpeg) -> Image | Refused:
         return decode(jpeg)
 
+    def split(self, burst: Jpeg, most: int) -> list[Jpeg] | Refused:
+        return motion_jpeg.split(burst, most)
+
     def detect(self, image: Image) -> list[Face]:
         return self._detector.detect(image)
 
@@ -77,6 +82,18 @@ class VisionPipeline:
 
     def reference(self, image: Image, face: Face) -> Template:
         return Template(self._embedder.embed_reference(image, face), self._dimension, self._digest)
+
+    def alike(self, templates: Sequence[Template]) -> list[list[int]]:
+        self._own(templates)
+        return fusion.alike(templates, self._track_similarity)
+
+    def fuse(self, templates: Sequence[Template]) -> Template:
+        self._own(templates)
+        return Template(fusion.mean(templates), self._dimension, self._digest)
+
+    def _own(self, templates: Sequence[Template]) -> None:
+        if any(template.pipeline != self._digest for template in templates):
+            raise PipelineMismatch("a template to be fused was computed by another pipeline than this one")
 
     def evidence(self, image: Image, candidate: Face, others: Sequence[Box]) -> EvidencePicture:
         return evidence_picture(image, candidate, others)

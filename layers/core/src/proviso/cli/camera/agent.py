@@ -3,15 +3,18 @@
 Between them stands a short queue. When it is full the oldest frame is dropped: the newest is worth the most.
 """
 
+import itertools
 import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from proviso.cli.camera.bursts import Taken, uploads
 from proviso.cli.camera.sampler import Change, encoded
-from proviso.cli.camera.sources import Source, Wait
+from proviso.cli.camera.sources import Shot, Source, Wait
 from proviso.cli.camera.uploader import Delivered, Delivery, Put, deliver
+from proviso.domain.burst import LONGEST_BURST_S
 from proviso.domain.frame import FrameKey
 
 QUEUE_LENGTH = 64
@@ -19,7 +22,8 @@ QUEUE_LENGTH = 64
 
 @dataclass(frozen=True, slots=True)
 class AgentOptions:
-    """How one camera is sampled. `age_limit_s` is that of the deployment's policy."""
+    """How one camera is sampled: `fps` uploads a second, of `burst` frames each. `age_limit_s` is that of the
+    deployment's policy."""
 
     camera: str
     fps: float
@@ -27,11 +31,13 @@ class AgentOptions:
     quality: int = 85
     age_limit_s: float = 60.0
     finish_s: float = 10.0
+    burst: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """captured = unchanged + uploaded + dropped + failed + waiting; unreadable pictures never became frames."""
+    """In uploads, of one frame or a burst: captured = unchanged + uploaded + dropped + failed + waiting. Unreadable
+    pictures never became frames."""
 
     captured: int = 0
     unchanged: int = 0
@@ -180,21 +186,44 @@ def _sample(
     on_captured: Callable[[FrameKey, str], None],
 ) -> None:
     change = Change()
-    sequence = 0
-    for shot in source.shots(options.fps, wait):
-        taken_at = clock()
-        if shot.fault:
-            line.count(unreadable=1, last_fault=f"{shot.name} {shot.fault}")
-            continue
-        if options.skip_unchanged and not change.is_new(shot):
+    sequence = itertools.count()
+    gathered: list[tuple[Shot, datetime]] = []
+
+    def send() -> None:
+        shots, gathered[:] = list(gathered), []
+        if shots and options.skip_unchanged and not any(change.is_new(shot) for shot, _ in shots):
             line.count(captured=1, unchanged=1)
-            continue
-        jpeg = encoded(shot, options.quality)
-        if jpeg is None:
-            line.count(unreadable=1, last_fault=f"{shot.name} cannot be encoded")
-            continue
-        # The key carries milliseconds; the sequence tells apart what was taken within one.
-        key = FrameKey(options.camera, taken_at.replace(microsecond=taken_at.microsecond // 1000 * 1000), sequence)
-        sequence += 1
-        on_captured(key, shot.name)
-        line.append(key, jpeg)
+            return
+        taken = []
+        for shot, at in shots:
+            jpeg = encoded(shot, options.quality)
+            if jpeg is None:
+                line.count(unreadable=1, last_fault=f"{shot.name} cannot be encoded")
+            else:
+                taken.append(Taken(shot.name, at, jpeg))
+        for upload in uploads(taken):
+            # The key carries milliseconds; the sequence tells apart what was taken within one.
+            at = upload.at.replace(microsecond=upload.at.microsecond // 1000 * 1000)
+            key = FrameKey(options.camera, at, next(sequence), upload.kind)
+            for name in upload.names:
+                on_captured(key, name)
+            line.append(key, upload.data)
+
+    try:
+        for shot in source.shots(options.fps, wait, options.burst):
+            taken_at = clock()
+            if shot.fault:
+                line.count(unreadable=1, last_fault=f"{shot.name} {shot.fault}")
+                continue
+            if gathered and not _belongs(shot, taken_at, *gathered[0]):
+                send()
+            gathered.append((shot, taken_at))
+            if len(gathered) >= options.burst:
+                send()
+    finally:
+        send()  # what there is of the last burst, whatever ended the source
+
+
+def _belongs(shot: Shot, taken_at: datetime, first: Shot, first_at: datetime) -> bool:
+    """Is this shot of the same burst as the first one, and within a second of it?"""
+    return shot.burst == first.burst and (taken_at - first_at).total_seconds() <= LONGEST_BURST_S

@@ -14,7 +14,8 @@ from typing import Any
 
 from proviso.cli.api import Api, ApiFault, quoted
 from proviso.cli.camera.uploader import UploadFault
-from proviso.domain.camera import GRANT_LASTS
+from proviso.domain.camera import FRAME_TYPE, GRANT_LASTS
+from proviso.domain.frame import BURST
 from proviso.domain.reasons import Reason
 
 ASK_AGAIN = timedelta(seconds=5)
@@ -39,6 +40,8 @@ class Right:
     url: str
     fields: Mapping[str, str] = field(repr=False)
     expires_at: datetime
+    burst_frames: int = 1
+    burst_fields: Mapping[str, str] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +125,18 @@ class GrantedPut:
 
     def _posted(self, right: Right, key: str, jpeg: bytes) -> Posted:
         try:
-            return self._post(right.url, right.fields, key, jpeg)
+            return self._post(right.url, _fields(right, key), key, jpeg)
         except OSError as fault:
             raise UploadFault(f"the frames bucket cannot be reached ({type(fault).__name__})", passing=True) from fault
+
+
+def _fields(right: Right, key: str) -> Mapping[str, str]:
+    """The form for this kind of upload. UploadFault where the deployment allows no bursts."""
+    if not key.endswith(f".{BURST}"):
+        return right.fields
+    if right.burst_fields is None:
+        raise UploadFault("the deployment takes single frames only; leave --burst out", passing=False)
+    return right.burst_fields
 
 
 def ask_api(api: Api, camera: str) -> Ask:
@@ -134,7 +146,14 @@ def ask_api(api: Api, camera: str) -> Ask:
         try:
             answer: Any = api.post(f"/cameras/{quoted(camera)}/grants")
             expires_at = datetime.fromisoformat(answer["expires_at"]).astimezone(UTC)
-            return Right(str(answer["url"]), dict(answer["fields"]), expires_at)
+            burst_fields = answer.get("burst_fields")
+            return Right(
+                str(answer["url"]),
+                dict(answer["fields"]),
+                expires_at,
+                int(answer.get("burst_frames", 1)),
+                dict(burst_fields) if burst_fields is not None else None,
+            )
         except ApiFault as refused:
             if refused.reason in _WAITING:
                 raise NoPermit(str(refused)) from refused
@@ -174,7 +193,6 @@ def form(fields: Mapping[str, str], key: str, jpeg: bytes, boundary: str) -> byt
         f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
         for name, value in {"key": key, **fields}.items()
     ]
-    head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="frame.jpg"\r\n'
-    return b"".join(
-        [*parts, head.encode(), b"Content-Type: image/jpeg\r\n\r\n", jpeg, f"\r\n--{boundary}--\r\n".encode()]
-    )
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="frame"\r\n'
+    kind = f"Content-Type: {fields.get('Content-Type', FRAME_TYPE)}\r\n\r\n"
+    return b"".join([*parts, head.encode(), kind.encode(), jpeg, f"\r\n--{boundary}--\r\n".encode()])

@@ -9,9 +9,11 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
+
+from proviso.cli.camera.bursts import due_s, step_s
 
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 JPEG_START = b"\xff\xd8\xff"
@@ -32,12 +34,14 @@ class SourceFault(Exception):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Shot:
-    """One picture: either a JPEG as it came (`jpeg`), or decoded pixels (`pixels`, BGR uint8), or a fault."""
+    """One picture: either a JPEG as it came (`jpeg`), or decoded pixels (`pixels`, BGR uint8), or a fault. `burst` is
+    the number of the burst that it was taken for."""
 
     name: str
     jpeg: bytes | None = None
     pixels: Any = None
     fault: str = ""
+    burst: int = 0
 
     def __repr__(self) -> str:
         return f"<Shot {self.name}>"
@@ -46,8 +50,9 @@ class Shot:
 class Source(Protocol):
     """Anything that hands out shots, paced by itself."""
 
-    def shots(self, fps: float, wait: Wait) -> Iterator[Shot]:
-        """Shots at `fps` a second until the source ends or `wait` says so. SourceFault when it cannot be read."""
+    def shots(self, fps: float, wait: Wait, burst: int = 1) -> Iterator[Shot]:
+        """Bursts of so many shots, `fps` of them a second, until the source ends or `wait` says so. SourceFault when it
+        cannot be read."""
 
 
 def without_password(address: str) -> str:
@@ -76,12 +81,12 @@ def open_source(address: str, monotonic: Monotonic = time.monotonic) -> Source:
 
 
 class FolderSource:
-    """The pictures of a folder in the order of their names, each once."""
+    """The pictures of a folder in the order of their names, each once; neighbours make a burst."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def shots(self, fps: float, wait: Wait) -> Iterator[Shot]:
+    def shots(self, fps: float, wait: Wait, burst: int = 1) -> Iterator[Shot]:
         try:
             files = sorted(path for path in self.folder.iterdir() if path.suffix.lower() in PICTURES and path.is_file())
         except OSError as error:
@@ -89,9 +94,9 @@ class FolderSource:
         if not files:
             raise SourceFault(f"the folder {self.folder} holds no pictures ({', '.join(PICTURES)})")
         for number, path in enumerate(files):
-            if number and wait(1.0 / fps):
+            if number and wait(due_s(number, fps, burst) - due_s(number - 1, fps, burst)):
                 return
-            yield _read_picture(path)
+            yield replace(_read_picture(path), burst=number // burst)
 
 
 def _read_picture(path: Path) -> Shot:
@@ -126,7 +131,7 @@ class VideoSource:
         self.path = path
         self.monotonic = monotonic
 
-    def shots(self, fps: float, wait: Wait) -> Iterator[Shot]:
+    def shots(self, fps: float, wait: Wait, burst: int = 1) -> Iterator[Shot]:
         cv2 = _opencv()
         capture = cv2.VideoCapture(str(self.path))
         try:
@@ -138,15 +143,16 @@ class VideoSource:
             while capture.grab():
                 at = number / native
                 number += 1
-                if at + 1e-9 < taken / fps:
+                if at + 1e-9 < due_s(taken, fps, burst):
                     continue
+                of_burst = taken // burst
                 taken += 1
                 ahead = began + at - self.monotonic()
                 if wait(max(0.0, ahead)):
                     return
                 found, pixels = capture.retrieve()
                 name = f"{self.path.name} at {at:.2f} s"
-                yield Shot(name, pixels=pixels) if found else Shot(name, fault="cannot be decoded")
+                yield Shot(name, pixels=pixels, burst=of_burst) if found else Shot(name, fault="cannot be decoded")
             if number == 0:
                 raise SourceFault(f"{self.path} was opened, but it holds no picture that can be read")
         finally:
@@ -168,23 +174,29 @@ class LiveSource:
     def _is_device(self) -> bool:
         return isinstance(self.address, int) or self.address.startswith("/dev/")
 
-    def shots(self, fps: float, wait: Wait) -> Iterator[Shot]:
+    def shots(self, fps: float, wait: Wait, burst: int = 1) -> Iterator[Shot]:
         capture = self._open()
         try:
-            due = self.monotonic()
+            due = following = self.monotonic()
+            number, left = 0, 0  # of the burst that is being taken, and how many of its shots are still to come
             while not wait(0.0):
                 if not capture.grab():
                     capture.release()
                     capture = self._again(wait)
                     if capture is None:
                         return
+                    left = 0  # what was begun before the line was lost is not gone on with
                     continue
                 now = self.monotonic()
                 if now < due:
                     continue
-                due = max(due + 1.0 / fps, now)
+                if left == 0:
+                    number, left, following = number + 1, burst, max(due + 1.0 / fps, now)
+                left -= 1
+                due = now + step_s(fps, burst) if left else following
                 found, pixels = capture.retrieve()
-                yield Shot(self.name, pixels=pixels) if found else Shot(self.name, fault="cannot be decoded")
+                unread = Shot(self.name, fault="cannot be decoded")
+                yield Shot(self.name, pixels=pixels, burst=number) if found else unread
         finally:
             if capture is not None:
                 capture.release()

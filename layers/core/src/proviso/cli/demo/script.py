@@ -26,6 +26,8 @@ from proviso.local.simulator import Message
 AUTHORISER, REQUESTER, OFFICER, REVIEWER = "demo-authoriser", "demo-requester", "demo-officer", "demo-reviewer"
 RECIPIENT = "demo-recipient"
 PLACE = "Demonstration hall"
+BURST_FRAMES = 3
+"""For trying `proviso camera --burst` while the demonstration is kept. Its own cameras send single frames."""
 LABEL = "Grace Hopper"
 # Numbers that Ofcom keeps for drama, and a domain that nobody can have.
 REVIEWERS = {"sms": "+447700900001", "email": "reviewer@example.org"}
@@ -138,6 +140,7 @@ class Demonstration:
                 "premises": self.policy.premises[0],
                 "passages_expected": 10,
                 "cameras": [NORTH, SOUTH],
+                "burst_frames": BURST_FRAMES,
                 "starts_at": (now - timedelta(minutes=10)).isoformat(),
                 "ends_at": (now + timedelta(minutes=45)).isoformat(),
                 "watchlist_id": self.watchlist,
