@@ -258,6 +258,7 @@ def _search(deployment: Deployment, calibration: Mapping[str, Any] | None, pack:
         "threshold": format(deployment.threshold.normalize(), "f"),
         "pipeline": deployment.pipeline,
         "pack": pack or (calibration["pack"] if calibration else None),
+        "frames_an_upload": deployment.burst_frames,
         "software_build": deployment.software_build,
         "calibration": None
         if calibration is None

@@ -96,6 +96,7 @@ RECORD_SCHEMA: Schema = {
             threshold=_THRESHOLD,
             pipeline=_WORD,
             pack=_or_null(_WORD),
+            frames_an_upload={"type": "integer", "minimum": 1},
             software_build=_WORD,
             calibration=_or_null(_closed(id=_WORD, kind=_WORD, made_at=_MOMENT, remark=_TEXT)),
         ),

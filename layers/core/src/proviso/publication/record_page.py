@@ -156,6 +156,7 @@ def _search(record: Record) -> list[tuple[str, Any]]:
         ("threshold", f"{search['threshold']} (cosine similarity)"),
         ("model pack", search["pack"] or "not recorded"),
         ("pipeline", html("<code>{}</code>", search["pipeline"])),
+        ("frames an upload may hold", search["frames_an_upload"]),
         ("calibration", told),
         ("software build", html("<code>{}</code>", search["software_build"])),
     ]
