@@ -13,7 +13,7 @@ PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 CODE := layers functions tests scripts bench
 .DEFAULT_GOAL := help
-.PHONY: help demo install install-dev install-dlib lock test safeguards docs lint openapi screenshots format bench preflight system-deps clean
+.PHONY: help demo install install-dev install-dlib lock test safeguards docs lint openapi calibrations cards screenshots format bench preflight system-deps clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST) | sort
@@ -91,6 +91,16 @@ lint: install-dev .venv-sam/.done ## ruff, mypy, import-linter, cfn-lint, sam va
 
 openapi: install-dev ## the API's description, from the routes: layers/core/src/proviso/edge/openapi.json
 	@PYTHONPATH=.:layers/core/src $(BIN)/python scripts/openapi.py
+
+# Pictures of real people, which are no part of this repository. PACK=dlib for the other pack that can be measured.
+FACES ?= ../shared/faces
+PACK ?= mobilefacenet
+calibrations: install-dev ## measure a pack (PACK=dlib: the other) on pictures in FACES, and write its calibration and card
+	@PYTHONPATH=.:layers/core/src $(BIN)/python scripts/calibrations.py "$(PACK)" "$(FACES)"
+	@$(MAKE) --no-print-directory cards
+
+cards: install-dev ## write the model cards from manifests, calibrations and evaluations: docs/models
+	@PYTHONPATH=.:layers/core/src $(BIN)/python scripts/cards.py
 
 screenshots: install-dev ## pictures of the pages from the local cloud: docs/images
 	@PYTHONPATH=.:layers/core/src $(BIN)/python scripts/screenshots.py

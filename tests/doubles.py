@@ -20,6 +20,7 @@ from proviso.domain.deployment import LIVE, OVER, Deployment, DeploymentState
 from proviso.domain.errors import PipelineMismatch
 from proviso.domain.face import Box, Face, QualityGate, Template
 from proviso.domain.frame import Counts, EvidencePicture, Image, Jpeg
+from proviso.domain.monitoring import Suspension
 from proviso.domain.people import Member, Person, Role
 from proviso.domain.permit import CheckedPermit
 from proviso.domain.reasons import Reason, Refused
@@ -219,6 +220,7 @@ class MemoryDeployments(Memory):
     outcome_due: datetime | None = None
     groups: dict[str, int] = field(default_factory=dict)
     groups_due: datetime | None = None
+    suspensions_waiting: list[Suspension] = field(default_factory=list)
 
     @contextmanager
     def work(self) -> Iterator["MemoryDeployments"]:
@@ -263,6 +265,9 @@ class MemoryDeployments(Memory):
 
     def conditions(self, found: Deployment) -> Conditions:
         return conditions(built_at=found.requested_at)
+
+    def trial_at(self, pipeline: str, place: str) -> None:
+        return None
 
     def calibration_for(self, pipeline: str) -> None:
         return None
@@ -330,6 +335,23 @@ class MemoryDeployments(Memory):
     def expire_candidates(self, now: datetime) -> list[str]:
         self._do("expire_candidates")
         return []
+
+    def look_at_all(self) -> None:
+        self._do("look_at_all")
+
+    def unaudited_suspensions(self) -> list[Suspension]:
+        return list(self.suspensions_waiting)
+
+    def suspension_audited(self, suspension_id: str, at: datetime) -> bool:
+        before = len(self.suspensions_waiting)
+        self.suspensions_waiting = [one for one in self.suspensions_waiting if one.id != suspension_id]
+        return len(self.suspensions_waiting) < before
+
+    def suspensions_of(self, deployment_id: str) -> list[str]:
+        return []
+
+    def suspended(self, deployment_id: str) -> Refused | None:
+        return None
 
     def close_outcomes(self, now: datetime) -> dict[str, list[str]]:
         self._do("close_outcomes")

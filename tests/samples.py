@@ -13,6 +13,7 @@ from proviso.domain.deployment import Deployment, DeploymentState, Grounds
 from proviso.domain.face import Box, Face, Quality, QualityGate, Template
 from proviso.domain.frame import FrameKey
 from proviso.domain.messages import FacesMessage
+from proviso.domain.monitoring import Cause, Monitoring, Suspension, monitoring_from
 from proviso.domain.notice import Kind, Notice
 from proviso.domain.people import Person, Principal, Role
 from proviso.domain.permit import CheckedPermit, Permit
@@ -28,6 +29,7 @@ END = NOW + timedelta(minutes=40)
 CAMERA = "gate-1"
 DEPLOYMENT = "0d2f7c1a-6a3e-4f5b-9c8d-7e6f5a4b3c2d"
 PIPELINE = "9" * 64
+SUSPENSION = "7a0d5a9e-1f2b-4c3d-8e4f-5a6b7c8d9e0f"
 SOFTWARE = "test-build"
 CATEGORY = "public_domain_photograph"
 GATE = QualityGate(32, 16, 20, 40, 220, 0.4, 30, 0.9)
@@ -37,7 +39,7 @@ def policy(**changed) -> Policy:
     """The rules of `demo`, which may run uncalibrated."""
     rules = Policy(
         name="demo",
-        version="2026.11.2",
+        version="2026.11.3",
         uses=("demonstration",),
         categories=("public_domain_photograph",),
         max_entries=5,
@@ -66,6 +68,9 @@ def policy(**changed) -> Policy:
         public_notice_waivable=False,
         decision_required=False,
         urgent_start_hours=0,
+        false_hits_per_million_faces=1_000_000,
+        false_candidates_per_million_passages=1_000_000,
+        groups_unrecorded_limit_percent=100,
     )
     return replace(rules, **changed)
 
@@ -201,7 +206,7 @@ def candidate(**changed) -> Candidate:
         similarity=0.71,
         threshold=Decimal("0.5"),
         pipeline=PIPELINE,
-        policy="demo 2026.11.2",
+        policy="demo 2026.11.3",
         calibrated=False,
         evidence_key=f"evidence/{DEPLOYMENT}/x.jpg",
         evidence_digest="e" * 64,
@@ -237,7 +242,7 @@ REVEALED = Revealed(
     similarity=0.71,
     threshold=Decimal("0.5"),
     calibrated=False,
-    policy="demo 2026.11.2",
+    policy="demo 2026.11.3",
     category="public_domain_photograph",
     listing_reason="for the test",
     others=(),
@@ -282,7 +287,7 @@ def noticed(**changed) -> Noticed:
 
 
 def particulars() -> Particulars:
-    return Particulars("Example", "demonstration", "for the test", "demo 2026.11.2", policy())
+    return Particulars("Example", "demonstration", "for the test", "demo 2026.11.3", policy())
 
 
 def confirmation(**changed) -> ConfirmingReview:
@@ -303,7 +308,8 @@ def notice(kind: Kind = Kind.RAISED, **changed) -> Notice:
         message_prefix="DEMONSTRATION",
         calibrated=False,
         correlation_id="3f0e2d1c-4b5a-5968-8776-655443322110",
-        category="" if kind is Kind.RAISED else CATEGORY,
+        category="" if kind in (Kind.RAISED, Kind.SUSPENDED) else CATEGORY,
+        safeguard="S26" if kind is Kind.SUSPENDED else "",
     )
     return replace(made, **changed)
 
@@ -357,3 +363,37 @@ ENTRY = {
     "image_date": date(2020, 1, 1),
 }
 """The particulars of an entry, as `EntryRequest` takes them."""
+
+
+def suspension(**changed) -> Suspension:
+    figures = {"f": 3, "m": 40, "ln_e": 6.8, "bar": 5.99, "span": "deployment"}
+    made = Suspension(SUSPENSION, DEPLOYMENT, "example", PIPELINE, Cause.FALSE_MATCHES, figures, NOW, True)
+    return replace(made, **changed)
+
+
+def figures(**changed) -> dict:
+    """What the database gives of a deployment, with one series measured and one group declared."""
+    row = {"kind": "false_matches", "span": "deployment", "deployments": 1, "f": 3, "candidates": 2, "m": 400.0}
+    women = {"dimension": "sex", "value": "female", "x": 2, "ns": [3], "highs": [0.5], "ln_e": 0.4}
+    return {
+        "deployment_id": DEPLOYMENT,
+        "operator": "Example",
+        "pipeline": PIPELINE,
+        "alpha": 0.01,
+        "face_limit": 0.001,
+        "calibrated": None,
+        "passage_limit": None,
+        "faces_a_passage": None,
+        "series": [{**row, "expected": 0.4, "together": 1.67, "ln_e": 1.0, "bar": 5.99}],
+        "groups": [women],
+        "ln_e_groups": 0.04,
+        "bar_groups": 4.6,
+        "false_candidates": 3,
+        "unrecorded": 1,
+        "unrecorded_limit": 50,
+        **changed,
+    }
+
+
+def monitoring(**changed) -> Monitoring:
+    return monitoring_from(figures(**changed), (suspension(),))

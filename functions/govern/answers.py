@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
+from functions.govern.calibration_answers import Group, MeasuredAt
 from proviso.domain.conditions import Attested
 from proviso.domain.deployment import DeploymentState, Grounds, RealTimeGrounds
 from proviso.domain.people import Role
@@ -124,6 +125,16 @@ class Accepted(Answer):
     state: str
 
 
+class Exposure(Answer):
+    """Which share of those who pass is of a group."""
+
+    dimension: str
+    group: str
+    low: str
+    high: str
+    source: str
+
+
 class Deployment(Answer):
     """A deployment with the digest that is authorised."""
 
@@ -156,6 +167,7 @@ class Deployment(Answer):
     closed_at: Moment | None
     calibration_id: str | None
     real_time: RealTimeGrounds | None
+    exposure: list[Exposure] = Field(description="declared shares of passers-by by group")
     search_until: Moment | None = Field(description="until when may be searched; null before it is active")
     calibrated: bool
     digest: str = Field(description="of all that is authorised; send it to authorise")
@@ -219,6 +231,10 @@ class ShownDeployment(Deployment):
     """A deployment with all that its authoriser must see."""
 
     expected_false_candidates: FalseCandidates
+    calibration: MeasuredAt | None = Field(description="null: nothing was measured of its pipeline")
+    site_trial: MeasuredAt | None = Field(description="the latest at this place with its pipeline")
+    threshold_floor: str | None = Field(description="the lowest threshold; null: not measured for such a list")
+    groups: list[Group] = Field(description="false candidates by group, at the calibration's lowest threshold")
     entries: int | None = Field(description="listed in its build, removed ones left out")
     attestations: list[Attestation]
     decisions: list[PriorAuthorisation]

@@ -5,7 +5,18 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
-from functions.govern import announcing, cameras, conditions, contacts, deployments, holds, subjects, watchlists
+from functions.govern import (
+    announcing,
+    calibrations,
+    cameras,
+    conditions,
+    contacts,
+    deployments,
+    holds,
+    monitoring,
+    subjects,
+    watchlists,
+)
 from proviso.edge.batch import Event
 from proviso.edge.http import answer_request, api
 
@@ -17,9 +28,11 @@ def app() -> APIGatewayHttpResolver:
         watchlists.router,
         deployments.router,
         conditions.router,
+        calibrations.router,
         cameras.router,
         contacts.router,
         holds.router,
+        monitoring.router,
         subjects.router,
         announcing.router,
     )

@@ -28,6 +28,7 @@ STARTING = (
     Reason.NOT_APPROVED,
     Reason.CAMERA_BUSY,
     Reason.NOT_REACHABLE,
+    Reason.SUSPENDED,
 )
 """What a start may be refused for, beside the role."""
 
@@ -104,6 +105,7 @@ def show(deployment_id: str) -> Response[Any]:
         Reason.WRONG_STATE,
         Reason.TERMS_CHANGED,
         Reason.TOO_LATE,
+        Reason.SUSPENDED,
     ),
 )
 def authorise(deployment_id: str, body: requests.AuthoriseBody) -> Response[Any]:

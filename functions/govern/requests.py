@@ -12,6 +12,7 @@ from proviso.domain.conditions import Attested, PriorAuthorisation
 from proviso.domain.contacts import Address, Contact
 from proviso.domain.deployment import Grounds, RealTimeGrounds
 from proviso.domain.holds import MOST_DAYS, HoldKind
+from proviso.domain.monitoring import Exposure
 from proviso.domain.people import Person, Role
 from proviso.stages.deployment import DeploymentRequest
 from proviso.stages.watchlist import EntryRequest
@@ -145,6 +146,16 @@ class RealTimeBody(_Body):
     urgency: Annotated[str, Field(max_length=4000, description="why it cannot wait for a decision; or blank")] = ""
 
 
+class ExposureBody(_Body):
+    """Which share of those who pass is of a group: an interval, and where it is from (S27)."""
+
+    dimension: Annotated[Line, Field(description="`sex`, `age` or `ethnicity`")]
+    group: Annotated[Line, Field(description="as reviewers may record it")]
+    low: Annotated[Decimal, Field(ge=0, le=1, decimal_places=6, description="between 0 and 1")]
+    high: Annotated[Decimal, Field(ge=0, le=1, decimal_places=6, description="between 0 and 1")]
+    source: Paragraph
+
+
 class DeploymentBody(_Body):
     """What is to be authorised: use, place, cameras, times, list, threshold, policy and grounds."""
 
@@ -163,6 +174,7 @@ class DeploymentBody(_Body):
     policy: Annotated[Line, Field(description="the policy that the list was made under")]
     grounds: GroundsBody
     real_time: RealTimeBody | None = None
+    exposure: Annotated[list[ExposureBody], Field(max_length=11)] = []
     burst_frames: Annotated[
         int,
         Field(ge=1, le=MOST_FRAMES, description="how many frames an upload may hold; 1 for single frames only"),
@@ -182,8 +194,15 @@ class DeploymentBody(_Body):
             threshold=self.threshold,
             grounds=Grounds(**self.grounds.model_dump()),
             real_time=RealTimeGrounds(**self.real_time.model_dump()) if self.real_time else None,
+            exposure=tuple(Exposure(**one.model_dump()) for one in self.exposure),
             burst_frames=self.burst_frames,
         )
+
+
+class FindingBody(_Body):
+    """What somebody found who looked into a suspension."""
+
+    finding: Annotated[Paragraph, Field(description="what caused it, and what is different from now on")]
 
 
 class AuthoriseBody(_Body):

@@ -5,9 +5,11 @@ from typing import Any
 
 from proviso.domain.audit import AuditRecord
 from proviso.domain.audit_export import record_values
+from proviso.domain.calibration import Calibration
 from proviso.domain.camera import RegisteredCamera
 from proviso.domain.deployment import Deployment
 from proviso.domain.retention import Certificate
+from proviso.domain.trial import Readings
 from proviso.domain.watchlist import Entry, Watchlist
 from proviso.edge.http import plain
 from proviso.stages.audit import AuditPage, ChainList
@@ -27,17 +29,40 @@ def deployment(shown: Deployment) -> dict[str, Any]:
 
 
 def shown_deployment(shown: Shown) -> dict[str, Any]:
-    """A deployment with what its authoriser must see (S08, S33, S37)."""
+    """A deployment with what its authoriser must see (S08, S12, S27, S33, S37)."""
     conditions = shown.conditions
     return {
         **deployment(shown.deployment),
         "expected_false_candidates": {**plain(shown.expected), "sentence": shown.expected.sentence},
+        "calibration": _measured(conditions.calibration) if conditions else None,
+        "site_trial": _measured(conditions.trial) if conditions else None,
+        "threshold_floor": plain(shown.floor),
+        "groups": plain(shown.groups),
         "entries": conditions.entries if conditions else None,
         "attestations": plain(conditions.attestations) if conditions else [],
         "decisions": plain(conditions.decisions) if conditions else [],
         "members": [{"sub": one.sub, "role": one.role.value} for one in shown.members],
         "missing": shown.missing.sentence if shown.missing else None,
         "warnings": list(shown.warnings),
+    }
+
+
+def _measured(shown: Calibration | None) -> dict[str, Any] | None:
+    names = ("id", "kind", "site", "made_at", "data", "remark", "fpir_wanted")
+    return {name: plain(getattr(shown, name)) for name in names} if shown else None
+
+
+def calibration(shown: Calibration) -> dict[str, Any]:
+    """A calibration, without its rates of strangers: those answer one question of a reviewer."""
+    return {name: value for name, value in plain(shown).items() if name != "strangers"}
+
+
+def readings(shown: Readings, camera: str) -> dict[str, Any]:
+    """What a trial is counted from, of one camera."""
+    return {
+        "listed": sorted(shown.listed),
+        "sightings": plain([one for one in shown.sightings if one.camera == camera]),
+        "frames": plain([one for one in shown.frames if one.camera == camera]),
     }
 
 

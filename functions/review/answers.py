@@ -43,6 +43,15 @@ class Cap(Answer):
     decided: int
 
 
+class StoppedByItself(Answer):
+    """That a safeguard stopped a deployment."""
+
+    deployment_id: str
+    place: str
+    at: Moment
+    safeguard: str
+
+
 class Pending(Answer):
     """Candidates that wait for this reviewer, newest first, and what they or others decided in the last 12 hours."""
 
@@ -51,6 +60,7 @@ class Pending(Answer):
     candidates: list[Waiting]
     decided: list[OwnDecision]
     confirmed: list[Waiting] = Field(description="confirmed by others; any reviewer of the deployment may take it back")
+    suspended: list[StoppedByItself] = Field(description="of their deployments, in the last 12 hours")
 
 
 class ReferencePicture(Answer):
@@ -83,7 +93,7 @@ class Reached(Answer):
     """A stranger reaches this similarity about once in so many searches against a list like this."""
 
     low: int
-    high: int
+    high: int | None = Field(description="null: nobody reached it, so it is rarer than once in `low`")
 
 
 class Tested(Answer):

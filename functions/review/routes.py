@@ -70,6 +70,7 @@ def pending() -> Response[Any]:
             "candidates": [_brief(shown) for shown in found.candidates],
             "decided": [{**_brief(shown), "own_decision": decision.value} for shown, decision in found.own],
             "confirmed": [_brief(shown) for shown in found.confirmed],
+            "suspended": plain(found.suspended),
         },
     )
 
@@ -242,7 +243,7 @@ def _view(view: review.CandidateView) -> dict[str, Any]:
         **shown,
         "own_reason": view.own.reason,
         "similarity": round(after.similarity, 3),
-        "stranger_once_in": None,  # no calibration says so yet: "not measured"
+        "stranger_once_in": plain(after.stranger_once_in) if after.stranger_once_in else None,
         "threshold": plain(after.threshold),
         "calibrated": after.calibrated,
         "policy": after.policy,

@@ -226,6 +226,7 @@ class Pretended:
             "candidates": [{name: c[name] for name in names} for c in waiting],
             "decided": [{name: c[name] for name in (*names, "own_decision")} for c in own],
             "confirmed": [{name: c[name] for name in names} for c in others],
+            "suspended": [],
         }
 
     def _candidate(self, one: dict[str, Any], rest: list[str], asked: Asked) -> Any:

@@ -223,7 +223,7 @@ class House:
     def authorised(self, build: Build, **changes: Any) -> Deployment:
         made = self.requested(build, **changes)
         with self.govern().work() as work:
-            assert work.authorise(made.id, "authoriser", now(), made.digest)
+            assert work.authorise(made.id, "authoriser", now(), made.digest) is None
         return made
 
     def attest(self, deployment_id: str) -> None:

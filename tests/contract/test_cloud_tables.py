@@ -385,10 +385,11 @@ class TestNoticeLedgerOnDynamo:
     def test_items_expire_and_tell_what_became_of_each_kind(self, cloud: Cloud) -> None:
         client, table = cloud.client("dynamodb"), cloud.notices_table()
         notices = DynamoNotices(client, table, days_kept=15)
-        for kind in Kind:
+        kinds = (Kind.RAISED, Kind.CONFIRMED, Kind.WITHDRAWN)
+        for kind in kinds:
             assert notices.claim(notice(kind), NOW, LEASE_S) is NoticeClaim.MINE
             notices.settle(notice(kind), "sent", NOW)
         item = client.get_item(TableName=table, Key={"candidate_id": {"S": CANDIDATE}})["Item"]
-        assert {item[f"{kind.value}_outcome"]["S"] for kind in Kind} == {"sent"}
+        assert {item[f"{kind.value}_outcome"]["S"] for kind in kinds} == {"sent"}
         assert item["raised_at"]["S"] == NOW.isoformat()
         assert int(item["expires_at"]["N"]) == int((NOW + timedelta(days=15)).timestamp())

@@ -366,6 +366,7 @@ def test_a_deployment_from_its_list_to_its_certificate_is_as_described(world: Wo
         return told(method, path, body, who, **named)
 
     again("post", "/people", reviewer, FIRST)
+    assert told("get", "/calibrations")["calibrations"] is not None
     world.tokens["camera"] = again("post", "/cameras", {"camera": "south"})["key"]
     contact = {"email": None, "phone": "+447700900123", "language": "en", "places": [], "categories": []}
     told("put", "/contacts/{sub}", contact, sub=quoted(str(reviewer["sub"])))
@@ -382,6 +383,8 @@ def test_a_deployment_from_its_list_to_its_certificate_is_as_described(world: Wo
     told("get", "/subjects/{watchlist_id}/{entry_id}/audit", query="?purpose=test")
     told("post", "/subject-access", {"reference_no": "R-1"})
     told("get", "/retention", query="?purpose=test")
+    told("get", f"{deployment}/monitoring")
+    told("get", "/suspensions")
     picture = base64.b64encode(enrolment_picture()).decode()
     pair = {"mated": True, "consent": "public domain", "probe": picture, "reference": picture}
     made = told("post", "/tests/pairs", pair)
@@ -425,6 +428,9 @@ NOT_REACHED = {
     "/candidates/": "a candidate needs a camera, as tests/e2e has; held to its models in tests/unit",
     "/decisions": "its policy asks for months of conditions; held to its model in tests/unit",
     "/approve": "the demonstration's policy lists nobody under 18",
+    "/suspensions/": "nothing suspends under the demonstration's policy; held to its model in tests/unit",
+    "/calibrations": "a trial takes an afternoon with volunteers; held to its models in tests/unit",
+    "/trial": "only of such a trial; held to its model in tests/unit",
 }
 
 

@@ -93,24 +93,31 @@ def calibrate(
     identifier: str = "c-1",
     role: str = "master",
 ) -> str:
-    """A calibration, as only the owner can write one. A point: list size, floor, then the FPIR of a searched face and
-    of a passage, each low and high."""
-    house.sql(
-        role,
-        "INSERT INTO calibration (id, pipeline, kind, site, made_at, recorded_by)"
-        " VALUES (%(id)s, %(pipeline)s, %(kind)s, %(site)s, now(), 'laboratory')",
-        id=identifier,
-        pipeline=pipeline or house.pipeline.digest,
-        kind=kind,
-        site=site,
-    )
-    for point in points:
-        house.sql(
-            role,
-            "INSERT INTO calibration_point VALUES (%(id)s, %(a)s, %(b)s, %(c)s, %(d)s, %(e)s, %(f)s)",
-            id=identifier,
-            **dict(zip("abcdef", (*point, *[None] * (6 - len(point))), strict=True)),
+    """A calibration, as only the owner can write one; a site trial with the triggers off, as if it had taken place. A
+    point: list size, floor, then the FPIR of a searched face and of a passage, each low and high, and frames a
+    probe."""
+    statements = [
+        (
+            "INSERT INTO calibration (id, pipeline, kind, site, made_at, recorded_by)"
+            " VALUES (%(id)s, %(pipeline)s, %(kind)s, %(site)s, now(), 'laboratory')",
+            {"pipeline": pipeline or house.pipeline.digest, "kind": kind, "site": site},
         )
+    ]
+    for point in points:
+        frames = point[6] if len(point) > 6 else 1
+        statements.append(
+            (
+                "INSERT INTO calibration_point VALUES (%(id)s, %(a)s, %(b)s, %(c)s, %(d)s, %(e)s, %(f)s, %(frames)s)",
+                {**dict(zip("abcdef", (*point[:6], *[None] * (6 - len(point))), strict=True)), "frames": frames},
+            )
+        )
+    if kind == "site_trial" and role == "master":
+        with house.meddling() as connection:
+            for statement, given in statements:
+                connection.execute(statement.encode(), {"id": identifier, **given})
+        return identifier
+    for statement, given in statements:
+        house.sql(role, statement, id=identifier, **given)
     return identifier
 
 

@@ -54,7 +54,7 @@ max_duration_minutes = { value = 100000, source = "Our policy document, section 
     policy = parse_local(text).policy
     made = asked_under(policy)
     assert "NOT uk-police" in made.policy.title
-    assert made.policy.differences == ("max_duration_minutes: 100000 here, 480 in uk-police 2026.11.2 (looser)",)
+    assert made.policy.differences == ("max_duration_minutes: 100000 here, 480 in uk-police 2026.11.3 (looser)",)
     quiet = replace(made, policy=replace(policy, differences=()))
     assert quiet.digest != made.digest  # who leaves the sentence out has something that nobody authorised
 

@@ -96,6 +96,83 @@ def test_nobody_lowers_a_floor(calibrated: House):
                 calibrated.sql(role, change)
 
 
+# --- bursts -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bursting(house: House) -> House:
+    """Calibrated for one frame and for two; the floor of two is the higher for a list of two, the lower for longer."""
+    house.permitted = policy(calibration_required=True, version="calibrated")
+    nobody = (0.001, 0.002, None, None)
+    calibrate(
+        house,
+        (2, "0.50", *nobody, 1),
+        (2, "0.55", *nobody, 2),
+        (50, "0.65", *nobody, 1),
+        (50, "0.60", *nobody, 2),
+        (50, "0.70", *nobody, 5),
+    )
+    house.list_id, _ = house.listed(3, 4)
+    house.requested(house.list_id, threshold=Decimal("0.99"))
+    return house
+
+
+@pytest.mark.parametrize(
+    ("burst", "floor"),
+    [(1, "0.50"), (2, "0.55"), (3, "0.70"), (5, "0.70")],  # three were measured on longer lists alone: theirs counts
+)
+def test_each_length_of_burst_has_a_floor(bursting: House, burst, floor):
+    below = Decimal(floor) - Decimal("0.0001")
+    low = ask(bursting, threshold=str(below), burst_frames=str(burst))
+    announce(bursting, low)
+    bursting.authorise(low)
+    never_starts(bursting, low, "PV012")
+    high = ask(bursting, threshold=floor, burst_frames=str(burst))
+    announce(bursting, high)
+    bursting.sql("govern", AUTHORISE, id=high)
+    starts(bursting, high)
+
+
+def test_a_burst_that_was_not_measured_does_not_start(calibrated: House):
+    """The floor of single frames is none for bursts, however high the threshold."""
+    calibrated.requested(calibrated.list_id, threshold=Decimal("0.99"))
+    asked = ask(calibrated, threshold="0.99", burst_frames="2")
+    announce(calibrated, asked)
+    calibrated.authorise(asked)
+    never_starts(calibrated, asked, "PV013")
+
+
+def test_nor_by_the_stage(calibrated: House):
+    asked = calibrated.requested(calibrated.list_id, threshold=Decimal("0.99"), burst_frames=2)
+    calibrated.authorise(asked.id)
+    refused = calibrated.start(asked.id)
+    assert (refused.reason, "2 frames an upload" in refused.detail) == (Reason.NOT_CALIBRATED, True)
+
+
+def test_and_a_burst_below_its_own_floor_is_refused_at_once(bursting: House):
+    refused = bursting.requested(bursting.list_id, threshold=Decimal("0.54"), burst_frames=2)
+    assert refused.reason is Reason.THRESHOLD_TOO_LOW
+    assert isinstance(bursting.requested(bursting.list_id, threshold=Decimal("0.54")), Deployment)
+
+
+# --- a site trial -----------------------------------------------------------------------------------------------------
+
+
+def test_the_threshold_of_a_site_trial_is_a_floor_at_its_place(calibrated: House):
+    calibrate(calibrated, (1, "0.60", 0, 1, 0, 1), kind="site_trial", site="Gate 1", identifier="trial")
+    assert calibrated.requested(calibrated.list_id, threshold=Decimal("0.59")).reason is Reason.THRESHOLD_TOO_LOW
+    calibrated.requested(calibrated.list_id, threshold=Decimal("0.60"))
+    low = ask(calibrated, threshold="0.59")
+    announce(calibrated, low)
+    calibrated.authorise(low)
+    never_starts(calibrated, low, "PV012")
+
+
+def test_and_never_lowers_that_of_the_laboratory(calibrated: House):
+    calibrate(calibrated, (50, "0.10", 0, 1, 0, 1), kind="site_trial", site="Gate 1", identifier="trial")
+    assert calibrated.requested(calibrated.list_id, threshold=Decimal("0.54")).reason is Reason.THRESHOLD_TOO_LOW
+
+
 def test_nothing_but_the_floor_kept_it(calibrated: House):
     assert isinstance(calibrated.requested(calibrated.list_id, threshold=Decimal("0.55")), Deployment)
     high = ask(calibrated, threshold="0.55")

@@ -6,12 +6,15 @@ place, a calibration of one's own making, and a policy that forgets to ask.
 """
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
 from proviso.domain.deployment import Deployment, DeploymentState
 from proviso.domain.reasons import Reason
 from proviso.policies import read_shipped, shipped
+from proviso.store.migrations import migrate
+from proviso.vision.calibrations import shipped_calibration, shipped_calibrations
 from tests.safeguards.house import House
 from tests.safeguards.past_the_code import (  # fmt: skip
     ANOTHER_VERSION,
@@ -25,7 +28,7 @@ from tests.safeguards.past_the_code import (  # fmt: skip
     never_starts,
     starts,
 )
-from tests.samples import policy
+from tests.samples import grounds, policy
 
 pytest_plugins = ["tests.databases"]
 pytestmark = pytest.mark.integration
@@ -113,6 +116,37 @@ def test_one_that_comes_after_the_request_is_for_the_next(asking: House):
     assert asking.running(asking.list_id).state is DeploymentState.ACTIVE
 
 
+def test_the_default_policy_starts_with_the_default_pack_and_what_it_ships(house: House):
+    """`volunteers`, unaltered, with mobilefacenet's own digest and calibration, put there as a deployment does it."""
+    shipped_one = shipped_calibration("mobilefacenet")
+    if shipped_one is None:
+        pytest.fail("the default pack ships no calibration: make calibrations")
+    house.pipeline.digest = shipped_one.pipeline
+    migrate(
+        house.database.master_url,
+        first_authoriser=None,
+        role_passwords=None,
+        iam=False,
+        clock=house.now,
+        calibrations=shipped_calibrations(),
+    )
+    house.permitted = read_shipped("volunteers").policy
+    list_id = house.watchlist()
+    entry = house.add(
+        list_id, category="consenting_volunteer", consent_reference="form 1", image_date=house.now().date()
+    )
+    house.enrol(list_id, entry.id, b"people 3")
+    rules = {"use": "trial_with_consent", "grounds": grounds(operator_kind="public_body")}
+    floor = shipped_one.point(1).threshold_floor
+    assert house.requested(list_id, threshold=floor - Decimal("0.001"), **rules).reason is Reason.THRESHOLD_TOO_LOW
+    started = house.running(list_id, threshold=floor, **rules)
+    assert (started.state, started.calibrated) == (DeploymentState.ACTIVE, True)
+    house.see(3)
+    house.alert_all()
+    assert house.publisher.sent
+    assert not any("alibrated" in text for _, _, texts in house.publisher.sent for text in (texts.sms, texts.email))
+
+
 # --- site trials ------------------------------------------------------------------------------------------------------
 
 
@@ -135,14 +169,14 @@ def test_a_laboratory_is_no_site(on_trial: House):
     "changed", [{"site": "Gate 2"}, {"site": "Gate 1 "}, {"site": "gate 1"}, {"pipeline": "another", "site": "Gate 1"}]
 )
 def test_the_trial_of_another_place_or_pipeline_counts_for_nothing(on_trial: House, changed):
-    calibrate(on_trial, POINT, kind="site_trial", **changed)
+    calibrate(on_trial, POINT, kind="site_trial", identifier="trial", **changed)
     asked = authorised(on_trial)
     assert on_trial.start(asked.id).reason is Reason.NOT_CALIBRATED
     never_starts(on_trial, asked.id, "PV013")
 
 
 def test_the_trial_of_this_place_counts(on_trial: House):
-    calibrate(on_trial, POINT, kind="site_trial", site="Gate 1")
+    calibrate(on_trial, POINT, kind="site_trial", identifier="trial", site="Gate 1")
     assert on_trial.running(on_trial.list_id).state is DeploymentState.ACTIVE
 
 
@@ -151,11 +185,12 @@ def test_the_trial_of_this_place_counts(on_trial: House):
 
 @pytest.mark.parametrize("role", ["govern", *OTHERS])
 def test_no_functions_role_makes_or_changes_a_calibration(asking: House, role):
-    with broken("42501"):
+    with broken("PV013" if role == "govern" else "42501"):  # govern writes site trials, and only those
         calibrate(asking, role=role)
     calibrate(asking, POINT)
     for statement in (
-        "INSERT INTO calibration_point VALUES ('c-1', 1000, 0.1, 0, 0)",
+        "INSERT INTO calibration_stranger VALUES ('c-1', 1000, 1, 0.4, 100, 0, 1000000)",
+        "INSERT INTO calibration_group VALUES ('c-1', 50, 1, 'x', 1000, 0, 0.001)",
         "UPDATE calibration SET pipeline = 'x'",
         "UPDATE calibration_point SET list_size = 10000",
         "DELETE FROM calibration_point",
@@ -163,6 +198,8 @@ def test_no_functions_role_makes_or_changes_a_calibration(asking: House, role):
     ):
         with broken("42501"):
             asking.sql(role, statement)
+    with broken("PV013" if role == "govern" else "42501"):
+        asking.sql(role, "INSERT INTO calibration_point VALUES ('c-1', 1000, 0.1, 0, 0)")
 
 
 @pytest.mark.parametrize("table", ["calibration", "calibration_point"])

@@ -27,6 +27,10 @@ PUBLISHED = {
     "eu 2026.11.2": "88eb933d969227b0a2c441bd6a16e07ca77d0aaadebe02dd7e0321dcf54bf925",
     "uk-police 2026.11.2": "a33671fe1ef4431d1811bb01b5ca9f9d1eba6ca190ea1e52d621a0b0499e2619",
     "volunteers 2026.11.2": "5e99671ea5e7352804dbba8d8e9f80c4eba501931d420d365b2beb349c4b9266",
+    "demo 2026.11.3": "cb0337a91421d81ca2a824537577b105cde0a2fe61a40e194ed1563f9e94df95",
+    "eu 2026.11.3": "a0857d94c89e23d3d9c254e58d80e421053ca804c4fa85c332c34c636a21eb58",
+    "uk-police 2026.11.3": "99c29bcdd8897838203c17113cc871eaaeea56380442fb3c8fb610d95019928c",
+    "volunteers 2026.11.3": "d261411f2bff452fbcff44d5ea7561eed16cc1de427d78702263d3550c84239f",
 }
 """What each version says. A file that was edited gets a new version and a new line here; lines are never changed."""
 
@@ -59,8 +63,8 @@ def test_a_local_file_that_is_edited_under_its_version_is_not_what_was_authorise
 
 
 def test_a_local_file_names_the_version_that_it_extends_and_can_ask_for_it():
-    assert parse_local(LOCAL).policy.extends == "uk-police 2026.11.2"
-    assert parse_local(LOCAL.replace('"uk-police"', '"uk-police 2026.11.2"')).policy == parse_local(LOCAL).policy
+    assert parse_local(LOCAL).policy.extends == "uk-police 2026.11.3"
+    assert parse_local(LOCAL.replace('"uk-police"', '"uk-police 2026.11.3"')).policy == parse_local(LOCAL).policy
     with pytest.raises(PolicyFault, match="give this file a new version"):
         parse_local(LOCAL.replace('"uk-police"', '"uk-police 2025.1.1"'))
 

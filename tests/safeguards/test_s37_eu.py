@@ -52,7 +52,8 @@ def eu(house: House) -> House:
     """Everything but the decision: two people listed, calibrated, tried at the place, announced, pictures for tests."""
     house.permitted = read_shipped("eu").policy
     house.pool()
-    calibrate(house, (50, "0.4", 0.001, 0.002), kind="site_trial", site=PLACE)
+    calibrate(house, (50, "0.4", 0.001, 0.002))
+    calibrate(house, (50, "0.4", 0.001, 0.002), kind="site_trial", site=PLACE, identifier="trial")
     with house.govern.work() as work:
         work.register(Person("registrar", frozenset({Role.AUTHORISER})))
     house.list_id = house.watchlist()

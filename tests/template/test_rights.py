@@ -79,6 +79,7 @@ MAY: dict[str, dict[str, set[str]]] = {
             "OutboxBucket/notices/*/*-raised.json",
             "OutboxBucket/notices/*/*-confirmed.json",
             "OutboxBucket/notices/*/*-withdrawn.json",
+            "OutboxBucket/notices/*/*-suspended.json",
             "AnchorsBucket/heads/*",
             "AnchorsBucket/erasures/*",
             "RecordsBucket/records/*",

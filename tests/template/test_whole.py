@@ -177,7 +177,7 @@ def test_local_policies_go_into_the_layer_and_can_be_loaded_from_it(layer: Path)
     assert sorted(path.name for path in (built / "policies").iterdir()) == ["short.toml"]
     found = load("short", {"short"}, built / "policies")
     assert isinstance(found, Policy)
-    assert found.title == "short 2026.12.1 (uk-police 2026.11.2, tightened)"
+    assert found.title == "short 2026.12.1 (uk-police 2026.11.3, tightened)"
 
 
 def test_a_local_policy_that_was_taken_away_does_not_stay_in_the_layer(layer: Path) -> None:
@@ -196,7 +196,7 @@ def test_a_local_policy_that_was_taken_away_does_not_stay_in_the_layer(layer: Pa
         ("my-Demo.toml", local_policy()),
         ("short.toml", local_policy(name="demo")),
         ("short.toml", local_policy(extends="demo")),
-        ("short.toml", local_policy(extends="demo 2026.11.2")),
+        ("short.toml", local_policy(extends="demo 2026.11.3")),
         ("short.toml", local_policy().replace('extends = "uk-police"', "'extends' = 'demo'")),
         ("short.toml", local_policy().replace('extends = "uk-police"', 'EXTENDS="Demo"')),
     ],

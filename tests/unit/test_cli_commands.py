@@ -53,6 +53,7 @@ def text(output: str) -> str:
         *("candidates withdraw", "notices list", "notices show", "notices outcome", "notices hold", "notices slip"),
         *("deployment audit", "audit show", "audit export", "audit verify"),
         *("cameras register", "cameras list", "cameras revoke"),
+        *("calibrate", "card", "trial", "trial plan", "trial result", "trial record", "trial list"),
         *("contacts", "contacts set", "contacts list", "contacts remove"),
     ],
 )

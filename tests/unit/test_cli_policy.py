@@ -51,9 +51,9 @@ def test_the_list_names_what_ships_and_what_is_local(folder):
     assert result.exit_code == 0
     for name in (*shipped(), "short", "broken"):
         assert f"{name} " in plain(result.output)
-    assert "uk-police 2026.11.2, tightened" in plain(result.output)
+    assert "uk-police 2026.11.3, tightened" in plain(result.output)
     assert "does not hold" in plain(result.output)
-    assert "demo 2026.11.2 for the local cloud alone" in plain(result.output)
+    assert "demo 2026.11.3 for the local cloud alone" in plain(result.output)
 
 
 @pytest.mark.parametrize("name", shipped())
@@ -63,7 +63,7 @@ def test_a_shipped_policy_is_shown_value_by_value_with_sources(name):
     for field, order in ORDERS.items():
         if order is not Order.NAMES:
             assert f"{field} " in result.output
-    assert f"{name} 2026.11.2" in result.output
+    assert f"{name} 2026.11.3" in result.output
     assert "24 hours" in plain(result.output)  # a source
 
 
@@ -84,7 +84,7 @@ def test_a_copy_of_a_shipped_policy_that_was_changed_does_not_hold(tmp_path):
 def test_a_policy_that_tightens_holds_and_says_what_is_its_own(folder):
     result = run("check", folder / "short.toml")
     assert result.exit_code == 0
-    assert "short 2026.12.1 (uk-police 2026.11.2, tightened)" in result.output
+    assert "short 2026.12.1 (uk-police 2026.11.3, tightened)" in result.output
     assert "differences: none" in result.output
     assert "max_duration_minutes (its own) 240" in plain(result.output)
     assert "Our policy document, section 5." in result.output
@@ -95,8 +95,8 @@ def test_a_looser_one_holds_but_is_not_what_it_extends(folder):
     (folder / "short.toml").write_text(LOOSER)
     result = run("check", folder / "short.toml")
     assert result.exit_code == 0
-    assert "NOT uk-police 2026.11.2: 1 difference" in result.output
-    assert "max_duration_minutes: 600 here, 480 in uk-police 2026.11.2 (looser)" in plain(result.output)
+    assert "NOT uk-police 2026.11.3: 1 difference" in result.output
+    assert "max_duration_minutes: 600 here, 480 in uk-police 2026.11.3 (looser)" in plain(result.output)
 
 
 def test_every_fault_is_named_and_the_code_is_1(folder):
@@ -124,11 +124,11 @@ def test_two_policies_stand_side_by_side(folder):
         assert result.exit_code == 0
         assert "max_entries 10000 5 tighter" in plain(result.output)
         assert "max_duration_minutes 480 600 looser" in plain(result.output)
-        assert "27 same, 1 tighter, 1 looser, 0 differs" in plain(result.output)
+        assert "31 same, 1 tighter, 1 looser, 0 differs" in plain(result.output)
 
 
 def test_a_policy_does_not_differ_from_itself():
-    assert "29 same, 0 tighter, 0 looser, 0 differs" in plain(run("diff", "eu", "eu").output)
+    assert "33 same, 0 tighter, 0 looser, 0 differs" in plain(run("diff", "eu", "eu").output)
 
 
 @pytest.mark.parametrize("width", [80, 120])

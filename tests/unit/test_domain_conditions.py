@@ -8,15 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proviso.domain.conditions import (
-    Attestation,
-    Attested,
-    Calibration,
-    CalibrationPoint,
-    Conditions,
-    PriorAuthorisation,
-    expected_false_candidates,
-)
+from proviso.domain.calibration import Calibration, CalibrationPoint, expected_false_candidates
+from proviso.domain.conditions import Attestation, Attested, Conditions, PriorAuthorisation
 from proviso.domain.reasons import Reason
 from tests.samples import DEPLOYMENT, NOW, PIPELINE, START, policy
 from tests.samples import conditions as standing
@@ -92,7 +85,7 @@ def test_what_was_not_measured_is_never_a_figure(known):
         ({"calibration_required": True}, {"calibration": calibration(point(10, "0.5"))}, None),
         ({"calibration_required": True}, {"calibration": calibration(point(10, "0.51"))}, Reason.THRESHOLD_TOO_LOW),
         ({"site_trial_required": True}, {}, Reason.NOT_CALIBRATED),
-        ({"site_trial_required": True}, {"site_trial": True}, None),
+        ({"site_trial_required": True}, {"trial": calibration(point(), kind="site_trial", site="Gate 1")}, None),
     ],
 )
 def test_calibrated_as_the_policy_asks(rules, found, reason):

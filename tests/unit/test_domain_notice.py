@@ -15,9 +15,10 @@ from proviso.domain.notice import (
     place_fault,
     raised_notice,
     receipt_key,
+    suspended_notice,
     withdrawn_notice,
 )
-from tests.samples import NOW, candidate, confirmation, notice
+from tests.samples import NOW, SUSPENSION, candidate, confirmation, deployment, notice, suspension
 
 
 @pytest.mark.parametrize(
@@ -114,8 +115,20 @@ def test_the_category_goes_with_recipients_notices_and_with_no_other():
     assert withdrawn_notice(replace(confirmation(), category="missing")).category == "missing"
     assert raised_notice(candidate(), "").category == ""
     until = candidate().decide_by
-    made = {kind: lost_notice(candidate(), kind, "", until, "missing").category for kind in Kind}
+    of_candidates = (Kind.RAISED, Kind.CONFIRMED, Kind.WITHDRAWN)
+    made = {kind: lost_notice(candidate(), kind, "", until, "missing").category for kind in of_candidates}
     assert made == {Kind.RAISED: "", Kind.CONFIRMED: "missing", Kind.WITHDRAWN: "missing"}
+    assert suspended_notice(suspension(), deployment()).category == ""
+
+
+def test_a_suspension_names_its_safeguard_and_nothing_else_does():
+    made = suspended_notice(suspension(), deployment())
+    assert (made.candidate_id, made.safeguard, made.place) == (SUSPENSION, "S26", "Gate 1")
+    assert made.expires_at == NOW + timedelta(hours=24)
+    for kind, name in ((Kind.SUSPENDED, ""), (Kind.SUSPENDED, "S99"), (Kind.RAISED, "S26"), (Kind.CONFIRMED, "S27")):
+        wrong = notice(kind, safeguard=name, category="")
+        with pytest.raises(ValueError, match="names its safeguard"):
+            Notice.from_json(wrong.key, wrong.to_json())
 
 
 def test_each_kind_has_its_time_of_use():

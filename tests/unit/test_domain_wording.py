@@ -18,11 +18,12 @@ from proviso.domain.notice import (
     confirmed_notice,
     place_fault,
     raised_notice,
+    suspended_notice,
     withdrawn_notice,
 )
 from proviso.domain.wording import LANGUAGES, Wording, texts
 from proviso.notices import all_wordings, wording
-from tests.samples import NOW, candidate, confirmation, notice
+from tests.samples import NOW, candidate, confirmation, deployment, notice, suspension
 
 LONDON = ZoneInfo("Europe/London")
 LONGEST_PREFIX = "W" * 14  # policies/: at most 14 of A to Z and space
@@ -127,7 +128,7 @@ def test_an_sms_never_has_a_link_and_an_e_mail_only_the_consoles(language, kind)
     made = said(kind, language, CONSOLE)
     assert re.findall(r"https?:|www|example", made.sms + made.subject) == []
     assert made.email.count("https://") == 1
-    page = CONSOLE if kind is Kind.RAISED else f"{CONSOLE}/notices"  # each to the page that is theirs
+    page = CONSOLE if kind in (Kind.RAISED, Kind.SUSPENDED) else f"{CONSOLE}/notices"  # each to the page that is theirs
     assert f"{page}\n" in made.email
     assert "http" not in said(kind, language).email
 
@@ -157,6 +158,7 @@ def test_no_name_category_or_similarity_is_in_the_texts(kind, language):
         Kind.RAISED: lambda: raised_notice(candidate(similarity=0.7171, entry_id="entry-of-somebody"), "DEMONSTRATION"),
         Kind.CONFIRMED: lambda: confirmed_notice(replace(proof, category="secret-category")),
         Kind.WITHDRAWN: lambda: withdrawn_notice(replace(proof, category="secret-category")),
+        Kind.SUSPENDED: lambda: suspended_notice(suspension(finding="secret-finding"), deployment()),
     }[kind]()
     sent = texts(made, LONDON, wording(language), CONSOLE)
     everything = sent.sms + sent.subject + sent.email

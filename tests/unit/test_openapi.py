@@ -4,28 +4,40 @@ import json
 import re
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from openapi_spec_validator import validate
 from pydantic import TypeAdapter
 
-from functions.govern import answers, hold_answers, subject_answers, subjects, views
+from functions.govern import (
+    answers,
+    calibration_answers,
+    hold_answers,
+    monitoring,
+    monitoring_answers,
+    subject_answers,
+    subjects,
+    views,
+)
 from functions.govern.requests import DecisionBody, DeploymentBody, EntryBody, PersonBody
 from functions.review import answers as review_answers
 from functions.review import notice_answers, notices
 from functions.review import routes as review
 from proviso.domain.audit import GENESIS, Act, AuditRecord, Head, chain_hash
+from proviso.domain.calibration import Calibration, CalibrationPoint, FalseCandidates, GroupRate
 from proviso.domain.candidate import Decision, Review
-from proviso.domain.conditions import Attestation, Attested, FalseCandidates, PriorAuthorisation
+from proviso.domain.conditions import Attestation, Attested, PriorAuthorisation
 from proviso.domain.holds import Hold, HoldKind
 from proviso.domain.outcome import Action, Outcome, Result
 from proviso.domain.people import Member, Person, Role
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.retention import Certificate, StoreCount
-from proviso.domain.review_ports import OtherDecision, ShownReference
+from proviso.domain.review_ports import OtherDecision, ShownReference, StrangerOnceIn
 from proviso.domain.subjects import Answer as SubjectAnswer
 from proviso.domain.subjects import EvidenceState, Listed, Listing, ListUse, Raised
+from proviso.domain.trial import Readings, SearchedFrame, Sighting, count
 from proviso.domain.watchlist import Build, Entry, Watchlist
 from proviso.edge import http
 from proviso.edge.answers import Refusal, gives
@@ -127,14 +139,30 @@ RECORD = AuditRecord("d-1", 1, ACT, GENESIS, chain_hash(GENESIS, ACT))
 DECISION = PriorAuthorisation(
     "p", "d-1", "a court", "1/26", date(2026, 1, 1), "0" * 64, True, "Hall", NOW, NOW, ("R-1",), "a", NOW
 )
+TRIAL = Calibration(
+    "c",
+    "p",
+    "site_trial",
+    "Hall",
+    NOW,
+    (CalibrationPoint(2, Decimal("0.4"), 0.1, 0.2, 0.1, 0.2),),
+    groups=(GroupRate(2, 1, "gender=female", 60, None, 0.06, Decimal("0.41"), "too few"),),
+    trial=count([], Readings((), (), frozenset()), "d-1"),
+)
+READ = Readings((Sighting("gate", NOW, "R-1"),), (SearchedFrame("gate", NOW, 1),), frozenset({"R-1"}))
 SHOWN = Shown(
     deployment=samples.deployment(),
     conditions=samples.conditions(
-        attestations=(Attestation("d-1", Attested.SIGNAGE, "at the gate", "a", NOW),), decisions=(DECISION,)
+        attestations=(Attestation("d-1", Attested.SIGNAGE, "at the gate", "a", NOW),),
+        decisions=(DECISION,),
+        calibration=TRIAL,
+        trial=TRIAL,
     ),
     members=(Member("d-1", "r", Role.REVIEWER, "a", NOW),),
     expected=FalseCandidates(0.1, 0.2, 10, "per passage"),
     missing=Refused(Reason.NOT_ANNOUNCED),
+    floor=Decimal("0.4"),
+    groups=TRIAL.groups,
 )
 GONE = Listed("e", "w", "R-1", "volunteer", NOW, NOW, NOW)
 USED = ListUse("d-1", "w", "an operator", "a trial", "Hall", NOW, NOW, NOW, None, "active")
@@ -154,9 +182,13 @@ MADE: list[tuple[type, Any]] = [
     (answers.Build, plain(Build("b", "w", "p", "x", 1, 1, "o", NOW))),
     (answers.Deployment, plain(views.deployment(samples.deployment()))),
     (answers.ShownDeployment, plain(views.shown_deployment(SHOWN))),
+    (calibration_answers.Calibrations, {"calibrations": [views.calibration(TRIAL)]}),
+    (calibration_answers.Readings, views.readings(READ, "gate")),
     (answers.Attestation, plain(Attestation("d", Attested.PUBLIC_NOTICE, "on the site", "a", NOW, NOW))),
     (answers.Certificate, plain(views.certificate(Certificate("d", "w", (StoreCount("reference", 0),), NOW, NOW)))),
     (hold_answers.Hold, plain(Hold("h", "c", HoldKind.REASON, "a complaint is expected", "a", NOW, NOW))),
+    (monitoring_answers.Suspension, plain(monitoring.suspension(samples.suspension()))),
+    (monitoring_answers.Monitoring, plain(monitoring.shown(samples.monitoring()))),
     (
         subject_answers.SubjectAccess,
         subjects._answer(ASKED),
@@ -189,12 +221,15 @@ def test_a_reviewer_is_shown_what_is_described_before_and_after_their_decision()
     other = OtherDecision(Decision.CONFIRM, "alike", NOW)
     after = CandidateView(NOW, samples.shown(), pictures, own, replace(samples.REVEALED, others=(other,)))
     tested = replace(after, revealed=replace(samples.REVEALED, test_mated=True))
+    rare = replace(after, revealed=replace(samples.REVEALED, stranger_once_in=StrangerOnceIn(900, None)))
     review_answers.Undecided.model_validate_json(json.dumps(review._view(before)))
     review_answers.Decided.model_validate_json(json.dumps(review._view(after)))
     assert review_answers.Decided.model_validate(review._view(tested)).test == review_answers.Tested(
         mated=True, right=False
     )
-    assert not {"similarity", "category", "threshold"} & set(review_answers.Undecided.model_fields)
+    reached = review_answers.Decided.model_validate(review._view(rare)).stranger_once_in
+    assert reached == review_answers.Reached(low=900, high=None)
+    assert not {"similarity", "category", "threshold", "stranger_once_in"} & set(review_answers.Undecided.model_fields)
 
 
 def test_a_recipient_is_shown_what_is_described() -> None:

@@ -116,7 +116,7 @@ def test_a_typo_is_named(name):
         (', source = "House value: one working day."', "", "max_duration_minutes"),
         ('value = "TRIAL"', 'value = "TRIAL OF FIFTEEN"', "message_prefix"),
         ('value = "TRIAL"', 'value = "[TRIAL]"', "message_prefix"),
-        ('version = "2026.11.2"', 'version = "latest"', "version"),
+        ('version = "2026.11.3"', 'version = "latest"', "version"),
         ('"consenting_volunteer"', '"intelligence_of_any_kind"', "categories.*not closed"),
         ('"consenting_volunteer"', '"some_other_person"', "categories.*not closed"),
         ('"consenting_volunteer"', '"consenting_volunteer", "consenting_volunteer"', "categories.*twice"),
@@ -159,9 +159,9 @@ def changed(line):
 def test_a_local_policy_is_the_shipped_one_with_what_it_tightens():
     base, file = read_shipped("uk-police"), parse_local(LOCAL)
     assert file.policy == replace(
-        base.policy, name="short", version="2026.12.1", extends="uk-police 2026.11.2", max_duration_minutes=240
+        base.policy, name="short", version="2026.12.1", extends="uk-police 2026.11.3", max_duration_minutes=240
     )
-    assert file.policy.title == "short 2026.12.1 (uk-police 2026.11.2, tightened)"
+    assert file.policy.title == "short 2026.12.1 (uk-police 2026.11.3, tightened)"
     assert file.own == {"max_duration_minutes"}
     assert file.sources["max_duration_minutes"] == "Our policy document, section 5."
     assert file.sources["max_entries"] == base.sources["max_entries"]
@@ -169,8 +169,8 @@ def test_a_local_policy_is_the_shipped_one_with_what_it_tightens():
 
 def test_a_looser_one_loses_the_name_and_says_in_what():
     file = parse_local(changed('max_entries = { value = 20000, source = "Ours, section 4." }'))
-    assert file.policy.title == "short 2026.12.1 (NOT uk-police 2026.11.2: 1 difference)"
-    assert file.policy.differences == ("max_entries: 20000 here, 10000 in uk-police 2026.11.2 (looser)",)
+    assert file.policy.title == "short 2026.12.1 (NOT uk-police 2026.11.3: 1 difference)"
+    assert file.policy.differences == ("max_entries: 20000 here, 10000 in uk-police 2026.11.3 (looser)",)
     two = parse_local(
         changed('max_entries = { value = 20000, source = "Ours, section 4." }')
         + 'decide_within_s = { value = 60, source = "Ours, section 4." }\n'
@@ -193,10 +193,10 @@ def test_differences_are_part_of_what_is_authorised():
         ('name = "short"', 'name = "my-demo"', "'demo'"),
         ('name = "short"', 'name = "../short"', "name: "),
         ('extends = "uk-police"', 'extends = "demo"', "nothing may extend demo"),
-        ('extends = "uk-police"', 'extends = "demo 2026.11.2"', "nothing may extend demo"),
+        ('extends = "uk-police"', 'extends = "demo 2026.11.3"', "nothing may extend demo"),
         ('extends = "uk-police"', 'extends = "short"', "does not ship"),
         ('extends = "uk-police"', "", "extends: is missing"),
-        ('extends = "uk-police"', 'extends = "uk-police 2025.1.1"', "2026.11.2 ships"),
+        ('extends = "uk-police"', 'extends = "uk-police 2025.1.1"', "2026.11.3 ships"),
         ("[values]", '[values]\ndifferences = { value = [], source = "none, we say" }', "differences: is not known"),
         ("[values]", '[values]\nextends = { value = "", source = "none, we say" }', "extends: is not known"),
         ('"Our policy document, section 5."', '""', "max_duration_minutes.source"),

@@ -119,7 +119,7 @@ def test_a_candidate_carries_what_it_came_from(scene):
     permit = scene.store.permit
     assert row.counts.candidates == 1
     assert (candidate.entry_id, candidate.similarity, candidate.threshold) == ("e", 0.9, permit.threshold)
-    assert (candidate.pipeline, candidate.policy) == (permit.pipeline, "demo 2026.11.2")
+    assert (candidate.pipeline, candidate.policy) == (permit.pipeline, "demo 2026.11.3")
     assert candidate.decide_by == NOW + timedelta(seconds=permit.policy.decide_within_s)
     asked, others = scene.room.pipeline.evidence_asked[0]
     assert asked == scene.message.tracks[1][0].face

@@ -9,6 +9,7 @@ from proviso.domain.audit import system_act
 from proviso.domain.deployment import DeploymentState
 from proviso.domain.errors import AuditUnwritable, DatabaseAway, StorageFault
 from proviso.domain.frame import LedgerEntry, Outcome
+from proviso.domain.monitoring import Cause
 from proviso.domain.notice import Kind
 from proviso.domain.ports import StopRecord
 from proviso.domain.reasons import Reason
@@ -43,7 +44,7 @@ from tests.fakes.cloud import (
     FakeStops,
     FakeSubjects,
 )
-from tests.samples import CAMERA, DEPLOYMENT, END, NOW, candidate, frame_key, notice, permit
+from tests.samples import CAMERA, DEPLOYMENT, END, NOW, SUSPENSION, candidate, frame_key, notice, permit, suspension
 from tests.samples import deployment as asked
 
 ACTIVE = asked(state=DeploymentState.ACTIVE, started_at=NOW)
@@ -153,6 +154,49 @@ def test_the_permit_of_the_next_deployment_stays(scene):
     scene.room.permits.objects[CAMERA] = permit(deployment_id="next")
     scene.retain()
     assert CAMERA in scene.room.permits.objects
+
+
+def suspended(scene, **changed):
+    """As the database leaves it: stopped by itself, and nothing else knows of it."""
+    scene.store.rows[DEPLOYMENT] = replace(
+        scene.store.rows[DEPLOYMENT],
+        state=DeploymentState.STOPPED,
+        finished_by="safeguard:S26",
+        finished_at=scene.now,
+    )
+    scene.store.suspensions_waiting = [suspension(**{"suspended_at": scene.now, **changed})]
+
+
+def test_what_suspended_itself_loses_its_permits_and_is_told_and_recorded(scene):
+    suspended(scene)
+    assert scene.retain().suspended == 1
+    assert scene.room.permits.objects == {}
+    assert scene.room.due.objects[DEPLOYMENT] == scene.now + CLOSE_AFTER
+    assert f"notices/{SUSPENSION}/1-suspended.json" in scene.room.outbox.objects
+    (act,) = [one for one in scene.store.acts if one.action == "deployment_suspended"]
+    assert (act.chain, act.actor) == (DEPLOYMENT, "function:retain")
+    assert act.details["figures"]["ln_e"] == "6.8"  # the audit knows no fractions
+    assert scene.retain().suspended == 0
+    assert len([one for one in scene.store.acts if one.action == "deployment_suspended"]) == 1
+
+
+def test_a_suspension_that_cannot_be_told_is_not_written_off(scene):
+    """The next run does it again: the record in the audit comes last."""
+    suspended(scene)
+    scene.room.outbox.faults["put"] = StorageFault("s3:PutObject")
+    with pytest.raises(StorageFault):
+        scene.retain()
+    assert [one.id for one in scene.store.suspensions_waiting] == [SUSPENSION]
+    assert scene.room.permits.objects == {}
+    scene.room.outbox.faults.clear()
+    assert scene.retain().suspended == 1
+
+
+def test_what_came_to_light_after_the_end_stops_nothing_more(scene):
+    suspended(scene, stopped=False, kind=Cause.NOT_TESTABLE)
+    scene.retain()
+    assert "review_asked_for" in [one.action for one in scene.store.acts if one.chain == DEPLOYMENT]
+    assert "deployment_suspended" not in [one.action for one in scene.store.acts]
 
 
 def test_an_expiry_is_recorded(scene):

@@ -56,6 +56,9 @@ function showList(said, other = false) {
   const { decided: done, per_hour: most } = said.cap ?? {};
   byId("cap").textContent = done === undefined ? "" : `Decided by you: ${done}${most ? ` of ${most}` : ""} this hour`;
   byId("cap").classList.toggle("reached", Boolean(most) && done >= most);
+  const stopped = said.suspended ?? [];
+  byId("suspended").replaceChildren(...stopped.map((one) => el("li", {}, suspended(one))));
+  byId("suspended").hidden = stopped.length === 0;
   fill(byId("waiting"), waiting, waitingRow);
   fill(byId("decided"), decided, decidedRow);
   byId("decided-section").hidden = decided.length === 0;
@@ -70,6 +73,11 @@ function showList(said, other = false) {
   markOpen();
   if (arrived.length) told(arrived);
   if (view) view.changed([...waiting, ...decided, ...confirmed].find((one) => one.id === view.id) ?? null);
+}
+
+/** Why nothing comes any more from there (S26, S27). */
+function suspended(one) {
+  return `${one.place} stopped by itself at ${at(one.at)} (${one.safeguard}). Nothing is searched there any more; an authoriser reviews it.`;
 }
 
 /** Rows by id: one that stays keeps its element, and so its focus. */

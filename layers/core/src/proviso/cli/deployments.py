@@ -13,6 +13,7 @@ import typer
 from proviso.cli import audit as audits
 from proviso.cli import session
 from proviso.cli.api import ApiFault, quoted
+from proviso.cli.calibrate import interval
 from proviso.cli.output import details, moment, plain_faults, say, table
 from proviso.cli.people import As
 from proviso.domain.people import Role
@@ -256,7 +257,17 @@ def listing(acting: As = "") -> None:
     table("Deployments", ("id", "state", "place", "cameras", "from", "to"), rows)
 
 
-_SHOWN_APART = ("policy_title", "policy_differences", "attestations", "decisions", "members", "missing", "warnings")
+_SHOWN_APART = (
+    "policy_title",
+    "policy_differences",
+    "attestations",
+    "decisions",
+    "members",
+    "missing",
+    "warnings",
+    "threshold_floor",
+    "groups",
+)
 
 
 def _show(values: dict[str, Any]) -> None:
@@ -267,6 +278,7 @@ def _show(values: dict[str, Any]) -> None:
     if expected := values.get("expected_false_candidates"):
         flat["false candidates to be expected"] = expected["sentence"]
     details(flat)
+    _show_measured(values)
     for difference in values.get("policy_differences", []):
         say(f"the policy differs from the shipped one: {difference}")
     if grounds := values.get("grounds"):
@@ -276,6 +288,30 @@ def _show(values: dict[str, Any]) -> None:
         say("\nReal-time use (AI Act)")
         details(real_time)
     _show_conditions(values)
+
+
+def _show_measured(values: dict[str, Any]) -> None:
+    """Where the figures come from (S12, S13), and how groups fare at the lowest threshold (S27)."""
+    if "calibration" not in values:
+        return
+    known, tried = values["calibration"], values.get("site_trial")
+    say("\nWhat was measured of this pipeline")
+    details(
+        {
+            "lowest threshold for this list": values.get("threshold_floor") or "not measured",
+            "calibration": f"{known['id']}, {known['data']}" if known else "none: not measured",
+            "which is": known["remark"] if known else "",
+            "site trial": f"{tried['data']}, {moment(tried['made_at'])}" if tried else "none at this place",
+        }
+    )
+    if groups := values.get("groups"):
+        rows = [(g["group"], g["people"], interval(g["fpir_low"], g["fpir_high"]), g["remark"]) for g in groups]
+        table("False candidates by group, a searched face, at the lowest threshold", _GROUPS, rows)
+    elif known:
+        say("false candidates by group: not measured")
+
+
+_GROUPS = ("group, listed and searched alone", "people", "FPIR", "remark")
 
 
 def _show_conditions(values: dict[str, Any]) -> None:

@@ -4,11 +4,14 @@ import typer
 
 from proviso.cli import (
     audit,
+    calibrate,
     cameras,
     candidates,
+    card,
     contacts,
     deployments,
     machine,
+    monitoring,
     notices,
     pairs,
     people,
@@ -16,6 +19,7 @@ from proviso.cli import (
     report,
     retention,
     subjects,
+    trial,
     upload,
     watchlists,
 )
@@ -43,12 +47,17 @@ app.add_typer(cameras.group, name="cameras")
 app.add_typer(contacts.group, name="contacts")
 app.add_typer(watchlists.group, name="watchlist")
 app.add_typer(deployments.group, name="deployment")
+app.command("monitoring")(monitoring.show)
+app.add_typer(monitoring.group, name="suspensions")
 app.add_typer(audit.group, name="audit")
 app.add_typer(candidates.group, name="candidates")
 app.add_typer(notices.group, name="notices")
 app.add_typer(subjects.group, name="subject")
 app.command("subject-access")(subjects.access)
 app.add_typer(retention.group, name="retention")
+app.command("calibrate")(calibrate.calibrate)
+app.command("card")(card.card)
+app.add_typer(trial.group, name="trial")
 app.add_typer(pairs.group, name="tests")
 app.command("reviewers")(pairs.reviewers)
 app.command("report")(report.report)

@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
+from proviso.domain.calibration import Calibration, floor_of
 from proviso.domain.policy import Policy
 from proviso.domain.reasons import Reason, Refused
 
@@ -55,88 +56,17 @@ class PriorAuthorisation:
 
 
 @dataclass(frozen=True, slots=True)
-class CalibrationPoint:
-    """For lists of up to `list_size` entries: the lowest threshold, and how often a stranger reaches it there, a
-    searched face and a passage, each as an interval. None: not measured."""
-
-    list_size: int
-    threshold_floor: Decimal
-    face_fpir_low: float
-    face_fpir_high: float
-    passage_fpir_low: float | None = None
-    passage_fpir_high: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """What was measured of one pipeline (ISO/IEC 19795), in a laboratory or at a site."""
-
-    id: str
-    pipeline: str
-    kind: str
-    site: str
-    made_at: datetime
-    points: tuple[CalibrationPoint, ...]
-
-    def point(self, entries: int) -> CalibrationPoint | None:
-        """The step for a list of so many entries; None for one longer than any that was measured."""
-        fitting = [point for point in self.points if point.list_size >= entries]
-        return min(fitting, key=lambda point: point.list_size, default=None)
-
-
-@dataclass(frozen=True, slots=True)
-class FalseCandidates:
-    """How many false candidates are to be expected (S08), as an interval; None where that is not measured."""
-
-    low: float | None
-    high: float | None
-    passages: int
-    unit: str
-
-    @property
-    def sentence(self) -> str:
-        """For the authoriser."""
-        if self.low is None or self.high is None:
-            return f"not measured: nobody knows how many of {self.passages} passages raise somebody wrongly"
-        interval = f"{_figure(self.low)} to {_figure(self.high)}"
-        return f"{interval} of {self.passages} passages, worked out from FPIR {self.unit}"
-
-
-def expected_false_candidates(passages: int, entries: int, calibration: Calibration | None) -> FalseCandidates:
-    """Passages expected x passage FPIR at this list size. Where only the FPIR of a searched face is known, a range:
-    from one face to 30 faces a passage, since each further face is another chance (S08)."""
-    point = calibration.point(entries) if calibration else None
-    if point is None:
-        return FalseCandidates(None, None, passages, "")
-    if point.passage_fpir_low is not None and point.passage_fpir_high is not None:
-        return FalseCandidates(
-            passages * point.passage_fpir_low, passages * point.passage_fpir_high, passages, "per passage"
-        )
-    most = min(1.0, point.face_fpir_high * _FACES_A_PASSAGE)
-    return FalseCandidates(
-        passages * point.face_fpir_low, passages * most, passages, f"per face (1 to {_FACES_A_PASSAGE} faces a passage)"
-    )
-
-
-_FACES_A_PASSAGE = 30
-
-
-def _figure(count: float) -> str:
-    """Two figures, never as a power of ten; whole people from ten on."""
-    if 0 < count < 0.001:
-        return "less than 0.001"
-    return f"{count:.2g}" if count < 10 else f"{count:.0f}"
-
-
-@dataclass(frozen=True, slots=True)
 class Conditions:
     """What stands of all this for one deployment. `listed`: the reference numbers in its build, removed ones left
-    out. `test_pairs`: how many pairs of different people a test of a reviewer can be drawn from now (S19)."""
+    out. `calibration`: the one it was asked for with; `trial`: the latest site trial of its pipeline at its place.
+    `burst_frames`: how many frames an upload of it may hold.
+    `test_pairs`: how many pairs of different people a test of a reviewer can be drawn from now (S19)."""
 
     built_at: datetime
     entries: int
     calibration: Calibration | None = None
-    site_trial: bool = False
+    trial: Calibration | None = None
+    burst_frames: int = 1
     attestations: tuple[Attestation, ...] = ()
     decisions: tuple[PriorAuthorisation, ...] = ()
     listed: tuple[str, ...] = ()
@@ -147,12 +77,13 @@ class Conditions:
         if policy.calibration_required:
             if self.calibration is None or self.calibration.pipeline != pipeline:
                 return Refused(Reason.NOT_CALIBRATED, policy.name)
-            point = self.calibration.point(self.entries)
-            if point is None:
-                return Refused(Reason.NOT_CALIBRATED, f"no list of {self.entries} entries was measured")
-            if threshold < point.threshold_floor:
-                return Refused(Reason.THRESHOLD_TOO_LOW, f"at least {point.threshold_floor} for {self.entries} entries")
-        if policy.site_trial_required and not self.site_trial:
+            floor = floor_of(self.calibration, self.trial, self.entries, self.burst_frames)
+            if floor is None:
+                frames = f" and {self.burst_frames} frames an upload" if self.burst_frames > 1 else ""
+                return Refused(Reason.NOT_CALIBRATED, f"no list of {self.entries} entries{frames} was measured")
+            if threshold < floor:
+                return Refused(Reason.THRESHOLD_TOO_LOW, f"at least {floor} for {self.entries} entries")
+        if policy.site_trial_required and (self.trial is None or self.trial.pipeline != pipeline):
             return Refused(
                 Reason.NOT_CALIBRATED, f"{policy.name} asks for a site trial at this place, and none is known"
             )

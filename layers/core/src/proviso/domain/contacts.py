@@ -19,8 +19,15 @@ from proviso.domain.wording import LANGUAGES
 
 LOOKED_WITHIN = timedelta(minutes=15)
 """How old the last look at somebody's subscriptions may be when a deployment starts."""
-AUDIENCES = {Role.REVIEWER: "reviewers", Role.RECIPIENT: "recipients"}
-"""Whoever is told by role, as topics are named."""
+AUDIENCES = {
+    Role.REVIEWER: "reviewers",
+    Role.RECIPIENT: "recipients",
+    Role.REQUESTER: "reviewers",
+    Role.AUTHORISER: "reviewers",
+}
+"""Whoever is told by role, as topics are named. Who asks and who authorises is told of a suspension alone, over the
+reviewers' topic: each subscription lets pass what names its account."""
+RESPONSIBLE = (Role.REQUESTER, Role.AUTHORISER)
 MOST_RULES = 50
 
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -68,9 +75,11 @@ class Contact:
         return {channel: address for channel, address in given.items() if address is not None}
 
     def takes(self, notice: Notice) -> bool:
-        """Is it told of this? Reviewers' notices have no category, so only the place counts in those."""
-        return self.takes_place(notice.place) and (
-            notice.kind is Kind.RAISED or not self.categories or notice.category in self.categories
+        """Is it told of this? Reviewers' notices have no category, so only the place counts in those. Of a suspension
+        everybody hears who has to do with it, whatever else they take."""
+        return notice.kind is Kind.SUSPENDED or (
+            self.takes_place(notice.place)
+            and (notice.kind is Kind.RAISED or not self.categories or notice.category in self.categories)
         )
 
     def takes_place(self, place: str) -> bool:
@@ -146,27 +155,38 @@ def contact_fault(contact: Contact, categories: Collection[str]) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """Who reviews and who receives for one deployment, by account."""
+    """Who reviews and who receives for one deployment, by account; and who asked for it and authorised it."""
 
     reviewers: tuple[str, ...]
     recipients: tuple[str, ...]
+    responsible: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, members: Iterable[Member]) -> "Members":
-        """From a deployment's members."""
+    def of(cls, members: Iterable[Member], responsible: Iterable[str] = ()) -> "Members":
+        """From a deployment's members, and from who is responsible for it."""
         named = sorted({(member.role, member.sub) for member in members})
         return cls(
             tuple(sub for role, sub in named if role is Role.REVIEWER),
             tuple(sub for role, sub in named if role is Role.RECIPIENT),
+            tuple(sorted(set(responsible))),
         )
 
     def named(self, kind: Kind) -> tuple[str, ...]:
         """Who hears of this kind."""
+        if kind is Kind.SUSPENDED:
+            return tuple(dict.fromkeys((*self.responsible, *self.reviewers)))
         return self.reviewers if kind is Kind.RAISED else self.recipients
 
     def to_json(self) -> str:
         """The object's body."""
-        return json.dumps({"version": 1, "reviewers": list(self.reviewers), "recipients": list(self.recipients)})
+        return json.dumps(
+            {
+                "version": 1,
+                "reviewers": list(self.reviewers),
+                "recipients": list(self.recipients),
+                "responsible": list(self.responsible),
+            }
+        )
 
     @classmethod
     def from_json(cls, body: bytes | str) -> "Members":
@@ -175,16 +195,19 @@ class Members:
             values: dict[str, Any] = json.loads(body)
             if values["version"] != 1:
                 raise ValueError("version")
-            return cls(_texts(values["reviewers"]), _texts(values["recipients"]))
+            return cls(_texts(values["reviewers"]), _texts(values["recipients"]), _texts(values.get("responsible", [])))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"not a list of members: {type(error).__name__}") from None
 
 
 def audience(notice: Notice, members: Members, contacts: Mapping[str, Contact]) -> dict[str, tuple[str, ...]]:
     """Who is told of this notice, by language: the deployment's members in its role, with a contact that takes it."""
-    role = Role.REVIEWER if notice.kind is Kind.RAISED else Role.RECIPIENT
+    roles = {
+        Kind.RAISED: {Role.REVIEWER},
+        Kind.SUSPENDED: {Role.REVIEWER, *RESPONSIBLE},
+    }.get(notice.kind, {Role.RECIPIENT})
     named = set(members.named(notice.kind))
-    told = [c for sub, c in contacts.items() if sub in named and role in c.roles and c.takes(notice)]
+    told = [c for sub, c in contacts.items() if sub in named and roles & c.roles and c.takes(notice)]
     return by_language(told)
 
 

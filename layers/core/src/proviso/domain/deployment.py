@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from proviso.domain.canonical import digest
 from proviso.domain.conditions import Conditions
+from proviso.domain.monitoring import Exposure
 from proviso.domain.policy import Policy
 from proviso.domain.reasons import Reason, Refused
 
@@ -96,6 +97,8 @@ class Deployment:
     calibration_id: str | None = None
     real_time: RealTimeGrounds | None = None
     search_until: datetime | None = None
+    exposure: tuple[Exposure, ...] = ()
+    """Declared shares of passers-by by group (S27); without any, nothing can be tested by group."""
     burst_frames: int = 1
 
     @property
@@ -128,6 +131,7 @@ class Deployment:
                 "calibration": self.calibration_id,
                 "use": self.use,
                 "software_build": self.software_build,
+                "exposure": [one.as_mapping() for one in self.exposure],
             }
         )
 

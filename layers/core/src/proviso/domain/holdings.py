@@ -190,6 +190,8 @@ def of_kept(kept: Mapping[str, int]) -> Iterator[Holding]:
         "groups in sums": "S32: one axis at a time, for tables of whole batches; read by nobody one by one",
         "published records": "S32: what everybody can read, byte for byte",
         "published tables of groups": "S32: what everybody can read, byte for byte",
+        "groups of false candidates in counts": "S27: by deployment; no candidate. As above",
+        "suspensions": "S26, S27: figures, who reviewed it and what they found; no candidate",
     }
     for what, why in whys.items():
         yield Holding("database", what, why, kept.get(what, 0), None)

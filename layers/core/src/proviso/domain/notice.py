@@ -7,11 +7,13 @@ the category is there for that choice only, and in no text (`wording`).
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from proviso.domain.candidate import Candidate, ConfirmingReview
+from proviso.domain.deployment import Deployment
+from proviso.domain.monitoring import Suspension
 
 GSM7 = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
@@ -28,9 +30,13 @@ class Kind(StrEnum):
     RAISED = "raised"
     CONFIRMED = "confirmed"
     WITHDRAWN = "withdrawn"
+    SUSPENDED = "suspended"
+    """Of a deployment, not of a candidate: `candidate_id` is then the suspension's id."""
 
 
-REVISIONS = {Kind.RAISED: 1, Kind.CONFIRMED: 2, Kind.WITHDRAWN: 3}
+REVISIONS = {Kind.RAISED: 1, Kind.CONFIRMED: 2, Kind.WITHDRAWN: 3, Kind.SUSPENDED: 1}
+SUSPENSION_USEFUL = timedelta(hours=24)
+"""For how long it is of use to hear that a deployment was suspended; it stands on the console after that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,7 @@ class Notice:
     """One document in the outbox. `expires_at` is when it has lost its use: it is not sent after that.
 
     `category`: the entry's, for recipients' notices only; empty where it is not known (any more). It chooses who is
-    told, and is told to nobody.
+    told, and is told to nobody. `safeguard`: which one suspended a deployment; empty in every other notice.
     """
 
     candidate_id: str
@@ -52,6 +58,7 @@ class Notice:
     calibrated: bool
     correlation_id: str
     category: str = ""
+    safeguard: str = ""
 
     @property
     def revision(self) -> int:
@@ -78,6 +85,7 @@ class Notice:
                 "calibrated": self.calibrated,
                 "correlation_id": self.correlation_id,
                 "category": self.category,
+                **({"safeguard": self.safeguard} if self.safeguard else {}),
             },
             sort_keys=True,
         )
@@ -100,6 +108,7 @@ class Notice:
                 calibrated=values["calibrated"] is True,
                 correlation_id=str(values["correlation_id"]),
                 category=values["category"],
+                safeguard=str(values.get("safeguard", "")),
             )
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"not a notice: {type(error).__name__}") from error
@@ -107,8 +116,10 @@ class Notice:
             raise ValueError("not a notice: a time without its zone")
         if notice.key != key or values.get("version") != VERSION:
             raise ValueError("the notice does not belong to its key")
-        if not isinstance(notice.category, str) or (notice.category and notice.kind is Kind.RAISED):
+        if not isinstance(notice.category, str) or (notice.category and notice.kind in (Kind.RAISED, Kind.SUSPENDED)):
             raise ValueError("not a notice: reviewers' notices carry no category")
+        if (notice.kind is Kind.SUSPENDED) != (notice.safeguard in ("S26", "S27")):
+            raise ValueError("not a notice: a suspension, and nothing else, names its safeguard")
         return notice
 
 
@@ -151,6 +162,23 @@ def confirmed_notice(proof: ConfirmingReview) -> Notice:
 def withdrawn_notice(proof: ConfirmingReview) -> Notice:
     """To recipients: the confirmation no longer stands."""
     return _notice(proof.candidate, Kind.WITHDRAWN, proof.message_prefix, proof.useful_until, proof.category)
+
+
+def suspended_notice(suspension: Suspension, deployment: Deployment) -> Notice:
+    """To who asked for it, who authorised it, and its reviewers: it was suspended by itself (S26, S27)."""
+    return Notice(
+        candidate_id=suspension.id,
+        kind=Kind.SUSPENDED,
+        deployment_id=deployment.id,
+        camera=deployment.cameras[0],
+        place=deployment.place,
+        occurred_at=suspension.suspended_at,
+        expires_at=suspension.suspended_at + SUSPENSION_USEFUL,
+        message_prefix=deployment.policy.message_prefix,
+        calibrated=deployment.calibrated,
+        correlation_id=suspension.id,
+        safeguard=suspension.kind.safeguard,
+    )
 
 
 def _notice(candidate: Candidate, kind: Kind, message_prefix: str, expires_at: datetime, category: str = "") -> Notice:

@@ -25,8 +25,8 @@ class Policy:
 
     `extends` is the shipped policy and version that a local one was made from, or empty; `differences` are sentences,
     one for each value in which it is looser than that one, or other than it where neither way is tighter. An empty
-    `authoriser_ranks` asks for no rank; `urgent_start_hours` of 0 allows no urgent start (S37). The last three have
-    values that hold for deployments from before there were such rules, so that these can still be closed and erased.
+    `authoriser_ranks` asks for no rank; `urgent_start_hours` of 0 allows no urgent start (S37). What has a value here
+    holds so for deployments from before there were such rules, so that these can still be closed and erased.
     """
 
     name: str
@@ -62,6 +62,10 @@ class Policy:
     candidates_per_reviewer_hour: int = 30
     reviewer_error_limit_percent: int = 20
     test_candidates_percent: int = 0
+    false_hits_per_million_faces: int = 1000
+    false_candidates_per_million_passages: int = 1000
+    suspend_alpha_percent: int = 1
+    groups_unrecorded_limit_percent: int = 50
 
     def as_mapping(self) -> dict[str, Any]:
         """Plain values, lists for tuples: what is stored and hashed."""

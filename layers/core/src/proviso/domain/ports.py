@@ -12,15 +12,17 @@ from enum import StrEnum
 from typing import Protocol
 
 from proviso.domain.audit import Act, AuditRecord, Head
+from proviso.domain.calibration_ports import CalibrationWork
 from proviso.domain.camera import RegisteredCamera, UploadGrant
 from proviso.domain.candidate import Candidate, Hit, OpenCandidate
-from proviso.domain.conditions import Attestation, Calibration, Conditions, PriorAuthorisation
+from proviso.domain.conditions import Attestation, Conditions, PriorAuthorisation
 from proviso.domain.contacts import ContactWork
 from proviso.domain.deployment import Deployment
 from proviso.domain.face import Box, Face, QualityGate, Template
 from proviso.domain.frame import Counts, EvidencePicture, Image, Jpeg, LedgerEntry
 from proviso.domain.holds import HoldWork
 from proviso.domain.messages import FacesMessage
+from proviso.domain.monitoring_ports import MonitoringWork
 from proviso.domain.notice import Kind, Notice, NoticeTexts
 from proviso.domain.people import Member, Person, Role
 from proviso.domain.permit import CheckedPermit, Permit
@@ -364,7 +366,7 @@ class AnchorWork(Protocol):
         """Remember that these heads are anchored. An older one never takes the place of a newer one."""
 
 
-class GovernWork(AnchorWork, HoldWork, SubjectWork, ContactWork, Protocol):
+class GovernWork(AnchorWork, CalibrationWork, HoldWork, SubjectWork, ContactWork, MonitoringWork, Protocol):
     """One transaction of govern or enrol."""
 
     def person(self, sub: str) -> Person | None: ...
@@ -407,8 +409,8 @@ class GovernWork(AnchorWork, HoldWork, SubjectWork, ContactWork, Protocol):
     def add_deployment(self, deployment: Deployment) -> None: ...
     def deployment(self, deployment_id: str, *, lock: bool = False) -> Deployment | None: ...
     def deployments(self) -> list[Deployment]: ...
-    def authorise(self, deployment_id: str, by: str, at: datetime, digest: str) -> bool:
-        """requested → authorised, conditional on the state and on `by` not being the requester."""
+    def authorise(self, deployment_id: str, by: str, at: datetime, digest: str) -> Refused | None:
+        """requested → authorised, conditional on state and on `by` not being the requester. WRONG_STATE, SUSPENDED."""
 
     def begin_warming(self, deployment_id: str, at: datetime) -> Refused | None:
         """authorised → warming. WRONG_STATE, OUTSIDE_WINDOW, or the condition of the start that the database misses."""
@@ -424,9 +426,6 @@ class GovernWork(AnchorWork, HoldWork, SubjectWork, ContactWork, Protocol):
 
     def warm(self, build_id: str) -> int:
         """Run the search's query shape once over the build; the number of references that a search would compare."""
-
-    def calibration_for(self, pipeline: str) -> Calibration | None:
-        """The latest calibration of exactly this pipeline (S13)."""
 
     def conditions(self, deployment: Deployment) -> Conditions | None:
         """What stands of all that its start asks for; None when its build is gone."""

@@ -42,19 +42,19 @@ def _quantile(p: float, a: float, b: float) -> float:
         middle = (low + high) / 2
         if middle in (low, high):
             break
-        if _beta(middle, a, b) < p:
+        if beta(middle, a, b) < p:
             low = middle
         else:
             high = middle
     return (low + high) / 2
 
 
-def _beta(x: float, a: float, b: float) -> float:
+def beta(x: float, a: float, b: float) -> float:
     """The regularised incomplete beta function I_x(a, b), by its continued fraction (DLMF 8.17.22)."""
     if x <= 0 or x >= 1:
         return 0.0 if x <= 0 else 1.0
     if x > (a + 1) / (a + b + 2):  # where the fraction converges slowly, by the symmetry DLMF 8.17.4
-        return 1 - _beta(1 - x, b, a)
+        return 1 - beta(1 - x, b, a)
     front = math.exp(
         math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x) - math.log(a)
     )

@@ -50,6 +50,8 @@ class Reason(StrEnum):
     CAMERA_BUSY = "camera_busy"
     TOO_LATE = "too_late"
     NOT_CALIBRATED = "not_calibrated"
+    TRIAL_TOO_SMALL = "trial_too_small"
+    NOT_AS_RECORDED = "not_as_recorded"
     THRESHOLD_TOO_LOW = "threshold_too_low"
     NOT_ANNOUNCED = "not_announced"
     NO_DECISION = "no_decision"
@@ -58,6 +60,7 @@ class Reason(StrEnum):
     REVIEWER_CAP = "reviewer_cap"
     ERRS_TOO_OFTEN = "errs_too_often"
     NO_TEST_PAIRS = "no_test_pairs"
+    SUSPENDED = "suspended"
     TAKEN = "taken"
     NOT_APPROVED = "not_approved"
     BUILD_TOO_OLD = "build_too_old"
@@ -105,6 +108,8 @@ SENTENCES: dict[Reason, str] = {
     Reason.CAMERA_BUSY: "a camera of this deployment is already part of another active deployment",
     Reason.TOO_LATE: "the time for this has passed",
     Reason.NOT_CALIBRATED: "there is no calibration for this pipeline, and the policy asks for one",
+    Reason.TRIAL_TOO_SMALL: "this is too few passages to say anything about a place; let more people walk",
+    Reason.NOT_AS_RECORDED: "these are not the counts that the deployment itself recorded; work them out again",
     Reason.THRESHOLD_TOO_LOW: "the threshold lies below the calibrated floor for a list of this size",
     Reason.NOT_ANNOUNCED: "the public has not been told; record the public notice and the signage first",
     Reason.NO_DECISION: "no court or independent authority has allowed this; record its decision first",
@@ -113,6 +118,8 @@ SENTENCES: dict[Reason, str] = {
     Reason.REVIEWER_CAP: "you have decided as many candidates as an hour allows; rest, and others go on",
     Reason.ERRS_TOO_OFTEN: "your answers to test candidates are wrong too often; train, and have it recorded",
     Reason.NO_TEST_PAIRS: "the policy asks for tests of reviewers, and there are no pictures for them; add test pairs",
+    Reason.SUSPENDED: "a deployment of this operator and pipeline was suspended (S26, S27); an authoriser who had no"
+    " part in it reviews that first: proviso suspensions",
     Reason.TAKEN: "this reference number is on the list already, and stays taken when its entry is removed",
     Reason.NOT_APPROVED: "a second person has to approve an entry under 18",
     Reason.BUILD_TOO_OLD: "the watchlist build is too old; build it again and have it authorised",

@@ -9,6 +9,7 @@ from proviso.domain.audit import Act
 from proviso.domain.candidate import Candidate
 from proviso.domain.deployment import Deployment
 from proviso.domain.holdings import DeploymentHeld, ListHeld
+from proviso.domain.monitoring_ports import SuspensionWork
 from proviso.domain.notice import Kind
 from proviso.domain.people import Person
 from proviso.domain.ports import AnchorWork, StopRecord
@@ -32,7 +33,7 @@ class QueueLook(Protocol):
         """The last look; None when there is none, or none that can be understood."""
 
 
-class RetainWork(AnchorWork, RecordWork, Protocol):
+class RetainWork(AnchorWork, RecordWork, SuspensionWork, Protocol):
     """One transaction of retain."""
 
     def carry_out_stop(self, record: StopRecord, now: datetime) -> list[Deployment]: ...
@@ -140,7 +141,7 @@ class RetainWork(AnchorWork, RecordWork, Protocol):
     def lists_held(self) -> list[ListHeld]: ...
     def backups_waiting(self) -> list[tuple[str, datetime]]: ...
     def deployments_of(self, candidate_ids: Sequence[str]) -> dict[str, str]:
-        """Which deployment each of these candidates belongs to."""
+        """Which deployment each of these candidates belongs to; suspensions have notices too."""
 
     def live(self) -> set[str]:
         """The deployments that are active."""

@@ -63,8 +63,18 @@ class OtherDecision:
 
 
 @dataclass(frozen=True, slots=True)
+class StrangerOnceIn:
+    """A stranger reaches this similarity once in `low` to `high` searches against a list like this. None: nobody did,
+    so it is rarer than once in `low`."""
+
+    low: int
+    high: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Revealed:
-    """What is shown after one's own decision and not before. `test_mated` is None for a real candidate."""
+    """What is shown after one's own decision and not before. `test_mated` is None for a real candidate;
+    `stranger_once_in` where that was not measured."""
 
     similarity: float
     threshold: Decimal
@@ -75,6 +85,17 @@ class Revealed:
     others: tuple[OtherDecision, ...]
     demographics_recorded: bool
     test_mated: bool | None = None
+    stranger_once_in: StrangerOnceIn | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedByItself:
+    """That a deployment was stopped by a safeguard, for its reviewers' page: where, when and by which."""
+
+    deployment_id: str
+    place: str
+    at: datetime
+    safeguard: str
 
 
 class ReviewWork(Protocol):
@@ -91,6 +112,9 @@ class ReviewWork(Protocol):
     def confirmed_by_others(self, since: datetime, reviewer: str) -> list[Shown]:
         """Confirmations since then, of deployments that name this reviewer, in which they had no part: what they may
         take back. Latest first."""
+
+    def suspended(self, since: datetime, reviewer: str) -> list[StoppedByItself]:
+        """Deployments that name this reviewer and were stopped by a safeguard since then (S26, S27); latest first."""
 
     def shown(self, candidate_id: str, reviewer: str) -> Shown | None: ...
 

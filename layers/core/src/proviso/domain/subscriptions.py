@@ -43,10 +43,10 @@ class Plan:
 
 
 def wanted(contact: Contact | None) -> tuple[Wanted, ...]:
-    """One a role that is told anything, and address."""
+    """One an audience that the account's roles belong to, and address."""
     if contact is None:
         return ()
-    audiences = sorted(AUDIENCES[role] for role in contact.roles)
+    audiences = sorted({AUDIENCES[role] for role in contact.roles})
     return tuple(Wanted(a, channel, address) for a in audiences for channel, address in contact.addresses.items())
 
 

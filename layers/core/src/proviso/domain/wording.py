@@ -24,11 +24,12 @@ _SMS = {
     Kind.RAISED.value: _SAID | {"uncalibrated"},
     Kind.CONFIRMED.value: _SAID | {"uncalibrated"},
     Kind.WITHDRAWN.value: _SAID | {"uncalibrated"},
+    Kind.SUSPENDED.value: _SAID | {"uncalibrated", "safeguard"},
     "uncalibrated": frozenset(),
 }
 _EMAIL = {
     **{f"{kind.value} subject": frozenset({"prefix", "reference"}) for kind in Kind},
-    **{kind.value: _SAID | {"date", "trial", "uncalibrated", "console", "delivery"} for kind in Kind},
+    **{kind.value: _SAID | {"date", "trial", "uncalibrated", "console", "delivery", "safeguard"} for kind in Kind},
     "trial": frozenset({"word"}),
     "uncalibrated": frozenset(),
     "console": frozenset({"url"}),
@@ -40,6 +41,7 @@ _MUST = {
     Kind.RAISED: {"reference", "time", "place", "until", "uncalibrated"},
     Kind.CONFIRMED: {"reference", "time", "place", "uncalibrated"},
     Kind.WITHDRAWN: {"reference", "time", "place", "uncalibrated"},
+    Kind.SUSPENDED: {"reference", "time", "place", "safeguard", "uncalibrated"},
 }
 """What the SMS and the e-mail of a kind must tell, in every language."""
 
@@ -82,13 +84,14 @@ def texts(notice: Notice, zone: ZoneInfo, words: Wording, console_url: str = "")
         "time": f"{local:%H:%M:%S}",
         "place": notice.place,
         "until": f"{until:%H:%M:%S}",
+        "safeguard": notice.safeguard,
     }
     mark = "" if notice.calibrated else " " + words.sms["uncalibrated"]
     sms = _filled(words.sms[kind], {**said, "uncalibrated": mark})
     if len(sms) > SMS_SEPTETS or not GSM7.issuperset(sms):
         raise ValueError(f"the SMS is not one GSM-7 part ({len(sms)} characters)")
     long = words.email
-    page = console_url if notice.kind is Kind.RAISED or not console_url else f"{console_url}/notices"
+    page = console_url if notice.kind in (Kind.RAISED, Kind.SUSPENDED) or not console_url else f"{console_url}/notices"
     date = {"day": str(local.day), "month": long["months"].split()[local.month - 1], "year": str(local.year)}
     more = {
         "date": _filled(long["date"], date),

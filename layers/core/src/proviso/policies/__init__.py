@@ -206,7 +206,7 @@ _PLAINLY = {
 }
 _FORMS = {
     "name": "is not of the form a-z, 0-9 and -, at most 40 signs",
-    "version": "is not of the form YYYY.MONTH.NUMBER, as 2026.11.2",
+    "version": "is not of the form YYYY.MONTH.NUMBER, as 2026.11.3",
     "extends": f"is not one of {', '.join(EXTENDABLE)}, with or without the version",
 }
 

@@ -94,6 +94,20 @@ class _ErrorLimit(_Sourced):
     value: Annotated[int, Field(ge=1, le=50)]
 
 
+class _PerMillion(_Sourced):
+    value: Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class _Alpha(_Sourced):
+    """How often a deployment with which nothing is wrong may be suspended: one in ten at the most."""
+
+    value: Annotated[int, Field(ge=1, le=10)]
+
+
+class _Percent(_Sourced):
+    value: Annotated[int, Field(ge=0, le=100)]
+
+
 def _worth_it(percent: int) -> int:
     if 0 < percent < 5:
         raise ValueError("tests of reviewers are 0 (none) or at least 5 percent: fewer measure nobody (S19)")
@@ -148,6 +162,11 @@ class Values(_Form):
     test_candidates_percent: _TestShare
     same_entry_window_s: _Number
     message_prefix: _Prefix
+    # when it is suspended
+    false_hits_per_million_faces: _PerMillion
+    false_candidates_per_million_passages: _PerMillion
+    suspend_alpha_percent: _Alpha
+    groups_unrecorded_limit_percent: _Percent
     # what is kept
     frame_age_limit_s: _FrameAge
     clock_skew_s: _Number

@@ -78,7 +78,7 @@ def _tell(notice: Notice, room: AlertRoom) -> str:
         return outcome
     if not groups and not told:
         return NOBODY
-    topic = "reviewers" if notice.kind is Kind.RAISED else "recipients"
+    topic = "reviewers" if notice.kind in (Kind.RAISED, Kind.SUSPENDED) else "recipients"
     waiting = [(language, to) for language, subs in groups.items() if (to := [sub for sub in subs if sub not in told])]
     # All words before the first is sent: what cannot be said in one language is said in none.
     words = {one: texts(notice, room.zone, room.words[one], room.console_url) for one, _ in waiting}
@@ -107,12 +107,15 @@ def _audience(notice: Notice, room: AlertRoom) -> dict[str, tuple[str, ...]]:
 
 
 def _verdict(notice: Notice, room: AlertRoom) -> str:
-    """May it go out now? A withdrawal may always: it only takes something back."""
+    """May it go out now? A withdrawal may always: it only takes something back. That a deployment was suspended is told
+    when its permits are gone: that is what it says."""
     if notice.kind is Kind.WITHDRAWN:
         return "sent"
     now = room.clock()
     if now >= notice.expires_at:
         return "stale"
+    if notice.kind is Kind.SUSPENDED:
+        return "sent"
     permit = room.permits.read(notice.camera)
     in_force = permit is not None and permit.deployment_id == notice.deployment_id and now < permit.ends_at
     return "sent" if in_force else "withheld"

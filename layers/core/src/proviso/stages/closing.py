@@ -7,7 +7,6 @@ by its name. The certificate comes last, and only of what was counted after it w
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from proviso.domain.audit import deployment_act, system_act
 from proviso.domain.deployment import OVER, Deployment, DeploymentState
@@ -21,7 +20,6 @@ from proviso.domain.retention import (
     Certificate,
     Erasure,
     StoreCount,
-    close_after,
     look_again,
     over_since,
     queue_counts,
@@ -105,7 +103,7 @@ def _close(room: RetainRoom, deployment: Deployment) -> Certificate | str | None
     deployment_id, watchlist_id = deployment.id, deployment.watchlist_id
     permits = take_permits_back(room, deployment)
     with room.store.work() as work:
-        candidates = work.candidates_of(deployment_id)
+        candidates = [*work.candidates_of(deployment_id), *work.suspensions_of(deployment_id)]
         full = any(count.left for count in work.left(deployment_id))
         # What the erasure found under its locks, and no look before them: pictures follow their rows.
         shared = work.erase(deployment_id) is None
@@ -197,8 +195,3 @@ def _counted(candidates: list[str], count: Callable[[str], int]) -> int:
 
 def _by_store(counts: tuple[StoreCount, ...]) -> dict[str, int]:
     return {count.store: count.left for count in counts}
-
-
-def when_over(deployment: Deployment) -> datetime:
-    """When a deployment that is over is closed if nobody closes it."""
-    return over_since(deployment) + close_after(deployment.policy)

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from proviso.domain.audit import purpose_fault, system_act
 from proviso.domain.contact_ports import ContactBoard
-from proviso.domain.contacts import AUDIENCES, Contact, Kept, Members, Reach, contact_fault
+from proviso.domain.contacts import AUDIENCES, RESPONSIBLE, Contact, Kept, Members, Reach, contact_fault
 from proviso.domain.errors import StorageFault
 from proviso.domain.people import Member, Principal, Role
 from proviso.domain.ports import Clock, GovernStore, GovernWork
@@ -51,7 +51,8 @@ def set_contact(
     with store.work() as work:
         person = work.person(wanted.sub)
         if person is None or not person.roles & AUDIENCES.keys():
-            return Refused(Reason.INVALID, f"{wanted.sub} is not registered as a reviewer or recipient")
+            told = ", ".join(AUDIENCES)
+            return Refused(Reason.INVALID, f"{wanted.sub} is not registered with a role that is told: {told}")
         if taken := _taken(wanted, work.contacts()):
             return Refused(Reason.INVALID, taken)
         work.set_contact(Kept(_at(wanted, person.roles, now), principal.sub))
@@ -129,9 +130,15 @@ def mirror_person(sub: str, store: GovernStore, board: ContactBoard) -> None:
 
 
 def members_of(work: GovernWork, deployment_id: str) -> Members:
-    """Who is told: the members who still hold the role that they are named in."""
+    """Who is told: the members who still hold the role that they are named in; of a suspension also who asked for the
+    deployment and who authorised it, for as long as they hold either role."""
     roles = {person.sub: person.roles for person in work.people()}
-    return Members.of(member for member in work.members(deployment_id) if member.role in roles.get(member.sub, ()))
+    deployment = work.deployment(deployment_id)
+    responsible = (deployment.requested_by, deployment.authorised_by) if deployment else ()
+    return Members.of(
+        (member for member in work.members(deployment_id) if member.role in roles.get(member.sub, ())),
+        (sub for sub in responsible if sub is not None and roles.get(sub, frozenset()) & set(RESPONSIBLE)),
+    )
 
 
 def _mirror(store: GovernStore, read: Callable[[GovernWork], _T], write: Callable[[_T], None]) -> None:

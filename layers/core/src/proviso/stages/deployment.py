@@ -14,11 +14,18 @@ from decimal import Decimal
 
 from proviso.domain.audit import deployment_act, system_act
 from proviso.domain.burst import MOST_FRAMES
-from proviso.domain.conditions import Calibration, Conditions, FalseCandidates, expected_false_candidates
+from proviso.domain.calibration import (
+    FalseCandidates,
+    GroupRate,
+    expected_false_candidates,
+    floor_of,
+)
+from proviso.domain.conditions import Conditions
 from proviso.domain.contact_ports import ContactBoard
 from proviso.domain.deployment import LIVE, OVER, Deployment, DeploymentState, Grounds, RealTimeGrounds
-from proviso.domain.errors import AuditUnwritable, DatabaseAway, PermitUnreadable, StorageFault
+from proviso.domain.errors import AuditUnwritable, DatabaseAway
 from proviso.domain.frame import CAMERA_PATTERN
+from proviso.domain.monitoring import Exposure, exposure_fault
 from proviso.domain.notice import place_fault
 from proviso.domain.people import Member, Principal, Role
 from proviso.domain.permit import Permit
@@ -26,7 +33,9 @@ from proviso.domain.policy import Policy
 from proviso.domain.ports import Clock, DueStore, GovernStore, PermitStore, StopRecord, StopSpool
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.retention import LOOK_EVERY, Certificate, close_after
+from proviso.stages.calibration import below_the_floor, named
 from proviso.stages.contacts import mirror_members, reachability
+from proviso.stages.permits import delete_permits
 
 STAFF = tuple(role for role in Role if role is not Role.RECIPIENT)
 """Who may see a deployment with its grounds: everybody with a role but those who only receive notices."""
@@ -48,13 +57,15 @@ class DeploymentRequest:
     threshold: Decimal
     grounds: Grounds
     real_time: RealTimeGrounds | None = None
+    exposure: tuple[Exposure, ...] = ()
     burst_frames: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
     """A deployment as people are shown it: with what stands of its conditions, who is named for it, the false
-    candidates to be expected (S08), what its start would be refused for now, and who would be told nothing."""
+    candidates to be expected (S08), the lowest threshold (S12) and how groups fare at it (S27), what its start would be
+    refused for now, and who would be told nothing."""
 
     deployment: Deployment
     conditions: Conditions | None
@@ -62,6 +73,8 @@ class Shown:
     expected: FalseCandidates
     missing: Refused | None
     warnings: tuple[str, ...] = ()
+    floor: Decimal | None = None
+    groups: tuple[GroupRate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +115,12 @@ def request(
             return Refused(Reason.POLICY_FORBIDS, "the watchlist was made under another policy, or a looser version")
         if build.entries > policy.max_entries:
             return Refused(Reason.POLICY_FORBIDS, f"at most {policy.max_entries} entries under {policy.name}")
-        calibration = work.calibration_for(build.pipeline)
-        if refused := _below_the_floor(wanted.threshold, policy, calibration, build.entries):
+        burst = wanted.burst_frames
+        known = work.calibration_for(build.pipeline)
+        floor = floor_of(known, work.trial_at(build.pipeline, wanted.place.strip()), build.entries, burst)
+        if refused := below_the_floor(wanted.threshold, policy, floor, build.entries):
             return refused
+        calibration = named(known, wanted.threshold, policy, floor)
         deployment = Deployment(
             id=new_id(),
             state=DeploymentState.REQUESTED,
@@ -124,6 +140,7 @@ def request(
             software_build=software_build,
             grounds=wanted.grounds,
             real_time=wanted.real_time,
+            exposure=wanted.exposure,
             burst_frames=wanted.burst_frames,
             calibration_id=calibration.id if calibration else None,
             requested_by=principal.sub,
@@ -156,8 +173,8 @@ def authorise(
             return Refused(Reason.NOT_FOUND, "deployment")
         if refused := deployment.may_authorise(principal.sub, principal.person.rank, shown_digest, now):
             return refused
-        if not work.authorise(deployment_id, principal.sub, now, shown_digest):
-            return Refused(Reason.WRONG_STATE)
+        if refused := work.authorise(deployment_id, principal.sub, now, shown_digest):
+            return refused
         work.audit(deployment_act(deployment_id, now, principal.sub, "deployment_authorised", {"digest": shown_digest}))
         authorised = work.deployment(deployment_id)
     mirror_members(deployment_id, store, board)
@@ -211,7 +228,7 @@ def start(
     with store.work() as work:
         active = work.deployment(deployment_id)
     if active is None or active.state is not DeploymentState.ACTIVE:
-        _, fault = _delete_permits(permits, deployment_id)  # stopped while it was being started: the stop wins
+        _, fault = delete_permits(permits, deployment_id)  # stopped while it was being started: the stop wins
         if fault is not None:
             raise fault
         return Refused(Reason.WRONG_STATE, "stopped while starting")
@@ -257,7 +274,7 @@ def stop(
     not done is raised at the end (StorageFault), so that it is tried again.
     """
     now = clock()
-    deleted, _ = _delete_permits(permits, deployment_id)
+    deleted, _ = delete_permits(permits, deployment_id)
     stopped: list[Deployment] = []
     spooled = False
     try:
@@ -267,7 +284,7 @@ def stop(
             stopped = _stop_unrecorded(sub, deployment_id, store, now)
         spool.put(StopRecord(new_id(), now, sub, deployment_id))
         spooled = True
-    again, fault = _delete_permits(permits, deployment_id)  # a start may have written some in between
+    again, fault = delete_permits(permits, deployment_id)  # a start may have written some in between
     if fault is not None:
         raise fault
     for deployment in stopped:
@@ -312,22 +329,34 @@ def show(
             return Refused(Reason.NOT_FOUND, "deployment")
         conditions = work.conditions(deployment)
         members = work.members(deployment_id)
-    entries, calibration = (conditions.entries, conditions.calibration) if conditions else (0, None)
+        suspended = work.suspended(deployment_id)
     missing: Refused | None = None
     warnings: tuple[str, ...] = ()
     if conditions is not None and deployment.state in LIVE:
         now = clock()
         told = reachability(deployment_id=deployment_id, place=deployment.place, store=store, board=board, now=now)
         ready = replace(deployment, state=DeploymentState.AUTHORISED, authorised_digest=deployment.digest)
-        missing = ready.may_start(max(now, deployment.starts_at), pipeline, software_build, conditions) or told.refused
+        starting = max(now, deployment.starts_at)
+        missing = suspended or ready.may_start(starting, pipeline, software_build, conditions) or told.refused
         warnings = told.warnings
+    measured = conditions or Conditions(built_at=deployment.requested_at, entries=0)
+    given = (measured.entries, measured.burst_frames)
+    point = measured.calibration.point(*given) if measured.calibration else None
     return Shown(
         deployment=deployment,
         conditions=conditions,
         members=tuple(members),
-        expected=expected_false_candidates(deployment.passages_expected, entries, calibration),
+        expected=expected_false_candidates(
+            deployment.passages_expected,
+            measured.entries,
+            measured.calibration,
+            trial=measured.trial,
+            burst_frames=measured.burst_frames,
+        ),
         missing=missing,
         warnings=warnings,
+        floor=floor_of(measured.calibration, measured.trial, *given),
+        groups=measured.calibration.groups_at(point) if measured.calibration and point else (),
     )
 
 
@@ -361,6 +390,8 @@ def _faults(wanted: DeploymentRequest, policy: Policy, now: datetime) -> Refused
         return Refused(Reason.INVALID, "threshold is a cosine similarity between 0 and 1")
     if wanted.passages_expected < 1:
         return Refused(Reason.INVALID, "passages_expected: how many people are expected to pass, at least 1")
+    if fault := exposure_fault(wanted.exposure):
+        return Refused(Reason.INVALID, fault)
     if not 1 <= wanted.burst_frames <= MOST_FRAMES:
         return Refused(Reason.INVALID, f"burst_frames: 1 for single frames, or up to {MOST_FRAMES} an upload")
     if policy.decision_required and (refused := _real_time_fault(wanted, policy)):
@@ -381,16 +412,6 @@ def _real_time_fault(wanted: DeploymentRequest, policy: Policy) -> Refused | Non
         return Refused(Reason.INVALID, "real_time.objective must be the use")
     if given.urgency.strip() and not policy.urgent_start_hours:
         return Refused(Reason.POLICY_FORBIDS, f"{policy.name} knows no urgent start")
-    return None
-
-
-def _below_the_floor(
-    threshold: Decimal, policy: Policy, calibration: Calibration | None, entries: int
-) -> Refused | None:
-    """S12, at once where it is known: a calibration that is missing only keeps it from being started (S13)."""
-    point = calibration.point(entries) if calibration and policy.calibration_required else None
-    if point is not None and threshold < point.threshold_floor:
-        return Refused(Reason.THRESHOLD_TOO_LOW, f"at least {point.threshold_floor} for {entries} entries")
     return None
 
 
@@ -428,32 +449,3 @@ def _stop_unrecorded(sub: str, deployment_id: str | None, store: GovernStore, no
             return work.stop(deployment_id, sub, now)
     except DatabaseAway:
         return []
-
-
-def _delete_permits(permits: PermitStore, deployment_id: str | None) -> tuple[list[str], StorageFault | None]:
-    """Delete the permits of one deployment, or all. One that cannot be read is deleted too: doubt closes (S36).
-
-    One that cannot be deleted does not keep the others: the first fault is handed back, not raised.
-    """
-    deleted: list[str] = []
-    fault: StorageFault | None = None
-    try:
-        cameras = permits.cameras()
-    except StorageFault as error:
-        return deleted, error
-    for camera in cameras:
-        try:
-            if deployment_id is None or _belongs(permits, camera, deployment_id):
-                permits.delete(camera)
-                deleted.append(camera)
-        except StorageFault as error:
-            fault = fault or error
-    return deleted, fault
-
-
-def _belongs(permits: PermitStore, camera: str, deployment_id: str) -> bool:
-    try:
-        permit = permits.read(camera)
-    except PermitUnreadable:
-        return True
-    return permit is None or permit.deployment_id == deployment_id

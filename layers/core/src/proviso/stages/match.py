@@ -360,7 +360,8 @@ def _after_commit(row: LedgerEntry, message: FacesMessage, room: MatchRoom, stop
     with stopwatch.lap("notices"):
         raised = room.store.candidates_of_frame(message.frame_key)
         for candidate, message_prefix in raised:
-            room.outbox.put(raised_notice(candidate, message_prefix))
+            if candidate.state is CandidateState.RAISED:  # not what froze with its own transaction (S26)
+                room.outbox.put(raised_notice(candidate, message_prefix))
         if raised:
             with suppress(TransientFault):  # open pages ask by themselves too, later
                 room.changes.mark()

@@ -21,7 +21,7 @@ from proviso.domain.ports import StopRecord
 from proviso.domain.reasons import Reason
 from proviso.domain.retention import GROUPS_DUE, LOOK_EVERY, OUTCOMES_DUE, LedgerFold
 from proviso.stages.anchor import anchor, anchor_soon
-from proviso.stages.closing import Closed, close_due, when_over
+from proviso.stages.closing import Closed, close_due
 from proviso.stages.erasing import (
     delete_old_evidence,
     delete_stray_evidence,
@@ -30,7 +30,8 @@ from proviso.stages.erasing import (
     stop_after_restore,
 )
 from proviso.stages.report import Reported, publish_due
-from proviso.stages.retain_room import ACTOR, Faults, RetainRoom, take_permits_back
+from proviso.stages.retain_room import ACTOR, Faults, RetainRoom, after_the_end
+from proviso.stages.suspending import look_for_suspensions
 
 __all__ = ["RetainRoom", "Retained", "retain"]
 
@@ -44,6 +45,7 @@ class Retained:
     stopped: int
     ended: int
     expired: int
+    suspended: int
     not_recorded: int
     notices_put: int
     folded: int
@@ -77,6 +79,7 @@ def retain(*, room: RetainRoom) -> Retained:
     stopped += done(lambda: _carry_out_stops(room, faults))
     ended = done(lambda: _end(room, faults))
     expired = done(lambda: _expire(room))
+    suspended = done(lambda: look_for_suspensions(room, faults))
     not_recorded = done(lambda: _close_outcomes(room))
     put = done(lambda: _put_lost_notices(room))
     folded = done(lambda: _fold_ledger(room))
@@ -92,7 +95,7 @@ def retain(*, room: RetainRoom) -> Retained:
     with faults.kept():
         reported = publish_due(room, faults)
     published = (*reported.records, *reported.batches)
-    at_once = bool(replayed or stopped or ended or closed.deployments or published)
+    at_once = bool(replayed or stopped or ended or suspended or closed.deployments or published)
     anchored = done(lambda: _anchor(room, at_once=at_once))
     faults.raise_first()
     return Retained(
@@ -100,6 +103,7 @@ def retain(*, room: RetainRoom) -> Retained:
         stopped=stopped,
         ended=ended,
         expired=expired,
+        suspended=suspended,
         not_recorded=not_recorded,
         notices_put=put,
         folded=folded,
@@ -140,19 +144,11 @@ def _carry_out_stops(room: RetainRoom, faults: Faults) -> int:
             recorded = False
             with room.store.work() as work:  # stopping works when the audit does not (S36)
                 stopped = work.carry_out_stop(record, now)
-        _after_the_end(room, stopped, faults)
+        after_the_end(room, stopped, faults)
         if recorded:
             with faults.kept():
                 room.spool.delete(record.id)
     return len(stops)
-
-
-def _after_the_end(room: RetainRoom, over: list[Deployment], faults: Faults) -> None:
-    """What stands outside the database of deployments that are over. Closing does it too, should this fail."""
-    for deployment in over:
-        with faults.kept():
-            take_permits_back(room, deployment)
-            room.due.put(deployment.id, when_over(deployment))
 
 
 def _stop_recorded(room: RetainRoom, record: StopRecord, now: datetime) -> list[Deployment]:
@@ -172,7 +168,7 @@ def _end(room: RetainRoom, faults: Faults) -> int:
         ended = work.end_due(now)
         for deployment in ended:
             work.audit(deployment_act(deployment.id, now, ACTOR, "deployment_ended", {}))
-    _after_the_end(room, ended, faults)
+    after_the_end(room, ended, faults)
     return len(ended)
 
 

@@ -7,6 +7,7 @@ the rest is done, and the fault is raised at the end. Only when the database is 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from proviso.domain.deployment import Deployment
 from proviso.domain.errors import DatabaseAway, Fault, PermitUnreadable
@@ -23,6 +24,7 @@ from proviso.domain.ports import (
 )
 from proviso.domain.record_ports import RecordShelf
 from proviso.domain.retain_ports import QueueLook, RetainStore
+from proviso.domain.retention import close_after, over_since
 from proviso.domain.review_ports import Changes
 from proviso.domain.subject_ports import SubjectKeys
 
@@ -80,6 +82,19 @@ def take_permits_back(room: RetainRoom, deployment: Deployment) -> int:
         if _permits(room, deployment, camera):
             room.permits.delete(camera)
     return sum(_permits(room, deployment, camera) for camera in deployment.cameras)
+
+
+def when_over(deployment: Deployment) -> datetime:
+    """When a deployment that is over is closed if nobody closes it."""
+    return over_since(deployment) + close_after(deployment.policy)
+
+
+def after_the_end(room: RetainRoom, over: list[Deployment], faults: Faults) -> None:
+    """What stands outside the database of deployments that are over. Closing does it too, should this fail."""
+    for deployment in over:
+        with faults.kept():
+            take_permits_back(room, deployment)
+            room.due.put(deployment.id, when_over(deployment))
 
 
 def _permits(room: RetainRoom, deployment: Deployment, camera: str) -> bool:

@@ -28,7 +28,15 @@ from proviso.domain.notice import confirmed_notice, withdrawn_notice
 from proviso.domain.people import Principal, Role
 from proviso.domain.ports import Clock, Outbox, PictureStore
 from proviso.domain.reasons import Reason, Refused
-from proviso.domain.review_ports import Changes, Revealed, ReviewStore, ReviewWork, Shown, ShownReference
+from proviso.domain.review_ports import (
+    Changes,
+    Revealed,
+    ReviewStore,
+    ReviewWork,
+    Shown,
+    ShownReference,
+    StoppedByItself,
+)
 from proviso.stages.pictures import choose
 from proviso.stages.seeding import top_up
 
@@ -37,13 +45,14 @@ OWN_DECISIONS_SHOWN = timedelta(hours=12)
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What waits for this reviewer, what they decided lately, what others confirmed lately and they may take back, and
-    how much of the hour's cap is used."""
+    """What waits for this reviewer, what they decided lately, what others confirmed lately and they may take back,
+    which of their deployments a safeguard stopped, and how much of the hour's cap is used."""
 
     now: datetime
     candidates: tuple[Shown, ...]
     own: tuple[tuple[Shown, Decision], ...]
     confirmed: tuple[Shown, ...]
+    suspended: tuple[StoppedByItself, ...]
     per_hour: int | None
     decided: int
 
@@ -86,6 +95,7 @@ def pending(*, principal: Principal, store: ReviewStore, clock: Clock) -> Waitin
             candidates=waiting,
             own=own,
             confirmed=confirmed,
+            suspended=tuple(work.suspended(now - OWN_DECISIONS_SHOWN, principal.sub)),
             per_hour=work.per_hour(principal.sub, now),
             decided=work.decided_within_the_hour(principal.sub, now),
         )

@@ -4,41 +4,20 @@ S37).
 What is written here is written once; the database's own rules ask for it again when the state changes.
 """
 
-from decimal import Decimal
-from typing import Any
-
 from proviso.domain.conditions import (
     Attestation,
     Attested,
-    Calibration,
-    CalibrationPoint,
     Conditions,
     PriorAuthorisation,
 )
 from proviso.domain.deployment import Deployment
 from proviso.domain.errors import Fault
-from proviso.store.connection import RuleBroken, Session
-
-_CALIBRATIONS = """
-SELECT c.id, c.pipeline, c.kind, c.site, c.made_at,
-       (SELECT jsonb_agg(to_jsonb(p) - 'calibration_id' ORDER BY p.list_size) FROM calibration_point p
-        WHERE p.calibration_id = c.id) AS points
-FROM calibration c
-"""
+from proviso.store.calibrations import CALIBRATIONS, CalibrationTables, calibration
+from proviso.store.connection import RuleBroken
 
 
-class ConditionTables:
+class ConditionTables(CalibrationTables):
     """Conditions, in one transaction."""
-
-    _session: Session
-
-    def calibration_for(self, pipeline: str) -> Calibration | None:
-        """The latest calibration of exactly this pipeline (S13)."""
-        found = self._session.row(
-            _CALIBRATIONS + "WHERE c.pipeline = %(pipeline)s ORDER BY c.made_at DESC, c.id LIMIT 1",
-            {"pipeline": pipeline},
-        )
-        return _calibration(found) if found else None
 
     def conditions(self, deployment: Deployment) -> Conditions | None:
         """All that stands for this deployment; None when its build is gone."""
@@ -52,14 +31,7 @@ class ConditionTables:
         built = self._session.row("SELECT built_at, entries FROM build WHERE id = %(build)s", given)
         if built is None:
             return None
-        calibration = self._session.row(_CALIBRATIONS + "WHERE c.id = %(calibration)s", given)
-        trial = self._session.value(
-            """
-            SELECT EXISTS (SELECT FROM calibration
-                           WHERE pipeline = %(pipeline)s AND kind = 'site_trial' AND site = %(place)s)
-            """,
-            given,
-        )
+        named = self._session.row(CALIBRATIONS + "WHERE c.id = %(calibration)s", given)
         listed = self._session.tuples(
             """
             SELECT DISTINCT e.reference_no FROM build_reference b JOIN entry e ON e.id = b.entry_id
@@ -73,8 +45,9 @@ class ConditionTables:
         return Conditions(
             built_at=built["built_at"],
             entries=built["entries"],
-            calibration=_calibration(calibration) if calibration else None,
-            site_trial=bool(trial),
+            calibration=calibration(named) if named else None,
+            trial=self.trial_at(deployment.pipeline, deployment.place),
+            burst_frames=deployment.burst_frames,
             attestations=tuple(self.attestations(deployment.id)),
             decisions=tuple(self.decisions(deployment.id)),
             listed=tuple(str(row[0]) for row in listed),
@@ -151,12 +124,3 @@ class ConditionTables:
             {"deployment": deployment_id},
         )
         return [PriorAuthorisation(**{**row, "persons": tuple(row["persons"])}) for row in found]
-
-
-def _calibration(row: dict[str, Any]) -> Calibration:
-    points = tuple(CalibrationPoint(**{**point, "threshold_floor": _decimal(point)}) for point in row["points"] or ())
-    return Calibration(**{**row, "points": points})
-
-
-def _decimal(point: dict[str, Any]) -> Decimal:
-    return Decimal(str(point["threshold_floor"]))

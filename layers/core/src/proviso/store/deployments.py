@@ -27,10 +27,11 @@ FROM (SELECT id FROM unnest(%(deployments)s::text[]) AS u (id) ORDER BY id) AS s
 _ADD = """
 INSERT INTO deployment (id, state, use, place, premises, starts_at, ends_at, passages_expected, watchlist_id, build_id,
                         pipeline, threshold, policy, calibrated, calibration_id, software_build, grounds,
-                        real_time_grounds, burst_frames, requested_by, requested_at)
+                        real_time_grounds, burst_frames, requested_by, requested_at, exposure)
 VALUES (%(id)s, %(state)s, %(use)s, %(place)s, %(premises)s, %(starts_at)s, %(ends_at)s, %(passages_expected)s,
         %(watchlist_id)s, %(build_id)s, %(pipeline)s, %(threshold)s, %(policy)s, %(calibrated)s, %(calibration_id)s,
-        %(software_build)s, %(grounds)s, %(real_time)s, %(burst_frames)s, %(requested_by)s, %(requested_at)s)
+        %(software_build)s, %(grounds)s, %(real_time)s, %(burst_frames)s, %(requested_by)s, %(requested_at)s,
+        %(exposure)s)
 """
 _FINISH = """
 UPDATE deployment SET state = %(state)s, finished_at = %(at)s, finished_by = %(by)s
@@ -44,6 +45,7 @@ _CONDITIONS = {
     "PV012": Reason.THRESHOLD_TOO_LOW,
     "PV013": Reason.NOT_CALIBRATED,
     "PV019": Reason.NO_TEST_PAIRS,
+    "PV026": Reason.SUSPENDED,
     "PV033": Reason.NOT_ANNOUNCED,
     "PV037": Reason.NO_DECISION,
     "s04_started_in_window": Reason.OUTSIDE_WINDOW,
@@ -92,6 +94,7 @@ class DeploymentTables:
                 "policy": Jsonb(deployment.policy.as_mapping()),
                 "grounds": Jsonb(rows.grounds(deployment.grounds)),
                 "real_time": Jsonb(asdict(deployment.real_time)) if deployment.real_time else None,
+                "exposure": Jsonb([one.as_mapping() for one in deployment.exposure]),
             },
         )
         self._session.change(
@@ -117,17 +120,25 @@ class DeploymentTables:
         found = self._session.rows(rows.DEPLOYMENTS + "ORDER BY d.requested_at DESC, d.id")
         return [rows.deployment(row) for row in found]
 
-    def authorise(self, deployment_id: str, by: str, at: datetime, digest: str) -> bool:
-        """requested → authorised, by another person than the requester (S03), before the window is over."""
-        changed = self._session.change(
-            """
-            UPDATE deployment
-            SET state = 'authorised', authorised_by = %(by)s, authorised_at = %(at)s, authorised_digest = %(digest)s
-            WHERE id = %(deployment)s AND state = 'requested' AND requested_by <> %(by)s AND %(at)s < ends_at
-            """,
-            {"deployment": deployment_id, "by": by, "at": at, "digest": digest},
-        )
-        return changed == 1
+    def authorise(self, deployment_id: str, by: str, at: datetime, digest: str) -> Refused | None:
+        """requested → authorised, by another person than the requester (S03), before the window is over, and while no
+        suspension of its operator and pipeline waits for its review (S26, S27)."""
+        try:
+            with self._session.attempt():
+                changed = self._session.change(
+                    """
+                    UPDATE deployment
+                    SET state = 'authorised', authorised_by = %(by)s, authorised_at = %(at)s,
+                        authorised_digest = %(digest)s
+                    WHERE id = %(deployment)s AND state = 'requested' AND requested_by <> %(by)s AND %(at)s < ends_at
+                    """,
+                    {"deployment": deployment_id, "by": by, "at": at, "digest": digest},
+                )
+        except RuleBroken as broken:
+            if broken.rule != "PV026":
+                raise
+            return Refused(Reason.SUSPENDED)
+        return None if changed == 1 else Refused(Reason.WRONG_STATE)
 
     def begin_warming(self, deployment_id: str, at: datetime) -> Refused | None:
         """authorised → warming. The database asks for every condition of the start once more, by rule (S07 to S37)."""

@@ -47,6 +47,8 @@ UNION ALL SELECT 'groups in counts', sum(counted) FROM group_count
 UNION ALL SELECT 'groups in sums', sum(counted) FROM group_margin
 UNION ALL SELECT 'published records', count(*) FROM published_record
 UNION ALL SELECT 'published tables of groups', count(*) FROM group_batch
+UNION ALL SELECT 'groups of false candidates in counts', sum(counted) FROM false_group
+UNION ALL SELECT 'suspensions', count(*) FROM suspension
 """
 
 
@@ -76,9 +78,12 @@ class HoldingTables:
         return [(str(deployment_id), expire_at) for deployment_id, expire_at in found]
 
     def deployments_of(self, candidate_ids: Sequence[str]) -> dict[str, str]:
-        """Which deployment each of these candidates belongs to; those that are not there are left out."""
+        """Which deployment each of these candidates, or suspensions, belongs to; what is not there is left out."""
         found = self._session.tuples(
-            "SELECT id, deployment_id FROM candidate WHERE id = ANY (%(candidates)s)",
+            """
+            SELECT id, deployment_id FROM candidate WHERE id = ANY (%(candidates)s)
+            UNION ALL SELECT id, deployment_id FROM suspension WHERE id = ANY (%(candidates)s)
+            """,
             {"candidates": list(candidate_ids)},
         )
         return {str(candidate): str(deployment) for candidate, deployment in found}

@@ -15,9 +15,11 @@ import psycopg
 from psycopg import sql
 
 from proviso.domain.audit import system_act
+from proviso.domain.calibration import Calibration
 from proviso.domain.errors import ConfigurationFault, Fault
 from proviso.domain.people import Role
 from proviso.store.audit import AuditTable
+from proviso.store.calibrations import put_shipped
 from proviso.store.connection import Connector, Session, translate
 
 ROLES = ("proviso_match", "proviso_enrol", "proviso_govern", "proviso_review", "proviso_retain", "proviso_report")
@@ -56,12 +58,14 @@ def migrate(
     iam: bool,
     clock: Callable[[], datetime],
     migrations: Sequence[Migration] | None = None,
+    calibrations: Sequence[Calibration] = (),
 ) -> list[str]:
     """Bring the database up to date; the names of the files applied now. All or nothing.
 
     `role_passwords` sets passwords ({role: password}: the local cloud's way), `iam` lets the roles sign in by token.
     `first_authoriser` is registered when nobody is an authoriser yet: somebody has to be the first, and it is recorded
-    in the system chain. ConfigurationFault when an applied file changed or is gone; DatabaseAway.
+    in the system chain. `calibrations` come with the packs and are put there where they are missing (S13).
+    ConfigurationFault when an applied file changed or is gone; DatabaseAway.
     """
     connector = Connector(
         lambda: master_conninfo,
@@ -76,6 +80,7 @@ def migrate(
             session.tuples("SELECT pg_advisory_xact_lock(%(lock)s)::text", {"lock": _LOCK})
             _login_roles(session, role_passwords or {}, iam)
             applied = _apply(session, list(migrations) if migrations is not None else shipped(), clock)
+            put_shipped(session, calibrations, clock)
             if first_authoriser:
                 _register_first(session, first_authoriser, clock)
             return applied

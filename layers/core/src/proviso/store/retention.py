@@ -26,6 +26,7 @@ from proviso.store.connection import Connector, Session, Store
 from proviso.store.erasures import ERASE_LIST, ErasureTables
 from proviso.store.holdings import HoldingTables
 from proviso.store.leftovers import LeftoverTables
+from proviso.store.monitoring import SuspensionTable
 from proviso.store.people import PeopleTable
 from proviso.store.record import RecordTables
 
@@ -35,6 +36,9 @@ WHERE id IN (
     SELECT id FROM candidate WHERE state = 'raised' AND decide_by <= %(now)s ORDER BY id FOR UPDATE SKIP LOCKED
 )
 RETURNING id
+"""
+_WITH_UNDECIDED = """
+SELECT DISTINCT deployment_id FROM candidate WHERE state = 'raised' AND decide_by <= %(now)s
 """
 _UNANSWERED = """
 SELECT c.id, c.deployment_id FROM candidate c
@@ -117,6 +121,7 @@ class PostgresRetainWork(
     HoldingTables,
     LeftoverTables,
     RecordTables,
+    SuspensionTable,
 ):
     """RetainWork."""
 
@@ -131,6 +136,8 @@ class PostgresRetainWork(
 
     def expire_candidates(self, now: datetime) -> list[str]:
         """raised → expired when the time to decide is over. One that is being decided right now is left alone."""
+        # Expiring may suspend (S26): their deployments before their rows, as a stop takes them, or two wait for ever.
+        self._hold([row[0] for row in self._session.tuples(_WITH_UNDECIDED, {"now": now})])
         return sorted(row[0] for row in self._session.tuples(_EXPIRE, {"now": now}))
 
     def close_outcomes(self, now: datetime) -> dict[str, list[str]]:

@@ -13,7 +13,7 @@ from proviso.domain.deployment import DeploymentState
 from proviso.domain.people import Person
 from proviso.domain.policy import Policy
 from proviso.domain.reasons import Reason, Refused
-from proviso.domain.review_ports import Revealed, Shown, ShownReference
+from proviso.domain.review_ports import Revealed, Shown, ShownReference, StoppedByItself
 from proviso.domain.reviewers import ReviewerAnswers
 from proviso.domain.seeding import SeededTest, SeedSetting
 from proviso.store import rows
@@ -104,6 +104,10 @@ class PostgresReviewWork(AuditTable):
     def confirmed_by_others(self, since: datetime, reviewer: str) -> list[Shown]:
         """Real candidates only: a test is confirmed by nobody."""
         return self._shown.confirmed_by_others(since, reviewer)
+
+    def suspended(self, since: datetime, reviewer: str) -> list[StoppedByItself]:
+        """What a safeguard stopped of this reviewer's deployments."""
+        return self._shown.suspended(since, reviewer)
 
     def shown(self, candidate_id: str, reviewer: str) -> Shown | None:
         """A candidate, or a test of this reviewer that has come due."""

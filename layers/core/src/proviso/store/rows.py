@@ -6,6 +6,7 @@ from typing import Any
 
 from proviso.domain.candidate import Candidate, CandidateState, Decision, Review
 from proviso.domain.deployment import Deployment, DeploymentState, Grounds, RealTimeGrounds
+from proviso.domain.monitoring import Exposure
 from proviso.domain.people import Person, Role
 from proviso.domain.policy import Policy
 from proviso.domain.watchlist import Build, Entry, Watchlist
@@ -24,7 +25,7 @@ FROM candidate c JOIN deployment d ON d.id = c.deployment_id
 DEPLOYMENTS = """
 SELECT d.id, d.state, d.use, d.place, d.premises, d.starts_at, d.ends_at, d.passages_expected, d.watchlist_id,
        d.build_id, d.pipeline, d.threshold, d.policy, d.calibration_id, d.software_build, d.grounds,
-       d.real_time_grounds AS real_time, d.search_until, d.burst_frames, d.requested_by, d.requested_at,
+       d.real_time_grounds AS real_time, d.search_until, d.burst_frames, d.exposure, d.requested_by, d.requested_at,
        d.authorised_by, d.authorised_at, d.authorised_digest, d.started_at, d.finished_at, d.finished_by, d.closed_at,
        b.digest AS build_digest,
        (SELECT array_agg(k.camera ORDER BY k.position) FROM deployment_camera k WHERE k.deployment_id = d.id) AS cameras
@@ -59,8 +60,14 @@ def deployment(row: Row) -> Deployment:
             "policy": Policy.from_mapping(row["policy"]),
             "grounds": Grounds(**row["grounds"]),
             "real_time": RealTimeGrounds(**row["real_time"]) if row["real_time"] else None,
+            "exposure": exposure(row["exposure"]),
         }
     )
+
+
+def exposure(values: list[dict[str, str]]) -> tuple[Exposure, ...]:
+    """Declared shares, in the order in which they were declared: it is part of what is authorised."""
+    return tuple(Exposure.from_mapping(one) for one in values)
 
 
 def grounds(values: Grounds) -> dict[str, str]:

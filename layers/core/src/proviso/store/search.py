@@ -33,7 +33,7 @@ MAX_PROBES = 256
 _GATE = """
 SELECT d.id, d.state, d.use, d.place, d.premises, d.starts_at, d.ends_at, d.passages_expected, d.watchlist_id,
        d.build_id, d.pipeline, d.threshold, d.policy, d.calibration_id, d.software_build, d.requested_by,
-       d.requested_at, d.authorised_digest, d.search_until, d.burst_frames,
+       d.requested_at, d.authorised_digest, d.search_until, d.burst_frames, d.exposure,
        b.digest AS build_digest,
        (SELECT array_agg(k.camera) FROM deployment_camera k WHERE k.deployment_id = d.id) AS cameras,
        clock_timestamp() AS database_now
@@ -116,6 +116,7 @@ class PostgresSearchWork(AuditTable):
                 "state": DeploymentState(row["state"]),
                 "cameras": tuple(row["cameras"] or ()),
                 "policy": Policy.from_mapping(row["policy"]),
+                "exposure": rows.exposure(row["exposure"]),
                 "grounds": _NOT_READ,
             }
         )

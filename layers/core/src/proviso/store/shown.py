@@ -4,7 +4,15 @@ from datetime import datetime
 from typing import Any
 
 from proviso.domain.candidate import CandidateState, Decision
-from proviso.domain.review_ports import OtherDecision, Revealed, Shown, ShownReference
+from proviso.domain.review_ports import (
+    OtherDecision,
+    Revealed,
+    Shown,
+    ShownReference,
+    StoppedByItself,
+    StrangerOnceIn,
+)
+from proviso.store.calibrations import STRANGER_ONCE_IN
 from proviso.store.connection import Session
 
 RULES = """
@@ -53,7 +61,7 @@ JOIN reference r ON r.id = b.reference_id
 WHERE c.id = %(candidate)s ORDER BY r.id
 """
 _REVEALED = """
-SELECT c.similarity, c.threshold, c.calibrated, c.policy,
+SELECT c.deployment_id, c.similarity, c.threshold, c.calibrated, c.policy,
        CASE WHEN e.removed_at IS NULL AND e.erased_at IS NULL THEN e.category END AS category,
        CASE WHEN e.removed_at IS NULL THEN NULLIF(e.reason, '') END AS listing_reason,
        EXISTS (SELECT FROM demographics g WHERE g.candidate_id = c.id AND g.reviewer = %(reviewer)s) AS said
@@ -90,6 +98,13 @@ def shown(row: dict[str, Any], *, seeded: bool) -> Shown:
     )
 
 
+_SUSPENDED = """
+SELECT d.id, d.place, d.finished_at, replace(d.finished_by, 'safeguard:', '') FROM deployment d
+WHERE d.finished_by LIKE 'safeguard:%%' AND d.finished_at >= %(since)s
+  AND EXISTS (SELECT FROM deployment_member m WHERE m.deployment_id = d.id AND m.sub = %(reviewer)s
+              AND m.role = 'reviewer' AND m.removed_at IS NULL)
+ORDER BY d.finished_at DESC, d.id
+"""
 _PER_HOUR = """
 SELECT min(COALESCE((d.policy ->> 'candidates_per_reviewer_hour')::integer, 30)) FROM deployment d
 WHERE """
@@ -120,6 +135,11 @@ class ShownCandidates:
         found = self._session.rows(_SHOWN + _CONFIRMED, {"since": since, "reviewer": reviewer})
         return [shown(row, seeded=False) for row in found]
 
+    def suspended(self, since: datetime, reviewer: str) -> list[StoppedByItself]:
+        """What a safeguard stopped of this reviewer's deployments."""
+        found = self._session.tuples(_SUSPENDED, {"since": since, "reviewer": reviewer})
+        return [StoppedByItself(*row) for row in found]
+
     def one(self, candidate_id: str) -> Shown | None:
         """One candidate as it stands."""
         found = self._session.row(_SHOWN + "WHERE c.id = %(candidate)s", {"candidate": candidate_id})
@@ -137,6 +157,9 @@ class ShownCandidates:
         if found is None:
             return None
         others = self._session.tuples(_OTHERS, given)
+        rare = self._session.row(
+            STRANGER_ONCE_IN, {"deployment": found["deployment_id"], "similarity": found["similarity"]}
+        )
         return Revealed(
             similarity=found["similarity"],
             threshold=found["threshold"],
@@ -146,4 +169,5 @@ class ShownCandidates:
             listing_reason=found["listing_reason"],
             others=tuple(OtherDecision(Decision(row[0]), row[1], row[2]) for row in others),
             demographics_recorded=found["said"],
+            stranger_once_in=StrangerOnceIn(rare["low"], rare["high"]) if rare else None,
         )

@@ -384,6 +384,7 @@ def audit_database(url: str) -> Any:
 def migrate(properties: Mapping[str, Any]) -> list[str]:
     """Bring the schema up to date as the database's master, and register the first authoriser. What was applied."""
     from proviso.store.migrations import migrate as apply
+    from proviso.vision.calibrations import shipped_calibrations
 
     read = _read(settings.Migrate)
     return apply(
@@ -392,6 +393,7 @@ def migrate(properties: Mapping[str, Any]) -> list[str]:
         role_passwords=properties.get("RolePasswords") or None,
         iam=not read.database_url,
         clock=now,
+        calibrations=shipped_calibrations(),
     )
 
 

@@ -1,0 +1,45 @@
+"""The ports of monitoring: what govern shows and reviews, and what retain does after a suspension (S26, S27)."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+from proviso.domain.monitoring import Suspension
+from proviso.domain.reasons import Refused
+
+
+class MonitoringWork(Protocol):
+    """Part of a transaction of govern."""
+
+    def monitoring(self, deployment_id: str) -> Mapping[str, Any] | None:
+        """The database's figures for `monitoring_from`; None when there is no such deployment."""
+
+    def suspensions(self, deployment_id: str | None = None) -> list[Suspension]:
+        """Those of a deployment's operator and pipeline, or all; newest first."""
+
+    def suspension(self, suspension_id: str) -> Suspension | None: ...
+
+    def suspended(self, deployment_id: str) -> Refused | None:
+        """SUSPENDED while one of its operator and pipeline waits for its review."""
+
+    def review_suspension(self, suspension_id: str, by: str, at: datetime, finding: str) -> Refused | None:
+        """Once. WRONG_STATE when it is reviewed already, SAME_PERSON when the database asks for another authoriser."""
+
+    def authorisers(self) -> frozenset[str]:
+        """Everybody with that role."""
+
+
+class SuspensionWork(Protocol):
+    """Part of a transaction of retain."""
+
+    def look_at_all(self) -> None:
+        """Every active deployment, as if something had just been counted: time alone makes undecided ones false."""
+
+    def unaudited_suspensions(self) -> list[Suspension]:
+        """Those that came by themselves and of which nothing else knows yet, oldest first."""
+
+    def suspensions_of(self, deployment_id: str) -> list[str]:
+        """The ids of a deployment's: each had a notice."""
+
+    def suspension_audited(self, suspension_id: str, at: datetime) -> bool:
+        """False when somebody else did it."""

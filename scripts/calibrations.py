@@ -1,0 +1,65 @@
+"""Measure a pack and write its calibration: what `make calibrations` does.
+
+Each set of pictures is evaluated by itself, since strangers of one set do not look like those of another. What is
+written are numbers; the pictures stay where they are.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKS = ROOT / "layers/core/src/proviso/vision/packs"
+SETS: dict[str, list[str]] = {
+    # Press photographs with several pictures a person: what is shown of a pack.
+    "press": ["lfw", "--pairs", "labels/lfw_pairs.csv",
+              "--labels", "labels/lfw_gender_by_identity.csv", "--group", "gender"],
+    # Official portraits, fewer people, more groups named: strangers alone matter here, so nothing is altered. Sets that
+    # do not say who is who (one picture a person) cannot be used: two pictures of one person would count as strangers.
+    "portraits": ["us_congress", "--labels", "labels/us_congress.csv", "--group", "gender", "--group", "ethnicity",
+                  "--no-conditions"],
+}  # fmt: skip
+ALIASES = "labels/identity_aliases.csv"
+
+
+def main(pack: str, faces: Path) -> int:
+    """0 when written, 2 when something is missing."""
+    wanted = [word for words in SETS.values() for word in words if "/" in word or word in ("lfw", "us_congress")]
+    missing = [name for name in (*wanted, ALIASES) if not (faces / name).exists()]
+    if missing:
+        _say(f"calibrations need pictures and labels that are not here: {', '.join(missing)} in {faces}")
+        _say("say where they are: make calibrations FACES=folder; mind the terms under which they may be used")
+        return 2
+    made = []
+    for name, words in SETS.items():
+        out = ROOT / "out/calibration" / f"{pack}-{name}.json"
+        out.parent.mkdir(parents=True, exist_ok=True)
+        words = [str(faces / word) if (faces / word).exists() else word for word in words]
+        _proviso(
+            "evaluate", *words, "--pack", pack, "--aliases", str(faces / ALIASES), "--burst-like", "--json", str(out)
+        )
+        made.append(out)
+    _proviso("calibrate", *map(str, made), "--out", str(PACKS / f"{pack}.calibration.json"))
+    figures = json.loads(made[0].read_text("utf-8"))
+    figures["strangers"] = []  # they are in the calibration, as far as anybody asks
+    kept = ROOT / "docs/models" / f"{pack}.evaluation.json"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(json.dumps(figures, sort_keys=True, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    return 0
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+
+
+def _proviso(*words: str) -> None:
+    _say(f"proviso {words[0]} ...")
+    subprocess.run([sys.executable, "-m", "proviso.cli.main", *words], check=True, cwd=ROOT)  # noqa: S603
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1], Path(sys.argv[2]).resolve()))
+    except subprocess.CalledProcessError as error:  # it has said itself what was missing
+        sys.exit(error.returncode)
