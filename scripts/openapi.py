@@ -20,9 +20,11 @@ from samtranslator.yaml_helper import yaml_parse
 
 from proviso import __version__
 from proviso.domain.reasons import SENTENCES, Reason
+from proviso.domain.record_schema import PUBLISHED_SCHEMA
 
 ROOT = Path(__file__).resolve().parents[1]
 FILE = ROOT / "layers/core/src/proviso/edge/openapi.json"
+RECORD = ROOT / "docs/record.schema.json"
 SCHEME = "SignedIn"
 ABOUT = (
     "Live facial recognition that runs only under conditions that the machine enforces. Roles, training and membership"
@@ -33,6 +35,7 @@ PARAMETERS = {
     "role": "a role",
     "sub": "an account, as the identity provider names it",
     "camera": "a camera's name",
+    "document": "a revision's number or `latest`, with `.json`, `.html` or `.csv`",
     "file": "a name from the closed list of what the pages are made of",
 }
 NOTHING_OF_THAT_NAME = {
@@ -163,11 +166,14 @@ def _is_powertools_own(response: Any) -> bool:
 def main(arguments: list[str]) -> int:
     """0 when the file is as it should be, or was written."""
     made = text()
+    record = json.dumps(PUBLISHED_SCHEMA, indent=1, sort_keys=True) + "\n"
     if "--check" in arguments:
-        same = FILE.exists() and FILE.read_text(encoding="utf-8") == made
+        wanted = {FILE: made, RECORD: record}
+        same = all(file.exists() and file.read_text(encoding="utf-8") == found for file, found in wanted.items())
         print("the API's description is up to date" if same else "the routes have changed: run make openapi")
         return 0 if same else 1
     FILE.write_text(made, encoding="utf-8")
+    RECORD.write_text(record, encoding="utf-8")
     print(f"{FILE.relative_to(ROOT)}: {made.count('operationId')} operations")
     return 0
 

@@ -24,6 +24,8 @@ from proviso.domain.monitoring import Suspension
 from proviso.domain.people import Member, Person, Role
 from proviso.domain.permit import CheckedPermit
 from proviso.domain.reasons import Reason, Refused
+from proviso.domain.record import Published, Why
+from proviso.domain.record_ports import Batch
 from proviso.domain.retention import ListStanding, StoreCount, over_since
 from tests.samples import GATE, PIPELINE, axis, conditions, face
 
@@ -358,6 +360,20 @@ class MemoryDeployments(Memory):
 
     def next_outcome(self) -> datetime | None:
         return self.outcome_due
+
+    def records_due(self) -> list[tuple[str, Why]]:
+        """Nothing is published here; tests/unit/test_stage_report.py has a store that does."""
+        self._do("records_due")
+        return []
+
+    def records_waiting(self) -> list[Published]:
+        return []
+
+    def batches(self, *, waiting: bool) -> list[Batch]:
+        return []
+
+    def unbatched(self) -> list[bytes]:
+        return []
 
     def empty_reasons(self) -> int:
         self._do("empty_reasons")

@@ -6,6 +6,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
 from functions.govern import (
+    announcing,
     calibrations,
     cameras,
     conditions,
@@ -33,6 +34,7 @@ def app() -> APIGatewayHttpResolver:
         holds.router,
         monitoring.router,
         subjects.router,
+        announcing.router,
     )
 
 

@@ -1,18 +1,16 @@
-"""report: what anybody may read: the API's description, and the public record.
-
-The record needs measured rates, which do not exist yet, so it refuses by name. Nothing here needs the database.
-"""
+"""report: what anybody may read: the API's description, and the public record. It has no database and no network of
+ours."""
 
 from functools import cache
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
-from proviso.domain.reasons import Reason, Refused
+from functions.report import records
 from proviso.edge.answers import gives
 from proviso.edge.batch import Event
 from proviso.edge.description import Description, description
-from proviso.edge.http import answer_request, api, refusal, routes
+from proviso.edge.http import answer_request, api, routes
 
 router = routes()
 
@@ -23,22 +21,10 @@ def describe() -> Response[Any]:
     return description()
 
 
-@router.get("/records", responses=gives("", Reason.NOT_OFFERED_YET, public=True))
-def records() -> Response[Any]:
-    """Show the public record of all deployments. Not built yet."""
-    return refusal(Refused(Reason.NOT_OFFERED_YET, "the public record"))
-
-
-@router.get("/records/<deployment_id>", responses=gives("", Reason.NOT_OFFERED_YET, Reason.NOT_FOUND, public=True))
-def record(deployment_id: str) -> Response[Any]:
-    """Show the public record of one deployment. Not built yet."""
-    return refusal(Refused(Reason.NOT_OFFERED_YET, "the public record"))
-
-
 @cache
 def app() -> APIGatewayHttpResolver:
     """All routes of this function."""
-    return api(router)
+    return api(router, records.router)
 
 
 def handler(event: Event, context: Any) -> Event:

@@ -80,7 +80,7 @@ def test_what_was_anchored_is_remembered_and_never_goes_back(rooms: House, role:
 def test_the_whole_audit_is_read_by_pages_of_any_size_as_it_was_at_one_moment(rooms: House) -> None:
     for chain in ("d-1", "d-10", "D-2", SYSTEM_CHAIN):
         write(rooms, chain, 3)
-    store = PostgresAuditStore(Connector(lambda: rooms.database.url("report")))
+    store = PostgresAuditStore(Connector(lambda: rooms.database.url("govern")))
     for page in (1, 2, 5, 1000):
         with store.work() as work:
             stream = work.all_audit_records(page)

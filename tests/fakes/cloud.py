@@ -9,6 +9,7 @@ import dataclasses
 import hashlib
 import itertools
 import json
+import re
 import secrets
 import threading
 from collections import Counter
@@ -724,3 +725,54 @@ class FakeWaker(Fake):
     def wake(self, reason: str) -> None:
         self._change("wake", reason)
         self.reasons.append(reason)
+
+
+class FakeRecords(Fake):
+    """RecordShelf and RecordShelfReader. `objects`: key to bytes."""
+
+    port = "records"
+
+    def __init__(self, journal: list[str] | None = None) -> None:
+        super().__init__(journal)
+        self.objects: dict[str, bytes] = {}
+
+    def put_record(self, deployment_id: str, revision: int, body: bytes) -> bool:
+        return self._put_once(f"records/{self._checked(deployment_id)}/{revision}.json", body)
+
+    def put_groups(self, name: str, body: bytes) -> bool:
+        return self._put_once(f"groups/{self._checked(name)}.json", body)
+
+    def put_index(self, body: bytes) -> None:
+        self._change("put_index", "index.json")
+        self.objects["index.json"] = body
+
+    def record(self, deployment_id: str, revision: int) -> bytes | None:
+        self._read("record")
+        return self.objects.get(f"records/{deployment_id}/{revision}.json") if self._named(deployment_id) else None
+
+    def revisions(self, deployment_id: str) -> list[int]:
+        self._read("revisions")
+        prefix = f"records/{deployment_id}/"
+        return sorted(
+            int(key.removeprefix(prefix).removesuffix(".json")) for key in self.objects if key.startswith(prefix)
+        )
+
+    def groups(self, name: str) -> bytes | None:
+        self._read("groups")
+        return self.objects.get(f"groups/{name}.json") if self._named(name) else None
+
+    def index(self) -> bytes | None:
+        self._read("index")
+        return self.objects.get("index.json")
+
+    def _put_once(self, key: str, body: bytes) -> bool:
+        self._change("put", key)
+        return self.objects.setdefault(key, body) == body
+
+    def _named(self, name: str) -> bool:
+        return re.fullmatch("[A-Za-z0-9][A-Za-z0-9_-]{0,79}", name) is not None
+
+    def _checked(self, name: str) -> str:
+        if not self._named(name):
+            raise StorageFault("no name")
+        return name

@@ -14,9 +14,9 @@ from tests.safeguards.house import House
 
 PORTS = (
     *("frames", "permits", "queue", "ledger", "notices", "publisher", "due", "spool", "outbox", "evidence"),
-    *("enrolment", "govern", "enrol_store", "search", "reviews", "retains", "anchors", "subjects"),
+    *("enrolment", "govern", "enrol_store", "search", "reviews", "retains", "anchors", "subjects", "records"),
 )
-MOST = 110
+MOST = 140
 """No stage here has so many acts: a test that got this far would not be killing anything any more."""
 
 

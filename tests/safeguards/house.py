@@ -67,6 +67,7 @@ from tests.fakes.cloud import (
     FakePublisher,
     FakeQueueGauge,
     FakeQueueLook,
+    FakeRecords,
     FakeStops,
     FakeSubjects,
     FakeWaker,
@@ -126,6 +127,7 @@ class House:
         self.due, self.spool, self.outbox = FakeDue(), FakeStops(clock=self.now), FakeOutbox()
         self.anchors, self.desk = FakeAnchors(), FakeContacts()
         self.gauge, self.look = FakeQueueGauge(), FakeQueueLook()
+        self.records = FakeRecords()
         self.evidence, self.enrolment = Pictures(), Pictures()
         self.subjects: Any = FakeSubjects()
         self.pipeline: Any = FakePipeline()
@@ -550,6 +552,9 @@ class House:
             anchors=self.anchors,
             notices=self.notices,
             queues=self.look,
+            records=self.records,
+            software_build=SOFTWARE,
+            pack="mobilefacenet",
         )
 
     def sweep(self) -> dict[str, int]:

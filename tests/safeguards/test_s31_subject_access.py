@@ -434,6 +434,8 @@ FILES_FOR = {
     "deployment decision": "the document of a decision, for its digest",
     "deployment request": "the terms",
     "invoke": "an event, for one function under its own rights",
+    "notice-sheet": "files to write the notice and the sign to",
+    "report": "files and a folder to write public records to, or to read them from",
     "notices show": "a folder to write the pictures to that a recipient may see",
     "policy check": "a policy",
     "policy diff": "policies",

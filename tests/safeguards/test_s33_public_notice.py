@@ -5,13 +5,17 @@ APP. The ways round: a notice that is to come, one that does not stand long enou
 the signage, and an attestation that is rewritten, taken away, or made by SQL.
 """
 
+from dataclasses import replace
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from proviso.domain.conditions import Attestation, Attested
-from proviso.domain.deployment import DeploymentState
+from proviso.domain.deployment import Deployment, DeploymentState
 from proviso.domain.reasons import Reason, Refused
+from proviso.publication.notice_sheet import UNREAD, Contacts, notice_sheet, signage
+from proviso.stages.announcing import announced
 from tests.safeguards.house import House
 from tests.safeguards.past_the_code import OTHERS, WRITERS, attest, broken, never_starts
 from tests.samples import policy
@@ -19,6 +23,7 @@ from tests.samples import policy
 pytest_plugins = ["tests.databases"]
 pytestmark = pytest.mark.integration
 HOURS = 24
+CONTACTS = Contacts("complaints@example.org", "privacy@example.org", "https://records.example/records/d/latest.html")
 
 
 @pytest.fixture
@@ -216,3 +221,57 @@ def test_said_plainly_the_role_of_govern_can_attest_in_anothers_name(quiet: Hous
     attest(quiet, quiet.asked.id)
     attest(quiet, quiet.asked.id, kind="'public_notice'", published_at="now() - interval '30 days'")
     assert quiet.start(quiet.asked.id).state is DeploymentState.ACTIVE
+
+
+# --- what is published and put up -------------------------------------------------------------------------------------
+
+
+def test_before_the_start_there_is_a_notice_and_a_sign_of_what_is_authorised(quiet: House):
+    for state in (DeploymentState.AUTHORISED, DeploymentState.STOPPED):
+        found = announced(principal=quiet.person("requester"), deployment_id=quiet.asked.id, store=quiet.govern)
+        assert isinstance(found, Deployment)
+        assert found.state is state
+        sheet = notice_sheet(found, CONTACTS, ZoneInfo("Europe/London"))
+        for said in (
+            found.grounds.operator_name,
+            found.grounds.legal_basis,
+            found.policy.title,
+            found.place,
+            "a trained person must look at both pictures and decide",
+            f"{found.policy.evidence_hours} hours",
+            CONTACTS.complaints,
+            CONTACTS.data_protection,
+            CONTACTS.record_url,
+            "was I on the list?",
+            "DEMONSTRATION",
+        ):
+            assert said in sheet, said
+        for size in ("A3", "A4"):
+            sign = signage(found, CONTACTS, ZoneInfo("Europe/London"), size)
+            assert '<div lang="cy">' in sign
+            assert CONTACTS.complaints in sign
+            assert UNREAD in sign
+        quiet.stop(quiet.asked.id)
+
+
+def test_a_looser_policy_says_so_with_its_differences_on_the_notice(quiet: House):
+    looser = policy(extends="uk-police 2026.11.2", differences=("kept for longer", "<b>x</b>"))
+    found = replace(quiet.deployment(quiet.asked.id), policy=looser)
+    sheet = notice_sheet(found, CONTACTS, ZoneInfo("Europe/London"))
+    assert "NOT uk-police 2026.11.2: 2 differences" in sheet
+    assert "kept for longer" in sheet
+    assert "<b>x</b>" not in sheet
+
+
+def test_the_notice_names_nobody_and_no_list(quiet: House):
+    found = quiet.deployment(quiet.asked.id)
+    for made in (notice_sheet(found, CONTACTS, ZoneInfo("UTC")), signage(found, CONTACTS, ZoneInfo("UTC"))):
+        for secret in (found.requested_by, "authoriser", found.watchlist_id, found.build_id, *found.cameras):
+            assert f">{secret}<" not in made
+
+
+def test_who_only_receives_notices_has_none_of_it(quiet: House):
+    found = announced(principal=quiet.person("recipient"), deployment_id=quiet.asked.id, store=quiet.govern)
+    assert found.reason is Reason.ROLE_MISSING
+    gone = announced(principal=quiet.person("requester"), deployment_id="another", store=quiet.govern)
+    assert gone.reason is Reason.NOT_FOUND

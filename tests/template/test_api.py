@@ -14,7 +14,11 @@ PUBLIC = {
     ("GET", "/console/settings.json"): "where to sign in",
     ("GET", "/console/{file}"): "a closed list of files that the pages are made of",
     ("GET", "/records"): "the public record is public",
+    ("GET", "/records/index.html"): "the public record is public",
+    ("GET", "/records/schema.json"): "what a record may hold is public",
+    ("GET", "/records/groups"): "tables of groups hold no small cell",
     ("GET", "/records/{deployment}"): "the public record is public",
+    ("GET", "/records/{deployment}/{document}"): "the public record is public",
     ("POST", "/cameras/{camera}/grants"): "a camera is no person; the function asks for the camera's own key",
 }
 ROUTES = {
@@ -60,6 +64,7 @@ ROUTES = {
         "GET /audit",
         "GET /audit/chains",
         "GET /deployments/{deployment}/certificate",
+        "GET /deployments/{deployment}/notice",
         "GET /subjects/{watchlist}/{entry}/audit",
         "POST /subject-access",
     },
@@ -91,7 +96,15 @@ ROUTES = {
         "GET /changes",
     },
     "RetainFunction": {"GET /retention"},
-    "ReportFunction": {"GET /openapi.json", "GET /records", "GET /records/{deployment}"},
+    "ReportFunction": {
+        "GET /openapi.json",
+        "GET /records",
+        "GET /records/index.html",
+        "GET /records/schema.json",
+        "GET /records/groups",
+        "GET /records/{deployment}",
+        "GET /records/{deployment}/{document}",
+    },
     "GrantFunction": {"POST /cameras/{camera}/grants"},
 }
 

@@ -8,8 +8,8 @@ import pytest
 from proviso.domain.contacts import LOOKED_WITHIN
 from tests.template.conftest import Template, short
 
-IN_NETWORK = {"match", "enrol", "govern", "review", "retain", "report", "migrate"}
-OUTSIDE = {"detect", "alert", "grant", "sweep"}
+IN_NETWORK = {"match", "enrol", "govern", "review", "retain", "migrate"}
+OUTSIDE = {"detect", "alert", "grant", "sweep", "report"}
 WITH_MODELS = {"detect", "match", "enrol"}
 STAGES = sorted(IN_NETWORK | OUTSIDE)
 COMMON = {

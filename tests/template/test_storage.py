@@ -42,7 +42,8 @@ def test_a_bucket_is_private_encrypted_and_reached_by_tls_only(template: Templat
     (rule,) = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
     (policy,) = [p for p in template.of("AWS::S3::BucketPolicy").values() if p["Bucket"] == {"Ref": bucket}]
-    (statement,) = policy["PolicyDocument"]["Statement"]
+    statement, *more = policy["PolicyDocument"]["Statement"]
+    assert bool(more) == (bucket == "RecordsBucket")
     assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     assert len(statement["Resource"]) == 2
@@ -69,6 +70,15 @@ def test_anchors_are_locked(template: Template) -> None:
     retention = properties["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]
     assert retention == {"Mode": {"Ref": "AnchorsRetentionMode"}, "Days": {"Ref": "AnchorsRetentionDays"}}
     assert template.raw["Parameters"]["AnchorsRetentionMode"]["AllowedValues"] == ["GOVERNANCE", "COMPLIANCE"]
+
+
+def test_what_was_published_is_put_once(template: Template) -> None:
+    """Nobody writes over a record: a put that does not ask that nothing lies there is denied, to everybody."""
+    (policy,) = [p for p in template.of("AWS::S3::BucketPolicy").values() if p["Bucket"] == {"Ref": "RecordsBucket"}]
+    denied = policy["PolicyDocument"]["Statement"][1]
+    assert (denied["Effect"], denied["Principal"], denied["Action"]) == ("Deny", "*", "s3:PutObject")
+    assert denied["Condition"] == {"Null": {"s3:if-none-match": "true"}}
+    assert denied["Resource"] == [{"Fn::Sub": f"${{RecordsBucket.Arn}}/{folder}/*"} for folder in ("records", "groups")]
 
 
 def lifecycle(template: Template, bucket: str) -> dict[str, int]:

@@ -32,6 +32,7 @@ WHOLE = {
     "DATABASE_URL": SECRET,
     "SOFTWARE_BUILD": "b",
     "COMPLAINTS_CONTACT": "complaints@example.org",
+    "RECORDS_BUCKET": "r",
 }
 KINDS = [
     settings.Detect,
@@ -42,6 +43,8 @@ KINDS = [
     settings.Grant,
     settings.Review,
     settings.Retain,
+    settings.Report,
+    settings.Announcing,
     settings.Sweep,
     settings.Migrate,
 ]

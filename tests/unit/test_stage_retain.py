@@ -40,6 +40,7 @@ from tests.fakes.cloud import (
     FakePermits,
     FakePictures,
     FakeQueueLook,
+    FakeRecords,
     FakeStops,
     FakeSubjects,
 )
@@ -80,6 +81,9 @@ class Scene:
             notices=FakeNotices(),
             queues=FakeQueueLook(),
             anchors=FakeAnchors(),
+            records=FakeRecords(),
+            software_build="test",
+            pack="mobilefacenet",
         )
         self.room.permits.objects[CAMERA] = permit()
         self.room.queues.seen = QueuesSeen(NOW + timedelta(seconds=1), tuple((name, 0) for name in QUEUES))

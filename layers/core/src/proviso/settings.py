@@ -81,14 +81,9 @@ class Match(Vision, Database, Running):
     ledger_table: Name
 
 
-class Alert(Settings):
-    outbox_bucket: Name
-    permits_bucket: Name
-    notices_table: Name
-    reviewers_topic_arn: Name
-    recipients_topic_arn: Name
-    console_url: str = ""
-    subscription_settles_minutes: int = Field(default=15, ge=0, le=60)
+class Zoned(Settings):
+    """In which time zone people are told times."""
+
     time_zone: ZoneInfo = ZoneInfo("Europe/London")
 
     model_config = ConfigDict(frozen=True, extra="ignore", arbitrary_types_allowed=True)
@@ -100,6 +95,16 @@ class Alert(Settings):
             return ZoneInfo(value) if isinstance(value, str) else value
         except (KeyError, ValueError) as error:
             raise ValueError("unknown time zone") from error
+
+
+class Alert(Zoned):
+    outbox_bucket: Name
+    permits_bucket: Name
+    notices_table: Name
+    reviewers_topic_arn: Name
+    recipients_topic_arn: Name
+    console_url: str = ""
+    subscription_settles_minutes: int = Field(default=15, ge=0, le=60)
 
 
 class Enrol(Vision, Database):
@@ -126,6 +131,13 @@ class Govern(Vision, Database, Running):
         return Path(self.proviso_policy_folder) if self.proviso_policy_folder else None
 
 
+class Announcing(Zoned):
+    """What the notice sheet names. Apart from govern's other settings: a stop asks for none of it."""
+
+    complaints_contact: Name
+    data_protection_contact: str = ""
+
+
 class Review(Database):
     sign_in_url: Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.:-]+(/[A-Za-z0-9._~/-]*)?$")]
     sign_in_client_id: Name
@@ -136,7 +148,9 @@ class Review(Database):
     complaints_contact: Name
 
 
-class Retain(Database):
+class Retain(Database, Running):
+    records_bucket: Name
+    proviso_pack: Name = "mobilefacenet"
     subjects_table: Name
     frames_bucket: Name
     permits_bucket: Name
@@ -147,6 +161,10 @@ class Retain(Database):
     ledger_table: Name
     notices_table: Name
     frame_age_limit_seconds: int = Field(default=120, ge=1, le=3600)
+
+
+class Report(Settings):
+    records_bucket: Name
 
 
 class Sweep(Settings):

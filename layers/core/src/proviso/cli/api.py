@@ -57,8 +57,12 @@ class Api:
         return self._json("DELETE", path)
 
     def picture(self, path: str) -> bytes:
-        """The bytes of a picture."""
+        """The bytes of a picture, or of a page."""
         return self._ask("GET", path, None, "")
+
+    def page(self, path: str) -> str:
+        """The text of a page or a table."""
+        return self.picture(path).decode("utf-8")
 
     def _json(self, method: str, path: str, body: bytes | None = None, kind: str = "") -> Any:
         answer = self._ask(method, path, body, kind)

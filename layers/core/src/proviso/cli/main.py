@@ -17,6 +17,7 @@ from proviso.cli import (
     pairs,
     people,
     policy,
+    report,
     retention,
     subjects,
     trial,
@@ -61,6 +62,8 @@ app.command("card")(card.card)
 app.add_typer(trial.group, name="trial")
 app.add_typer(pairs.group, name="tests")
 app.command("reviewers")(pairs.reviewers)
+app.command("report")(report.report)
+app.command("notice-sheet")(report.sheet)
 
 if __name__ == "__main__":
     app()

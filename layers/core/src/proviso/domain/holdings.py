@@ -187,6 +187,9 @@ def of_kept(kept: Mapping[str, int]) -> Iterator[Holding]:
         "outcomes": "S22: what a confirmation came to, who said so and when; a closed list of words, no text",
         "holds of evidence": "S24: who held a picture, of what kind and how long; no reason once ended and closed",
         "groups in counts": "S28: by deployment, state, outcome; no candidate. A count of one may be about one person",
+        "groups in sums": "S32: one axis at a time, for tables of whole batches; read by nobody one by one",
+        "published records": "S32: what everybody can read, byte for byte",
+        "published tables of groups": "S32: what everybody can read, byte for byte",
         "groups of false candidates in counts": "S27: by deployment; no candidate. As above",
         "suspensions": "S26, S27: figures, who reviewed it and what they found; no candidate",
     }

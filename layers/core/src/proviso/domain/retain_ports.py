@@ -13,6 +13,7 @@ from proviso.domain.monitoring_ports import SuspensionWork
 from proviso.domain.notice import Kind
 from proviso.domain.people import Person
 from proviso.domain.ports import AnchorWork, StopRecord
+from proviso.domain.record_ports import RecordWork
 from proviso.domain.retention import Certificate, ListStanding, QueuesSeen, StoreCount
 
 
@@ -32,7 +33,7 @@ class QueueLook(Protocol):
         """The last look; None when there is none, or none that can be understood."""
 
 
-class RetainWork(AnchorWork, SuspensionWork, Protocol):
+class RetainWork(AnchorWork, RecordWork, SuspensionWork, Protocol):
     """One transaction of retain."""
 
     def carry_out_stop(self, record: StopRecord, now: datetime) -> list[Deployment]: ...

@@ -37,7 +37,7 @@ from proviso.stages.calibration import below_the_floor, named
 from proviso.stages.contacts import mirror_members, reachability
 from proviso.stages.permits import delete_permits
 
-_STAFF = tuple(role for role in Role if role is not Role.RECIPIENT)
+STAFF = tuple(role for role in Role if role is not Role.RECIPIENT)
 """Who may see a deployment with its grounds: everybody with a role but those who only receive notices."""
 
 
@@ -321,7 +321,7 @@ def show(
     clock: Clock,
 ) -> Shown | Refused:
     """One deployment with all that its authoriser must see, for anybody with a role."""
-    if refused := principal.needs(*_STAFF):
+    if refused := principal.needs(*STAFF):
         return refused
     with store.work() as work:
         deployment = work.deployment(deployment_id)
@@ -362,7 +362,7 @@ def show(
 
 def list_all(*, principal: Principal, store: GovernStore) -> list[Deployment] | Refused:
     """All deployments, newest first."""
-    if refused := principal.needs(*_STAFF):
+    if refused := principal.needs(*STAFF):
         return refused
     with store.work() as work:
         return work.deployments()
@@ -370,7 +370,7 @@ def list_all(*, principal: Principal, store: GovernStore) -> list[Deployment] | 
 
 def certificate(*, principal: Principal, deployment_id: str, store: GovernStore) -> Certificate | Refused:
     """The certificate of a closed deployment: what was deleted, and the zero counts."""
-    if refused := principal.needs(*_STAFF):
+    if refused := principal.needs(*STAFF):
         return refused
     with store.work() as work:
         return work.certificate(deployment_id) or Refused(Reason.NOT_FOUND, "it is not closed yet")

@@ -1,5 +1,6 @@
 """retain: erases again what a restore brought back, ends what is over, expires what nobody decided, closes outcomes
-that nobody recorded, puts notices that were lost, deletes evidence by its age, and closes to zero (S18, S22, S23, S24).
+that nobody recorded, puts notices that were lost, deletes evidence by its age, closes to zero, and publishes (S18,
+S22, S23, S24, S32).
 
 Each step is its own transaction and may run again: after a crash, or after days without a run, another run does what
 is left. Deleting comes before the certificate, and the certificate only after every live store counted to zero.
@@ -28,6 +29,7 @@ from proviso.stages.erasing import (
     replay,
     stop_after_restore,
 )
+from proviso.stages.report import Reported, publish_due
 from proviso.stages.retain_room import ACTOR, Faults, RetainRoom, after_the_end
 from proviso.stages.suspending import look_for_suspensions
 
@@ -56,6 +58,7 @@ class Retained:
     backups_expired: tuple[str, ...]
     not_closed: tuple[str, ...]
     waiting: tuple[str, ...]
+    published: tuple[str, ...]
     anchored: int
 
 
@@ -88,7 +91,11 @@ def retain(*, room: RetainRoom) -> Retained:
         closed = close_due(room, faults)
     done(lambda: _empty_reasons(room))
     groups = done(lambda: _count_groups(room))
-    at_once = bool(replayed or stopped or ended or suspended or closed.deployments)
+    reported = Reported()
+    with faults.kept():
+        reported = publish_due(room, faults)
+    published = (*reported.records, *reported.batches)
+    at_once = bool(replayed or stopped or ended or suspended or closed.deployments or published)
     anchored = done(lambda: _anchor(room, at_once=at_once))
     faults.raise_first()
     return Retained(
@@ -109,6 +116,7 @@ def retain(*, room: RetainRoom) -> Retained:
         backups_expired=tuple(closed.backups),
         not_closed=tuple(closed.not_closed),
         waiting=tuple(closed.waiting),
+        published=published,
         anchored=anchored,
     )
 

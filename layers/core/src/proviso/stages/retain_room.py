@@ -22,6 +22,7 @@ from proviso.domain.ports import (
     PictureStore,
     StopSpool,
 )
+from proviso.domain.record_ports import RecordShelf
 from proviso.domain.retain_ports import QueueLook, RetainStore
 from proviso.domain.retention import close_after, over_since
 from proviso.domain.review_ports import Changes
@@ -32,7 +33,8 @@ ACTOR = "function:retain"
 
 @dataclass(frozen=True, slots=True)
 class RetainRoom:
-    """What retain works on."""
+    """What retain works on. `software_build` and `pack`: of this very software; they say which pack a deployment of the
+    same build used."""
 
     clock: Clock
     store: RetainStore
@@ -48,6 +50,9 @@ class RetainRoom:
     anchors: Anchors
     notices: NoticeLedger
     queues: QueueLook
+    records: RecordShelf
+    software_build: str
+    pack: str
 
 
 @dataclass

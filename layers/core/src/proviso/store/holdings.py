@@ -44,6 +44,9 @@ UNION ALL SELECT 'withdrawals', count(*) FROM withdrawal
 UNION ALL SELECT 'outcomes', count(*) FROM outcome
 UNION ALL SELECT 'holds of evidence', count(*) FROM evidence_hold
 UNION ALL SELECT 'groups in counts', sum(counted) FROM group_count
+UNION ALL SELECT 'groups in sums', sum(counted) FROM group_margin
+UNION ALL SELECT 'published records', count(*) FROM published_record
+UNION ALL SELECT 'published tables of groups', count(*) FROM group_batch
 UNION ALL SELECT 'groups of false candidates in counts', sum(counted) FROM false_group
 UNION ALL SELECT 'suspensions', count(*) FROM suspension
 """

@@ -28,6 +28,7 @@ from proviso.store.holdings import HoldingTables
 from proviso.store.leftovers import LeftoverTables
 from proviso.store.monitoring import SuspensionTable
 from proviso.store.people import PeopleTable
+from proviso.store.record import RecordTables
 
 _EXPIRE = """
 UPDATE candidate SET state = 'expired'
@@ -119,6 +120,7 @@ class PostgresRetainWork(
     CertificateTable,
     HoldingTables,
     LeftoverTables,
+    RecordTables,
     SuspensionTable,
 ):
     """RetainWork."""

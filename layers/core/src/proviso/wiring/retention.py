@@ -76,6 +76,7 @@ def _retain_room() -> Any:
     from proviso.cloud.outbox import S3Outbox
     from proviso.cloud.permits import S3Due, S3Permits, S3QueueLook, S3Stops
     from proviso.cloud.pictures import S3Pictures
+    from proviso.cloud.records import S3RecordShelf
     from proviso.cloud.subjects import DynamoSubjects
     from proviso.stages.retain import RetainRoom
     from proviso.store.retention import PostgresRetainStore
@@ -96,4 +97,7 @@ def _retain_room() -> Any:
         anchors=S3Anchors(client("s3"), read.anchors_bucket),
         notices=DynamoNotices(client("dynamodb"), read.notices_table),
         queues=S3QueueLook(client("s3"), read.permits_bucket),
+        records=S3RecordShelf(client("s3"), read.records_bucket),
+        software_build=read.software_build,
+        pack=read.proviso_pack,
     )
