@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import partial
 
 import pytest
 
@@ -25,7 +26,8 @@ def test_verification_accuracy_of_the_default_pack():
     except ConfigurationFault as absent:
         pytest.skip(str(absent))
 
-    result = verify(lambda: load_pipeline("mobilefacenet", folders=folders), FACES, workers=min(2, os.cpu_count() or 1))
+    make = partial(load_pipeline, "mobilefacenet", folders=folders)
+    result = verify(make, FACES, workers=min(2, os.cpu_count() or 1))
 
     sys.stdout.write(f"\n{report(result)}\n")
     assert len(result.folds) == 5

@@ -47,7 +47,7 @@ def text(output: str) -> str:
 @pytest.mark.parametrize(
     "command",
     [
-        *("", "demo", "local", "invoke", "camera", "frames", "login", "check", "models", "stop-all"),
+        *("", "demo", "local", "invoke", "camera", "frames", "login", "check", "models", "stop-all", "evaluate"),
         *("people", "cameras", "watchlist", "deployment", "candidates", "notices", "audit", "policy"),
         *("watchlist add", "watchlist import", "watchlist picture", "deployment request", "candidates confirm"),
         *("candidates withdraw", "notices list", "notices show", "notices outcome", "notices hold", "notices slip"),

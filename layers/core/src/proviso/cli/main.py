@@ -8,6 +8,7 @@ from proviso.cli import (
     candidates,
     contacts,
     deployments,
+    evaluate,
     machine,
     notices,
     pairs,
@@ -32,6 +33,7 @@ app.command("local")(machine.local)
 app.command("invoke")(machine.invoke)
 app.command("check")(machine.check)
 app.command("models")(machine.models)
+app.command("evaluate")(evaluate.evaluate)
 app.command("camera")(upload.camera)
 app.command("frames")(upload.frames)
 app.command("login")(people.login)
