@@ -15,6 +15,8 @@ AS_IS = ""
 ENROLLED = "enrolled"
 """No alteration of the picture: its template is computed as a reference's, where the enrolment gate lets it through."""
 _QUALITY_OF_SMALLER = 90
+_FRAME = (1280, 720)
+_GREY = 128
 BURST_MOST = 5
 
 
@@ -24,8 +26,9 @@ def quality(value: int) -> str:
 
 
 def face_size(pixels: int) -> str:
-    """The whole picture made smaller until the face's box has this short side; never larger."""
-    return f"face={pixels}"
+    """As a camera would see it: the picture made smaller until the face's box has this short side, never larger, with
+    the face in the middle of a grey frame of 1280x720. The detector looks at such a frame at half scale."""
+    return f"frame={pixels}"
 
 
 def burst(number: int) -> str:
@@ -46,12 +49,9 @@ def altered(image: Image, face: Face | None, alteration: str, seed: bytes) -> by
         return _jpeg(pixels, int(value))
     if face is None:
         return None
-    if kind == "face":
+    if kind == "frame":
         scale = int(value) / face.box.short_side
-        if scale > 1:
-            return None
-        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-        return _jpeg(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), _QUALITY_OF_SMALLER)
+        return None if scale > 1 else _jpeg(_in_frame(image, face, scale), _QUALITY_OF_SMALLER)
     if kind == "burst":
         rng = np.random.default_rng([int.from_bytes(seed[:8], "big"), int(value)])
         across, down = rng.uniform(-0.03, 0.03, 2) * face.box.short_side
@@ -62,6 +62,22 @@ def altered(image: Image, face: Face | None, alteration: str, seed: bytes) -> by
         moved = cv2.warpAffine(pixels, matrix, (image.width, image.height), borderMode=cv2.BORDER_REPLICATE)
         return _jpeg(moved, int(rng.integers(60, 93)))
     raise ValueError(f"no such alteration: {alteration}")
+
+
+def _in_frame(image: Image, face: Face, scale: float) -> Any:
+    """The picture at `scale` in a grey frame, the face's middle in the frame's; what reaches over the frame is cut."""
+    import cv2
+
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    small = cv2.resize(image.pixels, size, interpolation=cv2.INTER_AREA)
+    width, height = _FRAME
+    frame = np.full((height, width, 3), _GREY, np.uint8)
+    left = width // 2 - round((face.box.x + face.box.width / 2) * scale)
+    top = height // 2 - round((face.box.y + face.box.height / 2) * scale)
+    x, y = max(left, 0), max(top, 0)
+    part = small[y - top : y - top + height - y, x - left : x - left + width - x]
+    frame[y : y + part.shape[0], x : x + part.shape[1]] = part
+    return frame
 
 
 def _jpeg(pixels: Any, value: int) -> bytes:
