@@ -99,10 +99,19 @@ def _thresholds(calibration: Calibration | None) -> tuple[str, ...]:
     return (
         "A deployment with a lower threshold is refused. At these thresholds at most about"
         f" {_once(wanted)} searched faces of"
-        " people who are *not* on the list raises somebody, on the list where that happens most, and"
-        " at the upper end of the"
-        f" 95 % interval. Measured on: {calibration.data}.",
-        _table(("people on the list", "lowest threshold", "false candidates a searched face (95 %)", "set by"), rows),
+        " people who are *not* on the list raises somebody, on the worst list that had people enough to be measured,"
+        " and at the upper end of its 95 % interval. Groups with fewer people may fare worse: see below. It is a floor"
+        " and no target: a policy may suspend at a far smaller rate, and then a higher threshold is needed."
+        f" Measured on: {calibration.data}.",
+        _table(
+            (
+                "people on the list",
+                "lowest threshold",
+                "false candidates a searched face: lowest to highest end over the measured lists (95 %)",
+                "set by",
+            ),
+            rows,
+        ),
         *(
             [
                 f"Uploads of several frames ({', '.join(map(str, bursts))} a face) have thresholds of"
@@ -167,7 +176,9 @@ def _found(evaluation: Mapping[str, Any] | None) -> tuple[str, ...]:
         "remark",
     )
     return (
-        "Of the listed people whose other picture was searched, how many came out first and above the threshold:",
+        "Of the listed people whose other picture was searched, how many came out first and reached the threshold."
+        " The thresholds are the evaluation's. A deployment may not have one below the lowest threshold above; at that"
+        " one fewer people are found than stands here, and how many is not measured.",
         _table(heads, rows),
     )
 
@@ -188,7 +199,8 @@ def _fails(manifest: Manifest, evaluation: Mapping[str, Any] | None) -> tuple[st
     ]
     if rows:
         said += [
-            "How many listed people are still found when pictures are made worse:",
+            "How many listed people are still found when pictures are made worse, at the evaluation's threshold for a"
+            " list of that length:",
             _table(("what changes", "from", "to", "people", "found"), rows),
         ]
     else:
