@@ -37,10 +37,12 @@ def report(
     """Show what was published of a deployment, or write all of it into a folder. Public: no sign-in."""
     with plain_faults():
         if site is not None:
+            if deployment:
+                fail("--site writes all records; leave the deployment out, or leave --site out")
             _site(site, source, url)
             return
         if not deployment:
-            fail("name a deployment, or a folder with --site")
+            fail("name a deployment, or a folder to write into with --site")
         api = _open(url)
         address = f"/records/{quoted(deployment)}/{quoted(revision)}"
         body = api.page(f"{address}.json")
@@ -162,6 +164,8 @@ def _from_api(api: Api) -> tuple[list[str], list[dict[str, Any]]]:
 
 def _from_folder(folder: Path) -> tuple[list[str], list[dict[str, Any]]]:
     """Of each deployment its last revision; files of groups beside them. ApiFault names a file that is neither."""
+    if not folder.is_dir():
+        raise ApiFault(f"{folder} is no folder; --from names one that holds the JSON files of public records")
     latest: dict[str, tuple[int, str]] = {}
     groups = []
     for path in sorted(folder.rglob("*.json")):

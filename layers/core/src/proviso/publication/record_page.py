@@ -25,9 +25,7 @@ def record_page(record: Record, *, files: Sequence[tuple[str, str]] = ()) -> str
     )
     title = f"Public record: {record['place']}, {_day(record)}"
     header = joined((demonstration(record["demonstration"]), html("<h1>{}</h1>", title), links(files)))
-    footer = html(
-        '<p class="small quiet">Made by the machine at the close of the deployment, from what it counted.</p>'
-    )
+    footer = html('<p class="small quiet">Made by the machine, from what it counted and what people recorded.</p>')
     return page(title, header, joined(parts), footer)
 
 
@@ -225,7 +223,12 @@ def _deletion(record: Record) -> list[Markup]:
                 ),
             )
         ),
-        table("Left in each store", ("store", "left"), ((s["store"], s["left"]) for s in found["stores"]), right=(1,)),
+        table(
+            "Left in each store, kept pictures apart",
+            ("store", "left"),
+            ((s["store"], s["left"]) for s in found["stores"]),
+            right=(1,),
+        ),
     ]
 
 
