@@ -45,7 +45,15 @@ def report(
             fail("name a deployment, or a folder to write into with --site")
         api = _open(url)
         address = f"/records/{quoted(deployment)}/{quoted(revision)}"
-        body = api.page(f"{address}.json")
+        try:
+            body = api.page(f"{address}.json")
+        except ApiFault as fault:
+            if fault.status != 404:
+                raise
+            raise ApiFault(
+                f"nothing is published of {deployment}, revision {revision}: a record appears when a deployment closes,"
+                " and its last revision a day later"
+            ) from fault
         wanted = {"json": json_file, "html": html, "csv": csv}
         for form, path in wanted.items():
             if path is not None:
@@ -142,7 +150,10 @@ def _site(folder: Path, source: Path | None, url: str) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    path.write_bytes(text.encode())
+    try:
+        path.write_bytes(text.encode())
+    except OSError as error:
+        raise ApiFault(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _from_api(api: Api) -> tuple[list[str], list[dict[str, Any]]]:

@@ -197,7 +197,14 @@ def _rates(record: Record) -> list[Markup]:
         for one in record["rates"]
     )
     columns = ("figure", "rate", "95 % interval", "counted")
-    return [table("Clopper-Pearson intervals", columns, rows), html('<p class="small quiet">{}</p>', record["caveat"])]
+    unknown = html(
+        '<p class="small quiet">Of {} of {} candidates it is not known whether they are true or false. But for'
+        " the line where the truth is known, they count as neither, and no interval allows for them.</p>",
+        _unknown(record),
+        record["candidates"]["total"],
+    )
+    caveat = html('<p class="small quiet">{}</p>', record["caveat"])
+    return [table("Clopper-Pearson intervals", columns, rows), unknown, caveat]
 
 
 def _frames(record: Record) -> list[Markup]:
