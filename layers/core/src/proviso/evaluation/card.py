@@ -112,6 +112,7 @@ def _thresholds(calibration: Calibration | None) -> tuple[str, ...]:
             ),
             rows,
         ),
+        "Where a longer list has a smaller rate, fewer groups had people enough to be measured on it; it does not err less.",
         *(
             [
                 f"Uploads of several frames ({', '.join(map(str, bursts))} a face) have thresholds of"
@@ -141,12 +142,14 @@ def _groups(calibration: Calibration | None) -> tuple[str, ...]:
     return (
         "Strangers of a group, searched against a list of that group alone, at the lowest threshold."
         " Strangers resemble those"
-        " of their own group, so this is the hardest list that can be made.",
+        " of their own group, so this is harder than a mixed list; people alike in several ways at once would be harder"
+        " still. Rows called *mixed* are whole sets, for comparison.",
         _table(
             ("group", "people on the list", "people searched", "false candidates a searched face (95 %)", "remark"),
             rows,
         ),
-        "Where it says *not measured*, too few people stand behind it; what is given is only what can be ruled out.",
+        "Where it says *not measured*, too few people stand behind it: what is above the rate given can be ruled out, and no more"
+        " is known.",
     )
 
 
@@ -190,8 +193,8 @@ def _fails(manifest: Manifest, evaluation: Mapping[str, Any] | None) -> tuple[st
     rows = [
         (
             row["by"].replace("_", " "),
-            row["from"],
-            row["to"],
+            "-" if row["from"] is None else row["from"],
+            "-" if row["to"] is None else row["to"],
             row["n"],
             _share(row.get("tpir"), row.get("tpir_low"), row.get("tpir_high")),
         )
