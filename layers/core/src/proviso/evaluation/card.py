@@ -112,7 +112,8 @@ def _thresholds(calibration: Calibration | None) -> tuple[str, ...]:
             ),
             rows,
         ),
-        "Where a longer list has a smaller rate, fewer groups had people enough to be measured on it; it does not err less.",
+        "Where a longer list has a smaller rate, fewer groups had people enough to be measured on it; it does not err"
+        " less.",
         *(
             [
                 f"Uploads of several frames ({', '.join(map(str, bursts))} a face) have thresholds of"
@@ -148,8 +149,8 @@ def _groups(calibration: Calibration | None) -> tuple[str, ...]:
             ("group", "people on the list", "people searched", "false candidates a searched face (95 %)", "remark"),
             rows,
         ),
-        "Where it says *not measured*, too few people stand behind it: what is above the rate given can be ruled out, and no more"
-        " is known.",
+        "Where it says *not measured*, too few people stand behind it: what is above the rate given can be ruled out,"
+        " and no more is known.",
     )
 
 
