@@ -40,7 +40,8 @@ def evaluate(
     seed: Annotated[int, typer.Option(min=0, help="Draws people and pictures")] = 0,
     conditions: Annotated[bool, typer.Option(help="Measure small faces and compression too")] = True,
     thresholds: Annotated[
-        Path | None, typer.Option(help="Apply the frozen thresholds of another evaluation's JSON")
+        Path | None,
+        typer.Option(help="Apply the frozen thresholds of another evaluation's JSON, or a calibration's lowest ones"),
     ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here")] = None,
     html_file: Annotated[Path | None, typer.Option("--html", help="Write the report here")] = None,

@@ -29,12 +29,17 @@ _GATES = {
 }
 
 
-def card(manifest: Manifest, calibration: Calibration | None, evaluation: Mapping[str, Any] | None) -> str:
+def card(
+    manifest: Manifest,
+    calibration: Calibration | None,
+    evaluation: Mapping[str, Any] | None,
+    at_floors: Mapping[str, Any] | None = None,
+) -> str:
     """The card, in Markdown. ValueError when calibration or evaluation are of another pipeline than the pack's."""
     digest = pipeline_digest(manifest)
     if calibration is not None and calibration.pipeline != digest:
         raise ValueError(f"the calibration of {manifest.name} is of another pipeline; make it anew: make calibrations")
-    if evaluation is not None and evaluation["pipeline"] != digest:
+    if any(each is not None and each["pipeline"] != digest for each in (evaluation, at_floors)):
         raise ValueError(f"the evaluation of {manifest.name} is of another pipeline; make it anew: make calibrations")
     parts = [
         f"# Model card: {manifest.name}",
@@ -52,7 +57,7 @@ def card(manifest: Manifest, calibration: Calibration | None, evaluation: Mappin
         _section("What it does, and what it does not", *_uses()),
         _section("Lowest thresholds", *_thresholds(calibration)),
         _section("Groups", *_groups(calibration)),
-        _section("How well listed people are found", *_found(evaluation)),
+        _section("How well listed people are found", *_found(evaluation, at_floors)),
         _section("Where it fails", *_fails(manifest, evaluation)),
         _section("What was not measured", _list(_unmeasured(calibration, evaluation))),
         _section("Files", *_files(manifest)),
@@ -154,8 +159,38 @@ def _groups(calibration: Calibration | None) -> tuple[str, ...]:
     )
 
 
-def _found(evaluation: Mapping[str, Any] | None) -> tuple[str, ...]:
-    rows = [
+def _found(evaluation: Mapping[str, Any] | None, at_floors: Mapping[str, Any] | None) -> tuple[str, ...]:
+    rows, floors = _found_rows(evaluation), _found_rows(at_floors)
+    if not rows:
+        return ("**Not measured** for this pipeline.",)
+    said = (
+        "Of the listed people whose other picture was searched, how many came out first and reached the threshold."
+        " Each has one reference. These thresholds are the evaluation's, for the false candidates wanted on its own"
+        " mixed lists.",
+        _table(_FOUND_HEADS, rows),
+    )
+    if not floors:
+        return (*said, "At the lowest thresholds above fewer are found, and how many is not measured.")
+    return (
+        *said,
+        "At the lowest thresholds, which is what a deployment has to begin with:",
+        _table(_FOUND_HEADS, floors),
+    )
+
+
+_FOUND_HEADS = (
+    "list",
+    "made of",
+    "false candidates wanted",
+    "threshold",
+    "listed people found (95 %)",
+    "people",
+    "remark",
+)
+
+
+def _found_rows(evaluation: Mapping[str, Any] | None) -> list[tuple[object, ...]]:
+    return [
         (
             row["list_size"],
             row["list"],
@@ -168,23 +203,6 @@ def _found(evaluation: Mapping[str, Any] | None) -> tuple[str, ...]:
         for row in (evaluation or {}).get("identification", ())
         if not row["refused"] and row["tpir"] is not None
     ]
-    if not rows:
-        return ("**Not measured** for this pipeline.",)
-    heads = (
-        "list",
-        "made of",
-        "false candidates wanted",
-        "threshold",
-        "listed people found (95 %)",
-        "people",
-        "remark",
-    )
-    return (
-        "Of the listed people whose other picture was searched, how many came out first and reached the threshold."
-        " The thresholds are the evaluation's. A deployment may not have one below the lowest threshold above; at that"
-        " one fewer people are found than stands here, and how many is not measured.",
-        _table(heads, rows),
-    )
 
 
 def _fails(manifest: Manifest, evaluation: Mapping[str, Any] | None) -> tuple[str, ...]:
