@@ -71,7 +71,12 @@ class TrialCounts:
 
     `faces_searched`, `wrong_sightings`: in the passages of those who are not on the list. `outside`: sightings
     at times for which the plan names nobody; each counts as a passage, and as a false one. `misnamed`: passages of
-    listed people that raised somebody else.
+    listed people that raised somebody else; `misnamed_sightings` those where only listed people walked. Each sighting
+    is one of `right_sightings`, `wrong_sightings`, `misnamed_sightings` and `outside`.
+
+    `unseen`: passages of people who are not listed that no camera saw, so no searched face can be theirs; they count
+    for nothing. `unseen_mated`: those of listed people in which no face was searched; they count as misses.
+    `frames_a_passage`, `faces_a_passage`, `seconds_a_passage`: of the passages of others that count.
     """
 
     deployment_id: str
@@ -93,6 +98,10 @@ class TrialCounts:
     seconds_a_passage: float
     tpir_low: float
     tpir_high: float
+    right_sightings: int = 0
+    misnamed_sightings: int = 0
+    unseen: int = 0
+    unseen_mated: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,7 +137,8 @@ DECLARE
     n        jsonb := NEW.trial;
     counted  CONSTANT text[] := ARRAY['mated_passages','mated_people','found_passages','found_people','misnamed',
                                       'non_mated_passages','non_mated_people','false_passages','false_people','outside',
-                                      'faces_searched','wrong_sightings'];
+                                      'faces_searched','wrong_sightings','right_sightings','misnamed_sightings',
+                                      'unseen','unseen_mated'];
     faces    bigint;
     seen     bigint;
 BEGIN
@@ -171,8 +172,19 @@ BEGIN
         OR (n ->> 'mated_people')::int > LEAST(trial_listed(d), (n ->> 'mated_passages')::int)
         OR (n ->> 'found_people')::int > LEAST((n ->> 'mated_people')::int, (n ->> 'found_passages')::int)
         OR (n ->> 'outside')::int > (n ->> 'false_passages')::int
-        -- Whatever was seen is somewhere in the counts.
-        OR seen > 0 AND (n ->> 'found_passages')::int + (n ->> 'misnamed')::int + (n ->> 'false_passages')::int = 0
+        OR (n ->> 'unseen_mated')::int > (n ->> 'mated_passages')::int - (n ->> 'found_passages')::int
+        -- A searched face is of one person: of a listed one who was found, of a stranger who was raised, or of one
+        -- who was not, and each of those needs one.
+        OR (n ->> 'faces_searched')::int + (n ->> 'right_sightings')::int > faces
+        OR (n ->> 'non_mated_passages')::int - (n ->> 'false_passages')::int + (n ->> 'wrong_sightings')::int
+            > (n ->> 'faces_searched')::int
+        -- Whatever was seen is somewhere in the counts, once, and in a passage of its kind.
+        OR seen <> (n ->> 'right_sightings')::int + (n ->> 'wrong_sightings')::int
+            + (n ->> 'misnamed_sightings')::int + (n ->> 'outside')::int
+        OR (n ->> 'found_passages')::int > (n ->> 'right_sightings')::int
+        OR (n ->> 'right_sightings')::int > 0 AND (n ->> 'found_passages')::int = 0
+        OR (n ->> 'wrong_sightings')::int > 0 AND (n ->> 'false_passages')::int = (n ->> 'outside')::int
+        OR (n ->> 'misnamed_sightings')::int > 0 AND (n ->> 'misnamed')::int = 0
     THEN
         RAISE EXCEPTION 'calibration %: its counts are not those of the deployment', NEW.id USING ERRCODE = 'PV013';
     END IF;
