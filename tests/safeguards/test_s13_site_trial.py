@@ -309,6 +309,7 @@ def write_step(tried: TrialPlace, role: str, **changed) -> None:
         {"passage_fpir_high": None, "passage_fpir_low": None},
         {"face_fpir_high": 0.1},
         {"passage_fpir_low": 0.03},
+        {"worst_people": 60, "measured_floor": 0.1},
     ],
     ids=str,
 )

@@ -22,7 +22,9 @@ class CalibrationPoint:
     often a stranger reaches it there, a searched face and a passage, each as an interval. None: not measured.
 
     `worst_list` is the one that set the threshold, such as `gender=female`: a list of that group, searched for
-    strangers of that group.
+    strangers of that group. Where that group had too few people to be measured, `worst_people` is how many it had, and
+    `measured_floor` what the floor would be if measured lists alone counted: a figure that shows what it costs, which
+    is never used. None: a measured list set the floor.
     """
 
     list_size: int
@@ -33,6 +35,18 @@ class CalibrationPoint:
     passage_fpir_high: float | None = None
     frames_per_probe: int = 1
     worst_list: str = ""
+    worst_people: int | None = None
+    measured_floor: Decimal | None = None
+
+    @property
+    def set_by(self) -> str:
+        """Which list set the floor; where that group had too few people, how many, and what that costs."""
+        if self.measured_floor is None:
+            return self.worst_list
+        return (
+            f"{self.worst_list}: {self.worst_people} people, too few to be measured;"
+            f" {self.measured_floor:.3f} if measured lists alone counted"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +159,12 @@ class Calibration:
             passage_fpir_high=max(highs) if len(highs) == len(found) else None,
             frames_per_probe=last.frames_per_probe,
             worst_list=highest.worst_list,
+            worst_people=highest.worst_people,
+            measured_floor=None
+            if highest.measured_floor is None
+            else max(
+                point.threshold_floor if point.measured_floor is None else point.measured_floor for point in found
+            ),
         )
 
     def _step(self, entries: int, burst_frames: int) -> list[CalibrationPoint]:

@@ -17,8 +17,13 @@ COMMENT ON COLUMN calibration.deployment_id IS 'the deployment that was the tria
 ALTER TABLE calibration_point
     ADD COLUMN frames_per_probe smallint NOT NULL DEFAULT 1 CHECK (frames_per_probe BETWEEN 1 AND 5),
     ADD COLUMN worst_list       text NOT NULL DEFAULT '',
+    ADD COLUMN worst_people     integer CHECK (worst_people >= 0),
+    ADD COLUMN measured_floor   numeric CHECK (measured_floor BETWEEN -1 AND threshold_floor),
+    ADD CONSTRAINT s12_beside_the_floor CHECK ((worst_people IS NULL) = (measured_floor IS NULL)),
     DROP CONSTRAINT calibration_point_pkey,
     ADD PRIMARY KEY (calibration_id, list_size, frames_per_probe);
+COMMENT ON COLUMN calibration_point.measured_floor IS
+    'the floor if measured lists alone counted, where a group of worst_people, too few, set it: shown, never used';
 
 -- A stranger reaches `similarity` once in so many searches. NULL: nobody did, so it is rarer than once in once_in_low.
 CREATE TABLE calibration_stranger (
@@ -210,7 +215,7 @@ BEGIN
         RETURN NEW;  -- the foreign key says the first; the second is the migration
     END IF;
     SELECT * INTO d FROM deployment WHERE id = c.deployment_id;
-    IF c.kind = 'laboratory' OR c.made_in <> pg_current_xact_id() OR NEW.list_size > trial_listed(d)
+    IF c.kind = 'laboratory' OR NEW.measured_floor IS NOT NULL OR c.made_in <> pg_current_xact_id() OR NEW.list_size > trial_listed(d)
         OR NEW.frames_per_probe > d.burst_frames OR NEW.threshold_floor < d.threshold
         OR NEW.passage_fpir_high IS NULL OR NEW.face_fpir_high < NEW.passage_fpir_high
         OR binomial_at_most((c.trial ->> 'false_passages')::int, (c.trial ->> 'non_mated_passages')::int,
