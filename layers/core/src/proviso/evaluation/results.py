@@ -14,7 +14,7 @@ import numpy as np
 
 from proviso.domain.rates import rate
 from proviso.evaluation import conditions as altered
-from proviso.evaluation.alteration import AS_IS, ENROLLED
+from proviso.evaluation.alteration import AS_IS
 from proviso.evaluation.cache import Cache
 from proviso.evaluation.dataset import DataFault, Dataset, Group, read_dataset, read_groups, read_pairs
 from proviso.evaluation.faces import UNREADABLE, Job, MakePipeline, Measured, measure
@@ -99,7 +99,7 @@ def evaluate(options: Options, machine: Machine) -> Evaluation:
             progress=lambda done, total: machine.progress(what, done, total),
         )
 
-    measured = run([(number, how) for number in numbers for how in (AS_IS, ENROLLED)], "templates")
+    measured = run([(number, AS_IS) for number in numbers], "templates")
     if all(measured[number, AS_IS].failure for number in numbers):
         raise DataFault(f"no face was found in any of the {len(numbers)} pictures of {data.name}")
     chosen = burst_pictures(data, options.seed) if options.rules.burst_like else None
