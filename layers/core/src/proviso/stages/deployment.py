@@ -64,8 +64,8 @@ class DeploymentRequest:
 @dataclass(frozen=True, slots=True)
 class Shown:
     """A deployment as people are shown it: with what stands of its conditions, who is named for it, the false
-    candidates to be expected (S08), the lowest threshold and what set it (S12) and how groups fare at it (S27), what its
-    start would be refused for now, and who would be told nothing."""
+    candidates to be expected (S08), the lowest threshold and what set it (S12) and how groups fare at it (S27), what
+    its start would be refused for now, and who would be told nothing."""
 
     deployment: Deployment
     conditions: Conditions | None
