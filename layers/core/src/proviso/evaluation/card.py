@@ -99,10 +99,21 @@ def _thresholds(calibration: Calibration | None) -> tuple[str, ...]:
     return (
         "A deployment with a lower threshold is refused. At these thresholds at most about"
         f" {_once(wanted)} searched faces of"
-        " people who are *not* on the list raises somebody, on the list where that happens most, and"
-        " at the upper end of the"
-        f" 95 % interval. Measured on: {calibration.data}.",
-        _table(("people on the list", "lowest threshold", "false candidates a searched face (95 %)", "set by"), rows),
+        " people who are *not* on the list raises somebody, on the worst list that had people enough to be measured,"
+        " and at the upper end of its 95 % interval. Groups with fewer people may fare worse: see below. It is a floor"
+        " and no target: a policy may suspend at a far smaller rate, and then a higher threshold is needed."
+        f" Measured on: {calibration.data}.",
+        _table(
+            (
+                "people on the list",
+                "lowest threshold",
+                "false candidates a searched face: lowest to highest end over the measured lists (95 %)",
+                "set by",
+            ),
+            rows,
+        ),
+        "Where a longer list has a smaller rate, fewer groups had people enough to be measured on it; it does not err"
+        " less.",
         *(
             [
                 f"Uploads of several frames ({', '.join(map(str, bursts))} a face) have thresholds of"
@@ -132,12 +143,14 @@ def _groups(calibration: Calibration | None) -> tuple[str, ...]:
     return (
         "Strangers of a group, searched against a list of that group alone, at the lowest threshold."
         " Strangers resemble those"
-        " of their own group, so this is the hardest list that can be made.",
+        " of their own group, so this is harder than a mixed list; people alike in several ways at once would be harder"
+        " still. Rows called *mixed* are whole sets, for comparison.",
         _table(
             ("group", "people on the list", "people searched", "false candidates a searched face (95 %)", "remark"),
             rows,
         ),
-        "Where it says *not measured*, too few people stand behind it; what is given is only what can be ruled out.",
+        "Where it says *not measured*, too few people stand behind it: what is above the rate given can be ruled out,"
+        " and no more is known.",
     )
 
 
@@ -167,7 +180,9 @@ def _found(evaluation: Mapping[str, Any] | None) -> tuple[str, ...]:
         "remark",
     )
     return (
-        "Of the listed people whose other picture was searched, how many came out first and above the threshold:",
+        "Of the listed people whose other picture was searched, how many came out first and reached the threshold."
+        " The thresholds are the evaluation's. A deployment may not have one below the lowest threshold above; at that"
+        " one fewer people are found than stands here, and how many is not measured.",
         _table(heads, rows),
     )
 
@@ -179,8 +194,8 @@ def _fails(manifest: Manifest, evaluation: Mapping[str, Any] | None) -> tuple[st
     rows = [
         (
             row["by"].replace("_", " "),
-            row["from"],
-            row["to"],
+            "-" if row["from"] is None else row["from"],
+            "-" if row["to"] is None else row["to"],
             row["n"],
             _share(row.get("tpir"), row.get("tpir_low"), row.get("tpir_high")),
         )
@@ -188,7 +203,8 @@ def _fails(manifest: Manifest, evaluation: Mapping[str, Any] | None) -> tuple[st
     ]
     if rows:
         said += [
-            "How many listed people are still found when pictures are made worse:",
+            "How many listed people are still found when pictures are made worse, at the evaluation's threshold for a"
+            " list of that length:",
             _table(("what changes", "from", "to", "people", "found"), rows),
         ]
     else:
