@@ -280,6 +280,7 @@ def test_a_stop_just_before_the_deadline_is_nobodys_fault_and_after_it_is(house:
     house.stop(house.active.id)
     assert {one["state"] for one in house.candidates} == {"frozen"}
     assert series(house)["f"] == counts
+    house.retain()
     assert kinds(house) == (["false_matches"] if late else [])
 
 

@@ -405,11 +405,48 @@ $$;
 
 -- Suspending ----------------------------------------------------------------------------------------------------------
 
+-- The order of locks, here and in every store. Who holds one never waits for one that stands before it:
+--   1. 'deployment/<id>', several by id. Shared by a search and by a confirmation; alone by whoever stops, ends, starts
+--      or closes, and by what may be followed by a look: a rejection, a withdrawal, an outcome, a group.
+--   2. the deployment's row
+--   3. '<deployment>/<entry>' (match), then rows of candidates, by id
+--   4. 'reviewer/<account>', 'evidence/<candidate>'
+--   5. the head of its audit chain
+--   6. 'monitoring/<operator>/<pipeline>', at the end of the transaction.
+-- After the sixth nothing is waited for: a look only tries for what it needs in order to stop (stop_if_free). Who
+-- authorises or starts holds 1 and 2 and takes 6 before its cameras and its chain's head: of a deployment that has not
+-- begun, so nobody who looks waits for those. retain's look begins with 6. A removal of an entry takes 3 of several
+-- deployments and never 6, and neither does a stop.
+
 -- Whoever looks and whoever authorises or starts waits for one another: what one has written the other one sees.
 CREATE FUNCTION monitored_alone(operator text, pipeline text) RETURNS void LANGUAGE sql VOLATILE
 SET search_path = public, pg_temp AS $$
     SELECT pg_advisory_xact_lock(hashtextextended('monitoring/' || operator || '/' || pipeline, 0))
 $$;
+
+CREATE FUNCTION stop_suspended(wanted text) RETURNS void LANGUAGE sql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+    UPDATE deployment d SET state = 'stopped', finished_at = clock_timestamp(),
+           finished_by = 'safeguard:' || CASE s.kind WHEN 'group' THEN 'S27' ELSE 'S26' END
+    FROM (SELECT kind FROM suspension WHERE deployment_id = wanted AND stopped ORDER BY suspended_at, id LIMIT 1) AS s
+    WHERE d.id = wanted AND is_live(d.state)
+$$;
+
+-- Stop it, unless somebody is in it at this moment: then the suspension stands, no search and no decision passes any more
+-- (is_suspended), and retain, which can wait, does the rest.
+CREATE FUNCTION stop_if_free(wanted text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(hashtextextended('deployment/' || wanted, 0)) THEN
+        RETURN;
+    END IF;
+    PERFORM 1 FROM deployment WHERE id = wanted FOR NO KEY UPDATE NOWAIT;
+    PERFORM 1 FROM deployment_camera WHERE deployment_id = wanted FOR NO KEY UPDATE NOWAIT;
+    PERFORM 1 FROM candidate WHERE deployment_id = wanted AND state = 'raised' FOR NO KEY UPDATE NOWAIT;
+    PERFORM stop_suspended(wanted);
+EXCEPTION WHEN lock_not_available THEN
+    RETURN;
+END $$;
 
 CREATE FUNCTION suspend(d deployment, why text, said jsonb) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = public, pg_temp AS $$
@@ -421,13 +458,24 @@ BEGIN
     VALUES (gen_random_uuid()::text, d.id, operator_of(d.grounds), d.pipeline, why, said,
             why <> 'not_testable' AND is_live(d.state));
     IF why <> 'not_testable' AND is_live(d.state) THEN
-        -- As every stop does, so that a stream of searches cannot hold it up (S04).
-        PERFORM pg_advisory_xact_lock(hashtextextended('deployment/' || d.id, 0));
-        UPDATE deployment SET state = 'stopped', finished_at = clock_timestamp(),
-               finished_by = 'safeguard:' || CASE why WHEN 'group' THEN 'S27' ELSE 'S26' END
-        WHERE id = d.id AND is_live(state);
+        PERFORM stop_if_free(d.id);
     END IF;
 END $$;
+
+-- Is it suspended, be it stopped already or not?
+CREATE FUNCTION is_suspended(wanted text) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM suspension WHERE deployment_id = wanted AND stopped)
+$$;
+CREATE FUNCTION nothing_is_decided() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+BEGIN
+    IF is_suspended((SELECT deployment_id FROM candidate WHERE id = NEW.candidate_id)) THEN
+        RAISE EXCEPTION 'candidate %: its deployment is suspended', NEW.candidate_id USING ERRCODE = 'PV018';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER nothing_is_decided BEFORE INSERT ON review FOR EACH ROW EXECUTE FUNCTION nothing_is_decided();
 
 -- Look at everything of one deployment. An e-value only grows when a false candidate comes or its group is recorded.
 CREATE FUNCTION look_at(wanted text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
@@ -466,34 +514,50 @@ BEGIN
     END IF;
 END $$;
 
--- retain looks too, each minute: a deadline passes without anybody writing.
-CREATE FUNCTION look_at_all() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-DECLARE
-    one text;
+-- What could not be looked at, for retain. Several rows of one deployment, so that who writes one waits for nobody; and
+-- no reference, which would lock that deployment's row.
+CREATE TABLE look_due (
+    id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    deployment_id text NOT NULL,
+    since         timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- retain looks too, each minute: a deadline passes without anybody writing. It does so in a transaction for each.
+CREATE FUNCTION to_look_at() RETURNS SETOF text LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT id FROM deployment WHERE state = 'active' OR id IN (SELECT deployment_id FROM look_due) ORDER BY id
+$$;
+CREATE FUNCTION look_again(wanted text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
 BEGIN
-    FOR one IN SELECT id FROM deployment WHERE state = 'active' ORDER BY id LOOP
-        PERFORM look_at(one);
-    END LOOP;
+    DELETE FROM look_due WHERE deployment_id = wanted;  -- before it looks: what comes now stays, and is looked at again
+    PERFORM look_at(wanted);
 END $$;
 
+-- What is suspended, and somebody was in it then.
+CREATE FUNCTION to_stop() RETURNS SETOF text LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT id FROM deployment WHERE is_live(state) AND is_suspended(id) ORDER BY id
+$$;
+
 -- At the end of the transaction, so that what is suspended is suspended with all that was done, and nothing in between
--- finds its deployment stopped half-way.
+-- finds its deployment stopped half-way. What people did never depends on the test: where that fails, it stands, and
+-- retain looks again and reports the fault.
 CREATE FUNCTION look_is_due() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     c candidate;
 BEGIN
-    IF TG_TABLE_NAME = 'deployment' THEN
-        PERFORM look_at(NEW.id);
-        RETURN NULL;
-    END IF;
     IF TG_TABLE_NAME = 'candidate' THEN
         SELECT * INTO c FROM candidate WHERE id = NEW.id;
     ELSE
         SELECT * INTO c FROM candidate WHERE id = NEW.candidate_id;
     END IF;
-    IF is_false(c) THEN
-        PERFORM look_at(c.deployment_id);
-    END IF;
+    BEGIN
+        IF is_false(c) THEN
+            PERFORM look_at(c.deployment_id);
+        END IF;
+    EXCEPTION WHEN OTHERS THEN
+        RAISE WARNING 'deployment %: could not be looked at (%)', c.deployment_id, SQLSTATE;
+        INSERT INTO look_due (deployment_id) VALUES (c.deployment_id);
+    END;
     RETURN NULL;
 END $$;
 CREATE CONSTRAINT TRIGGER look_is_due AFTER UPDATE ON candidate DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
@@ -505,9 +569,16 @@ CREATE CONSTRAINT TRIGGER look_is_due AFTER INSERT ON sighting DEFERRABLE INITIA
     EXECUTE FUNCTION look_is_due();
 CREATE CONSTRAINT TRIGGER look_is_due AFTER INSERT ON demographics DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
     EXECUTE FUNCTION look_is_due();
-CREATE CONSTRAINT TRIGGER look_is_due AFTER UPDATE ON deployment DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
-    WHEN (OLD.state IN ('warming', 'active') AND NEW.state IN ('stopped', 'ended'))
-    EXECUTE FUNCTION look_is_due();
+
+-- A stop waits for no look, whatever that costs or says: it leaves word, and retain or the next authorisation looks.
+CREATE FUNCTION look_at_it_later() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+BEGIN
+    INSERT INTO look_due (deployment_id) VALUES (NEW.id);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER look_at_it_later AFTER UPDATE ON deployment FOR EACH ROW
+    WHEN (OLD.state = 'active' AND NEW.state IN ('stopped', 'ended')) EXECUTE FUNCTION look_at_it_later();
 
 -- Its faces, when none can be added any more: millions of rows are not summed at each look of a later deployment.
 CREATE FUNCTION faces_are_counted() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
@@ -527,6 +598,11 @@ CREATE FUNCTION nothing_is_suspended() RETURNS trigger LANGUAGE plpgsql SECURITY
 SET search_path = public, pg_temp AS $$
 BEGIN
     PERFORM monitored_alone(operator_of(NEW.grounds), NEW.pipeline);
+    -- What was stopped a moment ago and nobody has looked at yet. If it is suspended by this, all of it is undone below,
+    -- and retain writes it.
+    PERFORM look_at(d.id) FROM deployment d
+    WHERE d.id IN (SELECT deployment_id FROM look_due)
+      AND operator_of(d.grounds) = operator_of(NEW.grounds) AND d.pipeline = NEW.pipeline;
     IF EXISTS (SELECT FROM suspension s WHERE s.operator = operator_of(NEW.grounds) AND s.pipeline = NEW.pipeline
                AND s.reviewed_at IS NULL) THEN
         RAISE EXCEPTION 'deployment %: a suspension of this operator and pipeline waits for its review', NEW.id
@@ -568,8 +644,8 @@ BEGIN
             RAISE EXCEPTION 'suspension %: another authoriser reviews it', OLD.id USING ERRCODE = 'PV126';
         END IF;
         NEW.reviewed_at := clock_timestamp();
+        -- Of what is committed, and without the lock of those who look: one who looks at this moment has the lower bar.
         IF OLD.kind = 'group' THEN
-            PERFORM monitored_alone(OLD.operator, OLD.pipeline);
             NEW.reviewed_ln_e := ln_e_groups(OLD.operator, OLD.pipeline);
         END IF;
     END IF;
@@ -586,9 +662,12 @@ REVOKE ALL ON FUNCTION is_exposure(jsonb), operator_of(jsonb), ln_mean_exp(doubl
     false_of(text), said_of(jsonb[], text), groups_of(text), policy_number(jsonb, text, double precision),
     false_series(text), group_series(text, text), ln_e_groups(text, text), unrecorded(text), monitoring_of(text),
     group_bar(jsonb, text, text), monitored_alone(text, text), suspend(deployment, text, jsonb), look_at(text),
-    look_at_all() FROM PUBLIC;
+    is_suspended(text), stop_suspended(text), stop_if_free(text), to_look_at(), look_again(text), to_stop() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION is_exposure(jsonb) TO proviso_match, proviso_govern, proviso_review, proviso_retain;
 GRANT SELECT (exposure) ON deployment TO proviso_match;
+
+-- match and review: nothing passes once it is suspended.
+GRANT EXECUTE ON FUNCTION is_suspended(text) TO proviso_match, proviso_review;
 
 -- review: that a safeguard stopped it, for the page of its reviewers.
 GRANT SELECT (finished_by) ON deployment TO proviso_review;
@@ -599,7 +678,7 @@ GRANT SELECT ON suspension TO proviso_govern;
 GRANT UPDATE (reviewed_by, reviewed_at, finding) ON suspension TO proviso_govern;
 
 -- retain: looks each minute, writes what came by itself into the audit, and has it told.
-GRANT EXECUTE ON FUNCTION look_at_all() TO proviso_retain;
+GRANT EXECUTE ON FUNCTION to_look_at(), look_again(text), to_stop(), stop_suspended(text) TO proviso_retain;
 GRANT SELECT ON suspension TO proviso_retain;
 GRANT UPDATE (audited_at) ON suspension TO proviso_retain;
 GRANT SELECT (counted) ON false_group TO proviso_retain;
