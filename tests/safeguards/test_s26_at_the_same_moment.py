@@ -14,11 +14,13 @@ import psycopg
 import pytest
 
 from proviso.domain.candidate import Decision
+from proviso.domain.errors import Fault
 from proviso.domain.frame import Outcome
 from proviso.domain.outcome import Action, Result
 from proviso.domain.reasons import Reason, Refused
 from tests.safeguards.house import House
-from tests.safeguards.monitored import kinds, rejected, seen, state, suspensions, watched
+from tests.safeguards.monitored import kinds, rejected, seen, state, suspensions, unwatched, watched
+from tests.safeguards.past_the_code import ask
 from tests.safeguards.receiving import Receiving
 
 pytest_plugins = ["tests.databases"]
@@ -172,3 +174,64 @@ def test_a_stop_waits_for_no_look(house: House):
     assert house.one("SELECT count(*) FROM look_due") == 1
     house.retain()
     assert house.one("SELECT count(*) FROM look_due") == 0
+
+
+# --- a test that cannot be worked out ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        '{"suspend_alpha_percent": 0}',
+        '{"suspend_alpha_percent": 1e-9}',
+        '{"suspend_alpha_percent": 11}',
+        '{"suspend_alpha_percent": "1"}',
+        '{"suspend_alpha_percent": null}',
+        '{"false_hits_per_million_faces": 0}',
+        '{"false_hits_per_million_faces": 1000001}',
+        '{"false_candidates_per_million_passages": -1}',
+        '{"groups_unrecorded_limit_percent": 101}',
+    ],
+)
+def test_by_sql_no_deployment_has_limits_that_no_policy_may_have(house: House, values: str):
+    watched(house)
+    with pytest.raises(psycopg.Error) as error:
+        ask(house, policy=f"""policy || '{values}' || '{{"version": "bent"}}'""")
+    assert error.value.sqlstate == "23514"
+    assert "s26_measured" in str(error.value)
+
+
+def test_one_from_before_there_were_such_values_can_be_asked_for(house: House):
+    watched(house)
+    ask(house, policy="""policy - 'suspend_alpha_percent' - 'false_hits_per_million_faces' || '{"version": "old"}'""")
+
+
+def test_where_the_look_fails_stops_and_rejections_hold_and_the_fault_is_reported(house: House):
+    """Whatever makes it fail: here a function that is away."""
+    watched(house)
+    candidate = seen(house, 3)
+    other = seen(house, 4)
+    with broken_look(house):
+        assert not isinstance(house.decide(candidate, Decision.REJECT), Refused)
+        assert {one["id"]: one["state"] for one in house.candidates}[candidate] == "rejected"
+        assert not isinstance(house.stop(None), Refused)
+        assert state(house) == "stopped"
+        with pytest.raises(Fault):
+            house.retain()
+        asked = house.requested(house.list_id)
+        with pytest.raises(Fault):  # nobody knows whether it is suspended: nothing is authorised
+            house.authorise(asked.id)
+    assert {one["id"]: one["state"] for one in house.candidates}[other] == "frozen"
+    house.retain()
+    assert house.one("SELECT count(*) FROM look_due") == 0
+
+
+@contextmanager
+def broken_look(house: House) -> Iterator[None]:
+    with unwatched(house) as master:
+        master.execute("ALTER FUNCTION false_series(text) RENAME TO away")
+    try:
+        yield
+    finally:
+        with unwatched(house) as master:
+            master.execute("ALTER FUNCTION away(text) RENAME TO false_series")

@@ -24,6 +24,19 @@ $$;
 ALTER TABLE deployment
     ADD COLUMN exposure jsonb NOT NULL DEFAULT '[]' CONSTRAINT s27_exposure CHECK (is_exposure(exposure));
 
+-- The values of a policy that a look works with, as a policy file may have them: a test that cannot be worked out, or that
+-- would suspend nothing whatever happens, is none. A value that is missing (from before there were such) has its default.
+CREATE FUNCTION is_measured_by(policy jsonb) RETURNS boolean LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp AS $$
+    SELECT bool_and(COALESCE(
+        NOT policy ? one.name
+        OR jsonb_typeof(policy -> one.name) = 'number' AND policy ->> one.name ~ '^[0-9]{1,7}$'
+           AND (policy ->> one.name)::numeric BETWEEN one.low AND one.high, false))
+    FROM (VALUES ('suspend_alpha_percent', 1, 10), ('false_hits_per_million_faces', 1, 1000000),
+                 ('false_candidates_per_million_passages', 1, 1000000), ('groups_unrecorded_limit_percent', 0, 100))
+        AS one (name, low, high)
+$$;
+ALTER TABLE deployment ADD CONSTRAINT s26_measured CHECK (is_measured_by(policy));
+
 -- When a stop or a removal froze it: before its deadline nobody can be blamed for not having decided, after it somebody can.
 ALTER TABLE candidate ADD COLUMN frozen_at timestamptz;
 CREATE FUNCTION notes_when_frozen() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -656,14 +669,14 @@ CREATE TRIGGER suspension_changes BEFORE INSERT OR UPDATE ON suspension
 
 -- Grants ------------------------------------------------------------------------------------------------------------
 
-REVOKE ALL ON FUNCTION is_exposure(jsonb), operator_of(jsonb), ln_mean_exp(double precision[]),
+REVOKE ALL ON FUNCTION is_exposure(jsonb), is_measured_by(jsonb), operator_of(jsonb), ln_mean_exp(double precision[]),
     ln_e_false(double precision, double precision),
     ln_e_hits(bigint, bigint, double precision, double precision), ln_e_group(bigint, bigint[], double precision[]), is_false(candidate),
     false_of(text), said_of(jsonb[], text), groups_of(text), policy_number(jsonb, text, double precision),
     false_series(text), group_series(text, text), ln_e_groups(text, text), unrecorded(text), monitoring_of(text),
     group_bar(jsonb, text, text), monitored_alone(text, text), suspend(deployment, text, jsonb), look_at(text),
     is_suspended(text), stop_suspended(text), stop_if_free(text), to_look_at(), look_again(text), to_stop() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION is_exposure(jsonb) TO proviso_match, proviso_govern, proviso_review, proviso_retain;
+GRANT EXECUTE ON FUNCTION is_exposure(jsonb), is_measured_by(jsonb) TO proviso_match, proviso_govern, proviso_review, proviso_retain;
 GRANT SELECT (exposure) ON deployment TO proviso_match;
 
 -- match and review: nothing passes once it is suspended.
