@@ -19,7 +19,7 @@ from proviso.domain.frame import Outcome
 from proviso.domain.outcome import Action, Result
 from proviso.domain.reasons import Reason, Refused
 from tests.safeguards.house import House
-from tests.safeguards.monitored import kinds, rejected, seen, state, suspensions, unwatched, watched
+from tests.safeguards.monitored import kinds, past_deadline, rejected, seen, state, suspensions, unwatched, watched
 from tests.safeguards.past_the_code import ask
 from tests.safeguards.receiving import Receiving
 
@@ -235,3 +235,47 @@ def broken_look(house: House) -> Iterator[None]:
     finally:
         with unwatched(house) as master:
             master.execute("ALTER FUNCTION away(text) RENAME TO false_series")
+
+
+# --- what a look costs ------------------------------------------------------------------------------------------------
+
+
+def test_many_whose_time_is_over_or_who_freeze_are_no_look_each(house: House):
+    """A look that fails leaves a row: so looks are counted. Neither expiry, nor a stop, nor a removal changes a figure."""
+    watched(house, *range(3, 13), max_entries=20)
+    candidates = [seen(house, who) for who in range(3, 13)]
+    with broken_look(house):
+        past_deadline(house, candidates[:5])
+        with house.retains.work() as work:
+            assert len(work.expire_candidates(house.now())) == 5
+        removed = house.one("SELECT entry_id FROM candidate WHERE id = %(id)s", id=candidates[9])
+        house.sql("govern", REMOVE, id=removed)
+        assert looks(house) == 0
+        house.stop(house.active.id)
+        assert looks(house) == 1
+    assert sorted(one["state"] for one in house.candidates) == ["expired"] * 5 + ["frozen"] * 5
+    house.retain()
+    assert kinds(house) == ["false_matches"]
+
+
+def test_a_removal_looks_at_nothing_that_it_takes_back(house: House):
+    """It holds candidates of several deployments, and so may wait for no look (0011)."""
+    watched(house)
+    received = Receiving(house)
+    received.deployment = house.active.id
+    received.named("recipient")
+    received.record(received.another(3), Result.ENGAGED_WRONG, Action.CONVERSATION)
+    with psycopg.connect(house.database.master_url) as looking:
+        looking.execute(LOOK, [house.active.id])
+        entry = house.one("SELECT entry_id FROM candidate")
+        removing = Doing(lambda: house.sql("govern", REMOVE, id=entry))
+        assert not isinstance(removing.done(), Exception)
+        assert removing.took < 2
+    assert [one["state"] for one in house.candidates] == ["withdrawn"]
+
+
+REMOVE = "UPDATE entry SET removed_at = clock_timestamp() WHERE id = %(id)s RETURNING id"
+
+
+def looks(house: House) -> int:
+    return int(house.one("SELECT count(*) FROM look_due WHERE deployment_id = %(id)s", id=house.active.id))

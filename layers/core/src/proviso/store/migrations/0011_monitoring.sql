@@ -563,6 +563,12 @@ BEGIN
     ELSE
         SELECT * INTO c FROM candidate WHERE id = NEW.candidate_id;
     END IF;
+    -- A removal changes no figure either: what it takes back was found wrong before, or is not counted.
+    IF TG_TABLE_NAME = 'candidate' AND EXISTS (
+        SELECT FROM withdrawal w WHERE w.candidate_id = c.id AND w.withdrawn_by = 'entry:removed'
+    ) THEN
+        RETURN NULL;
+    END IF;
     BEGIN
         IF is_false(c) THEN
             PERFORM look_at(c.deployment_id);
@@ -573,11 +579,14 @@ BEGIN
     END;
     RETURN NULL;
 END $$;
+-- Not where one expires or freezes: that changes no figure, since it is false from its deadline, or not at all. Hundreds may
+-- do so in one transaction, and one who stops or removes would wait for a look at each.
 CREATE CONSTRAINT TRIGGER look_is_due AFTER UPDATE ON candidate DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
-    WHEN (OLD.state IS DISTINCT FROM NEW.state AND NEW.state IN ('rejected', 'expired', 'withdrawn', 'frozen'))
+    WHEN (OLD.state IS DISTINCT FROM NEW.state AND NEW.state IN ('rejected', 'withdrawn'))
     EXECUTE FUNCTION look_is_due();
+-- "Not recorded" is written of many at once, and changes none.
 CREATE CONSTRAINT TRIGGER look_is_due AFTER INSERT ON outcome DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
-    EXECUTE FUNCTION look_is_due();
+    WHEN (NEW.result <> 'not_recorded') EXECUTE FUNCTION look_is_due();
 CREATE CONSTRAINT TRIGGER look_is_due AFTER INSERT ON sighting DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
     EXECUTE FUNCTION look_is_due();
 CREATE CONSTRAINT TRIGGER look_is_due AFTER INSERT ON demographics DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
