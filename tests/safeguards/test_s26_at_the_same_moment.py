@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from proviso.domain.candidate import Decision
+from proviso.domain.deployment import DeploymentState
 from proviso.domain.errors import Fault
 from proviso.domain.frame import Outcome
 from proviso.domain.outcome import Action, Result
@@ -279,3 +280,22 @@ REMOVE = "UPDATE entry SET removed_at = clock_timestamp() WHERE id = %(id)s RETU
 
 def looks(house: House) -> int:
     return int(house.one("SELECT count(*) FROM look_due WHERE deployment_id = %(id)s", id=house.active.id))
+
+
+def test_a_stop_and_the_next_start_on_its_camera(house: House):
+    """The start has the operator's lock, and waits for the camera; the stop has the camera, and waits for no lock more."""
+    watched(house)
+    asked = house.requested(house.list_id)
+    house.authorise(asked.id)
+    with psycopg.connect(house.database.master_url) as stopping:
+        stopping.execute("SELECT pg_advisory_xact_lock(hashtextextended('deployment/' || %s, 0))", [house.active.id])
+        stopping.execute(
+            "UPDATE deployment SET state = 'stopped', finished_at = clock_timestamp(), finished_by = 'anybody'"
+            " WHERE id = %s",
+            [house.active.id],
+        )
+        starting = Doing(lambda: house.start(asked.id))
+        time.sleep(0.5)
+        stopping.commit()
+    assert starting.done().state is DeploymentState.ACTIVE
+    assert state(house) == "stopped"

@@ -268,12 +268,18 @@ DECLARE
     passage double precision;
     trial   jsonb;
 BEGIN
-    SELECT NULLIF(max(p.face_fpir_high), 0), NULLIF(max(p.passage_fpir_high), 0) INTO face, passage
-    FROM calibration_point p
-    WHERE p.calibration_id = NEW.calibration_id
-      AND COALESCE((to_jsonb(p) ->> 'frames_per_probe')::integer, 1) <= NEW.burst_frames
-      AND p.list_size = (SELECT min(q.list_size) FROM calibration_point q
-                         WHERE q.calibration_id = NEW.calibration_id AND q.list_size >= listed);
+    -- As calibrated_floor takes them (0010): of the smallest list that is as long and was measured with as many frames, all
+    -- numbers of frames up to the next one that was measured.
+    WITH enough AS (
+        SELECT list_size, frames_per_probe FROM calibration_point
+        WHERE calibration_id = NEW.calibration_id AND list_size >= listed AND frames_per_probe >= NEW.burst_frames
+        ORDER BY list_size, frames_per_probe LIMIT 1
+    )
+    SELECT NULLIF(max(p.face_fpir_high), 0),
+           CASE WHEN bool_and(p.passage_fpir_high IS NOT NULL) THEN NULLIF(max(p.passage_fpir_high), 0) END
+    INTO face, passage
+    FROM calibration_point p JOIN enough e ON p.list_size = e.list_size AND p.frames_per_probe <= e.frames_per_probe
+    WHERE p.calibration_id = NEW.calibration_id;
     SELECT to_jsonb(c) INTO trial FROM calibration c
     WHERE c.pipeline = NEW.pipeline AND c.kind = 'site_trial' AND c.site = NEW.place
     ORDER BY c.made_at DESC, c.id LIMIT 1;
@@ -298,7 +304,8 @@ CREATE TRIGGER limits_are_worked_out AFTER UPDATE ON deployment FOR EACH ROW
 
 -- Two series (S26), each over this deployment alone and over all of its operator and pipeline since the last suspension
 -- for false matches: so neither a long good past hides a bad day, nor do many short days hide each other. A quarter of
--- the policy's alpha for each.
+-- the policy's alpha for each. What ran beside a suspended one stays in the pool, with all that it has, until it is over;
+-- the suspended one does not. Else deployments side by side would each be judged alone after the first suspension.
 CREATE FUNCTION false_series(wanted text) RETURNS TABLE (
     kind text, span text, deployments bigint, f bigint, candidates bigint, m double precision,
     expected double precision, together double precision, ln_e double precision, bar double precision
@@ -309,11 +316,14 @@ CREATE FUNCTION false_series(wanted text) RETURNS TABLE (
         FROM deployment WHERE id = wanted
     ), pool AS (
         SELECT o.id, o.policy FROM d CROSS JOIN deployment o LEFT JOIN false_limit l ON l.deployment_id = o.id
-        WHERE o.id = d.id OR operator_of(o.grounds) = d.operator AND o.pipeline = d.pipeline AND l.began_at > COALESCE(
+        WHERE o.id = d.id OR operator_of(o.grounds) = d.operator AND o.pipeline = d.pipeline
+          AND l.began_at IS NOT NULL AND COALESCE(l.over_at, 'infinity') > COALESCE(
             (SELECT max(s.suspended_at) FROM suspension s
              WHERE s.operator = d.operator AND s.pipeline = d.pipeline AND s.kind IN ('false_matches', 'false_candidates')
                AND s.deployment_id <> d.id),
             '-infinity')
+          AND NOT EXISTS (SELECT FROM suspension s
+                          WHERE s.deployment_id = o.id AND s.kind IN ('false_matches', 'false_candidates'))
     ), each AS (
         SELECT p.id, n.hits, n.squares, n.hit, n.candidates, l.passage_limit, l.faces_a_passage,
                COALESCE(l.face_limit, policy_number(p.policy, 'false_hits_per_million_faces', 1000) / 1e6) AS face_limit,
