@@ -135,7 +135,9 @@ def test_what_is_suspended_while_a_search_is_in_it_lets_nothing_pass_and_is_stop
     waiting = seen(house, 6)
     message = house.message(3)
     with psycopg.connect(house.database.master_url) as searching:
-        searching.execute("SELECT pg_advisory_xact_lock_shared(hashtextextended('deployment/' || %s, 0))", [house.active.id])
+        searching.execute(
+            "SELECT pg_advisory_xact_lock_shared(hashtextextended('deployment/' || %s, 0))", [house.active.id]
+        )
         searching.execute("SELECT FROM deployment WHERE id = %s FOR SHARE", [house.active.id])
         with psycopg.connect(house.database.master_url) as looking:
             looking.execute(LOOK, [house.active.id])

@@ -33,8 +33,8 @@ class SuspensionWork(Protocol):
     """Part of a transaction of retain."""
 
     def to_look_at(self) -> list[str]:
-        """Every active deployment, since time alone makes undecided ones false; and what was stopped since the last look,
-        or could not be looked at."""
+        """Every active deployment, since time alone makes undecided ones false; and what was stopped since the last
+        look, or could not be looked at."""
 
     def look_at(self, deployment_id: str) -> None:
         """As if something had just been counted. In a transaction of its own."""

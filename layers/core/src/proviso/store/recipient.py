@@ -110,7 +110,7 @@ class PostgresRecipientWork(HoldTable, PeopleTable, AuditTable):
             "by": outcome.recorded_by,
             "at": outcome.recorded_at,
         }
-        # It may end in a suspension (S26): the deployment first, in the order of all locks (migrations/0011_monitoring.sql).
+        # It may end in a suspension (S26): the deployment first, in the order of all locks (0011_monitoring.sql).
         candidate = {"candidate": outcome.candidate_id}
         self._session.tuples(HOLD_DEPLOYMENT, {"deployment": self._session.value(DEPLOYMENT_OF, candidate)})
         self._lock(outcome.candidate_id)

@@ -243,8 +243,8 @@ class PostgresReviewWork(AuditTable):
         return ReviewerTable(self._session).reviewers(now)
 
     def _locked_circumstances(self, given: dict[str, str], *, alone: bool) -> dict[str, Any] | None:
-        """Deployment, then candidate, in the order in which a stop takes them; then what stands. `alone`: what may end in
-        a suspension (S26) waits for searches that have begun, now: at its end it waits for nobody any more."""
+        """Deployment, then candidate, in the order in which a stop takes them; then what stands. `alone`: what may end
+        in a suspension (S26) waits for searches that have begun, now: at its end it waits for nobody any more."""
         found = self._session.value(DEPLOYMENT_OF, given)
         if found is None:
             return None
