@@ -40,13 +40,27 @@ def main(pack: str, faces: Path) -> int:
             "evaluate", *words, "--pack", pack, "--aliases", str(faces / ALIASES), "--burst-like", "--json", str(out)
         )
         made.append(out)
-    _proviso("calibrate", *map(str, made), "--out", str(PACKS / f"{pack}.calibration.json"))
-    figures = json.loads(made[0].read_text("utf-8"))
-    figures["strangers"] = []  # they are in the calibration, as far as anybody asks
-    kept = ROOT / "docs/models" / f"{pack}.evaluation.json"
+    calibration = PACKS / f"{pack}.calibration.json"
+    _proviso("calibrate", *map(str, made), "--out", str(calibration))
+    _keep(made[0], f"{pack}.evaluation.json")
+    # And what is found of the same people at the thresholds that came out of it.
+    floors = ROOT / "out/calibration" / f"{pack}-floors.json"
+    words = [str(faces / word) if (faces / word).exists() else word for word in SETS["press"]]
+    _proviso(
+        "evaluate", *words, "--pack", pack, "--aliases", str(faces / ALIASES), "--no-conditions",
+        "--thresholds", str(calibration), "--fpir", "0.01", "--json", str(floors)
+    )  # fmt: skip
+    _keep(floors, f"{pack}.floors.json")
+    return 0
+
+
+def _keep(made: Path, name: str) -> None:
+    """Beside the model card, without the strangers: they are in the calibration, as far as anybody asks."""
+    figures = json.loads(made.read_text("utf-8"))
+    figures["strangers"] = []
+    kept = ROOT / "docs/models" / name
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_text(json.dumps(figures, sort_keys=True, ensure_ascii=False, indent=1) + "\n", "utf-8")
-    return 0
 
 
 def _say(text: str) -> None:

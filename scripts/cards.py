@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from proviso.evaluation.card import card
 from proviso.vision.calibrations import shipped_calibration
@@ -13,9 +14,12 @@ MODELS = Path(__file__).resolve().parent.parent / "docs/models"
 
 def text(pack: str) -> str:
     """The card as it should stand."""
-    figures = MODELS / f"{pack}.evaluation.json"
-    evaluation = json.loads(figures.read_text("utf-8")) if figures.is_file() else None
-    return card(load_manifest(pack), shipped_calibration(pack), evaluation)
+    figures = [_read(MODELS / f"{pack}.{kind}.json") for kind in ("evaluation", "floors")]
+    return card(load_manifest(pack), shipped_calibration(pack), *figures)
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text("utf-8")) if path.is_file() else None
 
 
 def main() -> int:

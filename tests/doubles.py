@@ -88,9 +88,6 @@ class FakePipeline:
         people = [image.pixels[round((one.box.x - 100) / 120)] for one in faces]
         return [axis(int(who.strip("~")), self.digest) for who in people]
 
-    def reference(self, image: Image, face: Face) -> Template:
-        return self.templates(image, [face])[0]
-
     def evidence(self, image: Image, candidate: Face, others: Sequence[Box]) -> EvidencePicture:
         self.evidence_asked.append((candidate, list(others)))
         jpeg = Jpeg(b"evidence of %d" % candidate.box.x)

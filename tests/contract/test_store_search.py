@@ -151,6 +151,21 @@ def test_pictures_of_two_people_under_one_entry_are_no_reference(rooms: House) -
     assert broken.value.rule == "PV203"
 
 
+def test_one_wrong_picture_among_several_is_seen(rooms: House) -> None:
+    scene = rooms.scene()
+    rng = np.random.default_rng(12)
+    entry = rooms.entry(scene.entry.watchlist_id)
+    own = unit(rng)[0]
+    for similarity in (0.95, 0.9, 0.8):
+        rooms.reference(entry, near(own, similarity, rng))
+    with rooms.govern().work() as work:
+        assert not isinstance(work.add_build(name("build"), entry.watchlist_id, PIPELINE, "officer", now()), Refused)
+    rooms.reference(entry, near(own, 0.05, rng))
+    with rooms.govern().work() as work:
+        found = work.add_build(name("build"), entry.watchlist_id, PIPELINE, "officer", now())
+    assert found == Refused(Reason.REFERENCES_DIFFER, entry.reference_no)
+
+
 def _built_by_hand(rooms: House, watchlist_id: str) -> None:
     with rooms.govern().work() as work:
         work._session.change(

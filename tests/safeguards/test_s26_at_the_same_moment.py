@@ -1,5 +1,5 @@
-"""S26 at the same moment: whoever rejects, records, searches, looks or stops, none is lost to a deadlock with another, and
-a stop waits for no look. The order of all locks stands in 0011_monitoring.sql.
+"""S26 at the same moment: whoever rejects, records, searches, looks or stops, none is lost to a deadlock with another,
+and a stop waits for no look. The order of all locks stands in 0011_monitoring.sql.
 
 Each test has its own connections and threads, and the real stages.
 """
@@ -44,7 +44,7 @@ class Doing:
         began = time.monotonic()
         try:
             self.answer = act()
-        except Exception as error:  # the test asserts what it was
+        except Exception as error:  # noqa: BLE001 - the test asserts what it was
             self.answer = error
         self.took = time.monotonic() - began
 
@@ -244,7 +244,7 @@ def broken_look(house: House) -> Iterator[None]:
 
 
 def test_many_whose_time_is_over_or_who_freeze_are_no_look_each(house: House):
-    """A look that fails leaves a row: so looks are counted. Neither expiry, nor a stop, nor a removal changes a figure."""
+    """A look that fails leaves a row: so looks are counted. Neither expiry nor a stop nor a removal changes a figure."""
     watched(house, *range(3, 13), max_entries=20)
     candidates = [seen(house, who) for who in range(3, 13)]
     with broken_look(house):
@@ -285,7 +285,7 @@ def looks(house: House) -> int:
 
 
 def test_a_stop_and_the_next_start_on_its_camera(house: House):
-    """The start has the operator's lock, and waits for the camera; the stop has the camera, and waits for no lock more."""
+    """The start has the operator's lock, and waits for the camera; the stop has the camera, and waits for nothing."""
     watched(house)
     asked = house.requested(house.list_id)
     house.authorise(asked.id)

@@ -441,7 +441,7 @@ def test_many_short_deployments_are_one_test(house: House):
 
 
 def test_deployments_side_by_side_are_one_test_after_a_suspension_too(house: House):
-    """Two false ones of one and one of another say nothing; three of both do, and what ran beside the first one counts."""
+    """Two false ones of one and one of another say nothing; three of both do, and what ran beside the first counts."""
     watched(house)
     beside = [house.running(house.listed(6, 7)[0], cameras=("gate-2",))]
     beside.append(house.running(house.listed(8, 9)[0], cameras=("gate-3",)))

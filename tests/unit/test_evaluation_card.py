@@ -76,6 +76,21 @@ def test_it_says_what_was_and_what_was_not_measured():
     assert "{" not in text
 
 
+def test_it_says_what_is_found_at_the_lowest_thresholds():
+    figures = {**FIGURES, "identification": [FOUND], "conditions": [WORSE]}
+    calibration = calibrate([FIGURES], 0.01)
+    assert "how many is not measured" in card(OWN, calibration, figures)
+    floors = {
+        **FIGURES,
+        "identification": [{**FOUND, "threshold": 0.777, "tpir": 0.5, "tpir_low": 0.4, "tpir_high": 0.6}],
+    }
+    text = card(OWN, calibration, figures, floors)
+    assert "how many is not measured" not in text
+    assert "0.777 | 50.0 % (40.0 % to 60.0 %)" in text
+    with pytest.raises(ValueError, match="another pipeline"):
+        card(OWN, calibration, figures, {**floors, "pipeline": "b" * 64})
+
+
 def test_without_figures_it_claims_nothing():
     text = card(OWN, None, None)
     assert text.count("**Not measured") >= 3

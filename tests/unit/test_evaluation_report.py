@@ -6,6 +6,7 @@ import os
 import re
 import sqlite3
 import stat
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -157,6 +158,19 @@ def test_frozen_thresholds_are_applied_to_everybody(faces):
         evaluate(options(faces, thresholds=frozen, list_sizes=(15,)), machine())
 
 
+def test_the_lowest_thresholds_of_a_calibration_are_applied(faces):
+    pipeline = evaluate(options(faces), machine()).figures["pipeline"]
+    steps = [(8, 1, 0.2), (30, 1, 0.4), (30, 2, 0.9)]
+    points = [dict(zip(("list_size", "frames_per_probe", "threshold_floor"), step, strict=True)) for step in steps]
+    given = {"format": "proviso-calibration/1", "pipeline": pipeline, "fpir_wanted": 0.2, "points": points}
+    given["made_at"] = "2026-01-01T00:00:00Z"
+    rows = evaluate(options(faces, thresholds=given, list_sizes=(8, 12), fpir=(0.2,)), machine()).figures
+    found = {row["list_size"]: row["threshold"] for row in rows["identification"] if row["list"] == "mixed"}
+    assert found == {8: 0.2, 12: 0.4}  # the next longer list's; never that of bursts
+    with pytest.raises(DataFault, match="pipeline"):
+        evaluate(options(faces, thresholds={**given, "pipeline": "b" * 64}), machine())
+
+
 def test_a_thresholds_file_that_is_none_is_refused(tmp_path):
     for text in ("", "[]", '{"format": "other"}'):
         (tmp_path / "t.json").write_text(text)
@@ -262,6 +276,9 @@ def test_an_interruption_calls_off_what_was_not_begun(faces):
     jobs = [(number, "") for number in range(len(data.pictures))]
     with pytest.raises(KeyboardInterrupt):
         measure(data.pictures, jobs, make=TextPipeline, workers=2, progress=stop)
+    until = time.monotonic() + 20
+    while multiprocessing.active_children() and time.monotonic() < until:
+        time.sleep(0.05)  # they have been told; ending takes a busy machine a moment
     assert not multiprocessing.active_children()
 
 

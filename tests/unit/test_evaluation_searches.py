@@ -1,7 +1,6 @@
 """Lists and searches on made-up templates, against brute force."""
 
 import itertools
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,8 +23,7 @@ DIMENSION = 16
 
 
 def crowd(pictures, *, seed=0, noise=0.5, unusable=0.0, bursts=False):
-    """People with so many pictures each: a direction of their own with noise around it. Probe and reference templates
-    of a picture differ a little."""
+    """People with so many pictures each: a direction of their own with noise around it."""
     rng = np.random.default_rng(seed)
     owner = np.repeat(np.arange(len(pictures)), pictures)
     own = rng.normal(size=(len(pictures), DIMENSION))[owner]
@@ -34,7 +32,7 @@ def crowd(pictures, *, seed=0, noise=0.5, unusable=0.0, bursts=False):
         vectors = rows + noise * rng.normal(size=rows.shape)
         return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
-    vectors, references = templates(own), templates(own)
+    vectors = templates(own)
     searchable = rng.random(len(owner)) >= unusable
     bounds = np.cumsum([0, *pictures])
     rows = tuple(np.arange(low, high) for low, high in itertools.pairwise(bounds))
@@ -49,8 +47,7 @@ def crowd(pictures, *, seed=0, noise=0.5, unusable=0.0, bursts=False):
         vectors = np.concatenate((vectors, *extra))
         searchable = np.concatenate((searchable, np.ones(4 * len(pictures), bool)))
     enrollable = searchable & (rng.random(len(searchable)) >= unusable)
-    references[~enrollable[: len(owner)]] = 0
-    return People(vectors, references, searchable, enrollable, rows, halves(len(pictures), seed), made, burst_of, owner)
+    return People(vectors, searchable, enrollable, rows, halves(len(pictures), seed), made, burst_of, owner)
 
 
 ONE = Rules()
@@ -96,14 +93,13 @@ def test_what_a_stranger_reaches_is_the_highest_cosine_with_anybody_listed():
     people = crowd([1] * 50)  # one picture each, so the draw has no choice of pictures
     one = searched(people, [20], mated=False)[20][0]
     for person, best in zip(one.strangers, one.best, strict=True):
-        cosines = [people.vectors[person] @ people.references[entry] for entry in one.entries]
+        cosines = [people.vectors[person] @ people.vectors[entry] for entry in one.entries]
         assert best == pytest.approx(max(cosines), abs=1e-6)
 
 
 def test_a_probe_is_never_its_own_reference():
     people = crowd([2] * 40, noise=0.5)
-    same = replace(people, references=people.vectors)
-    for one in searched(same, [20])[20]:
+    for one in searched(people, [20])[20]:
         assert one.own.max() < 0.999
 
 
@@ -113,7 +109,7 @@ def test_a_listed_person_is_found_first_only_where_nobody_else_is_as_similar():
     assert one.first.all()
     assert one.own == pytest.approx(np.ones(20), abs=1e-6)
     twins = crowd([2] * 40, noise=0.0)
-    twins.references[:] = twins.references[0]
+    twins.vectors[:] = twins.vectors[0]
     assert not searched(twins, [20])[20][0].first.any()
 
 
@@ -174,7 +170,7 @@ def test_a_burst_is_never_made_from_a_reference():
     one = searched(people, [20], Rules(frames=3, burst_like=True), lists=1)[20][0]
     assert len(one.mated) == 20
     for place, person in enumerate(one.mated):
-        reference = people.references[people.pictures[person][0]]  # the other picture is the burst's
+        reference = people.vectors[people.pictures[person][0]]  # the other picture is the burst's
         frames = people.vectors[people.bursts[int(people.burst_of[person])][:3]]
         probe = frames.sum(axis=0)
         assert one.own[place] == pytest.approx(reference @ probe / np.linalg.norm(probe), abs=1e-5)

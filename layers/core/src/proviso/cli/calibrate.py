@@ -17,7 +17,9 @@ from proviso.evaluation.calibrate import calibrate as work_out
 def calibrate(
     evaluations: Annotated[list[Path], typer.Argument(help="JSON of `proviso evaluate --json`, of one pipeline")],
     out: Annotated[Path, typer.Option(help="Where the calibration goes; a file that is there is replaced")],
-    fpir: Annotated[float, typer.Option(help="False candidates a searched face, at most, on the worst list")] = 0.01,
+    fpir: Annotated[
+        float, typer.Option(help="False candidates a searched face, at most, on the worst measured list")
+    ] = 0.01,
     remark: Annotated[str, typer.Option(help="Under which conditions the pictures were taken")] = REMARK,
 ) -> None:
     """The lowest thresholds that evaluations support (S12), how often strangers reach a similarity, how groups fare.
@@ -62,7 +64,7 @@ def show(calibration: Calibration) -> None:
         )
         for point in calibration.points
     ]
-    columns = ("list up to", "frames", "lowest threshold", "FPIR a face", "FPIR a passage", "set by")
+    columns = ("list up to", "frames", "lowest threshold", "FPIR a face, measured lists", "FPIR a passage", "set by")
     table(f"Calibration: {calibration.data}", columns, rows)
     say(f"\n{calibration.remark}")
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from proviso.cli import places
+from proviso.cli.api import ApiFault
 from proviso.cli.output import errors, fail, plain_faults, say, table
 
 if TYPE_CHECKING:
@@ -31,12 +32,17 @@ def evaluate(
     frames: Annotated[int, typer.Option(min=1, max=5, help="Pictures fused for each search")] = 1,
     burst_like: Annotated[bool, typer.Option(help="Imitate the frames of a search from one picture")] = False,
     fusion: Annotated[str, typer.Option(help="mean: one template of several; max: the best of all")] = "mean",
-    fpir: Annotated[list[float] | None, typer.Option(help="Wanted false positive rate; repeat [0.01, 0.003]")] = None,
+    fpir: Annotated[
+        list[float] | None, typer.Option(help="Wanted FPIR, a share of searches; repeat [0.01, 0.003]")
+    ] = None,
     list_size: Annotated[list[int] | None, typer.Option(help="Entries on a list; repeat [50, 100, 500]")] = None,
     lists: Annotated[int, typer.Option(min=1, max=1000, help="Lists drawn for each size")] = 20,
     seed: Annotated[int, typer.Option(min=0, help="Draws people and pictures")] = 0,
     conditions: Annotated[bool, typer.Option(help="Measure small faces and compression too")] = True,
-    thresholds: Annotated[Path | None, typer.Option(help="Apply the frozen thresholds of another JSON")] = None,
+    thresholds: Annotated[
+        Path | None,
+        typer.Option(help="Apply the frozen thresholds of another evaluation's JSON, or a calibration's lowest ones"),
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here")] = None,
     html_file: Annotated[Path | None, typer.Option("--html", help="Write the report here")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for both; out/evaluation without --json, --html")] = None,
@@ -67,6 +73,8 @@ def evaluate(
             fail("--fpir lies between 0 and 1", 2)
         if not all(size >= 1 for size in sizes):
             fail("--list-size is 1 or more", 2)
+        if group and not labels:
+            fail("--group names a column of a label file; name the file too: --labels FILE", 2)
         options = Options(
             folders=folders,
             pack=pack or places.pack_name(),
@@ -91,6 +99,9 @@ def evaluate(
         if json_file:
             _write(json_file, to_json(done.figures))
         show(done.figures)
+        drawn = {row["list_size"] for row in done.figures["identification"]}
+        if small := [str(size) for size in options.list_sizes if size not in drawn]:
+            say(f"too few people for a list of {', '.join(small)}: take more people, or a smaller --list-size")
         if html_file:
             from proviso.evaluation.page import page
 
@@ -152,8 +163,11 @@ def _progress() -> Iterator["Progress"]:
 
 
 def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, "utf-8")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise ApiFault(f"{path} cannot be written: {error.strerror}") from error
 
 
 def show(figures: dict[str, Any]) -> None:

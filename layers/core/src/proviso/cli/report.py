@@ -37,13 +37,23 @@ def report(
     """Show what was published of a deployment, or write all of it into a folder. Public: no sign-in."""
     with plain_faults():
         if site is not None:
+            if deployment:
+                fail("--site writes all records; leave the deployment out, or leave --site out")
             _site(site, source, url)
             return
         if not deployment:
-            fail("name a deployment, or a folder with --site")
+            fail("name a deployment, or a folder to write into with --site")
         api = _open(url)
         address = f"/records/{quoted(deployment)}/{quoted(revision)}"
-        body = api.page(f"{address}.json")
+        try:
+            body = api.page(f"{address}.json")
+        except ApiFault as fault:
+            if fault.status != 404:
+                raise
+            raise ApiFault(
+                f"nothing is published of {deployment}, revision {revision}: a record appears when a deployment closes,"
+                " and its last revision a day later"
+            ) from fault
         wanted = {"json": json_file, "html": html, "csv": csv}
         for form, path in wanted.items():
             if path is not None:
@@ -140,7 +150,10 @@ def _site(folder: Path, source: Path | None, url: str) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    path.write_bytes(text.encode())
+    try:
+        path.write_bytes(text.encode())
+    except OSError as error:
+        raise ApiFault(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _from_api(api: Api) -> tuple[list[str], list[dict[str, Any]]]:
@@ -162,6 +175,8 @@ def _from_api(api: Api) -> tuple[list[str], list[dict[str, Any]]]:
 
 def _from_folder(folder: Path) -> tuple[list[str], list[dict[str, Any]]]:
     """Of each deployment its last revision; files of groups beside them. ApiFault names a file that is neither."""
+    if not folder.is_dir():
+        raise ApiFault(f"{folder} is no folder; --from names one that holds the JSON files of public records")
     latest: dict[str, tuple[int, str]] = {}
     groups = []
     for path in sorted(folder.rglob("*.json")):

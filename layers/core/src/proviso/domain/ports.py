@@ -64,9 +64,6 @@ class Pipeline(Protocol):
     def templates(self, image: Image, faces: Sequence[Face]) -> list[Template]:
         """One template a face, in their order, cropped and aligned from the full frame."""
 
-    def reference(self, image: Image, face: Face) -> Template:
-        """The template of an enrolment picture's face. It may be computed with more care than a probe's."""
-
     def alike(self, templates: Sequence[Template]) -> list[list[int]]:
         """Which of a track's templates may be fused: groups of their indices, each index in one. Within a group every
         two are as similar as one person's are within a second; so two people are never in one group."""

@@ -180,6 +180,7 @@ def _rates(
 ) -> list[dict[str, Any]]:
     told = candidates["confirmed"] + candidates["withdrawn"]
     known = truth["true"] + truth["false"]
+    closed = told - outcomes["open"]  # what may still be recorded is no "nobody recorded it", and no other way wrong
     figures = (
         ("faces refused by quality", faces["refused_by_quality"], faces["detected"], "faces detected"),
         ("candidates", candidates["total"], faces["searched"], "faces searched"),
@@ -189,9 +190,24 @@ def _rates(
         ("candidates a person rejected", candidates["rejected"], candidates["total"], "candidates"),
         ("candidates nobody decided", truth["unconfirmed"], candidates["total"], "candidates"),
         ("confirmations taken back", candidates["withdrawn"], told, "confirmed candidates"),
-        ("confirmed, and engaged rightly", outcomes["engaged_right"], told, "confirmed candidates"),
-        ("confirmed, and engaged wrongly", outcomes["engaged_wrong"], told, "confirmed candidates"),
-        ("confirmed, and no outcome recorded", outcomes["not_recorded"], told, "confirmed candidates"),
+        (
+            "confirmed, and engaged rightly",
+            outcomes["engaged_right"],
+            closed,
+            "confirmed candidates whose outcome is closed",
+        ),
+        (
+            "confirmed, and engaged wrongly",
+            outcomes["engaged_wrong"],
+            closed,
+            "confirmed candidates whose outcome is closed",
+        ),
+        (
+            "confirmed, and no outcome recorded",
+            outcomes["not_recorded"],
+            closed,
+            "confirmed candidates whose outcome is closed",
+        ),
     )
     return [rate_values(*figure) for figure in figures]
 

@@ -12,8 +12,6 @@ from proviso.domain.face import Face
 from proviso.domain.frame import Image
 
 AS_IS = ""
-ENROLLED = "enrolled"
-"""No alteration of the picture: its template is computed as a reference's, where the enrolment gate lets it through."""
 _QUALITY_OF_SMALLER = 90
 _FRAME = (1280, 720)
 _GREY = 128

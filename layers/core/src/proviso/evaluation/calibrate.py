@@ -128,7 +128,10 @@ def calibrate(evaluations: Sequence[Mapping[str, Any]], wanted: float, remark: s
             f"these evaluations are of {len(pipelines)} pipelines ({', '.join(each[:12] for each in pipelines)}):"
             " similarities of two pipelines cannot be compared; evaluate all with the same one"
         )
-    curves, names = _curves(evaluations)
+    try:
+        curves, names = _curves(evaluations)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigurationFault("an evaluation's figures cannot be read; make it anew: proviso evaluate") from error
     steps: list[_Step] = []
     refused: dict[int, None] = {}
     for frames in sorted({curve.frames for curve in curves}):
@@ -142,6 +145,10 @@ def calibrate(evaluations: Sequence[Mapping[str, Any]], wanted: float, remark: s
                 steps.append(step)
     if not steps:
         people = max((curve.people for curve in curves if _is_mixed(curve)), default=0)
+        if not people:
+            raise ConfigurationFault(
+                "nothing can be calibrated: no list could be drawn, so no stranger was searched; evaluate more people"
+            )
         raise ConfigurationFault(
             f"no list can be calibrated for FPIR {wanted:g}: {people} strangers leave an upper end of"
             f" {rate(0, people).high:.2g} even without a false candidate; take more people or a higher --fpir"

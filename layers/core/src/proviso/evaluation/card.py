@@ -29,12 +29,17 @@ _GATES = {
 }
 
 
-def card(manifest: Manifest, calibration: Calibration | None, evaluation: Mapping[str, Any] | None) -> str:
+def card(
+    manifest: Manifest,
+    calibration: Calibration | None,
+    evaluation: Mapping[str, Any] | None,
+    at_floors: Mapping[str, Any] | None = None,
+) -> str:
     """The card, in Markdown. ValueError when calibration or evaluation are of another pipeline than the pack's."""
     digest = pipeline_digest(manifest)
     if calibration is not None and calibration.pipeline != digest:
         raise ValueError(f"the calibration of {manifest.name} is of another pipeline; make it anew: make calibrations")
-    if evaluation is not None and evaluation["pipeline"] != digest:
+    if any(each is not None and each["pipeline"] != digest for each in (evaluation, at_floors)):
         raise ValueError(f"the evaluation of {manifest.name} is of another pipeline; make it anew: make calibrations")
     parts = [
         f"# Model card: {manifest.name}",
@@ -52,7 +57,7 @@ def card(manifest: Manifest, calibration: Calibration | None, evaluation: Mappin
         _section("What it does, and what it does not", *_uses()),
         _section("Lowest thresholds", *_thresholds(calibration)),
         _section("Groups", *_groups(calibration)),
-        _section("How well listed people are found", *_found(evaluation)),
+        _section("How well listed people are found", *_found(evaluation, at_floors)),
         _section("Where it fails", *_fails(manifest, evaluation)),
         _section("What was not measured", _list(_unmeasured(calibration, evaluation))),
         _section("Files", *_files(manifest)),
@@ -99,10 +104,21 @@ def _thresholds(calibration: Calibration | None) -> tuple[str, ...]:
     return (
         "A deployment with a lower threshold is refused. At these thresholds at most about"
         f" {_once(wanted)} searched faces of"
-        " people who are *not* on the list raises somebody, on the list where that happens most, and"
-        " at the upper end of the"
-        f" 95 % interval. Measured on: {calibration.data}.",
-        _table(("people on the list", "lowest threshold", "false candidates a searched face (95 %)", "set by"), rows),
+        " people who are *not* on the list raises somebody, on the worst list that had people enough to be measured,"
+        " and at the upper end of its 95 % interval. Groups with fewer people may fare worse: see below. It is a floor"
+        " and no target: a policy may suspend at a far smaller rate, and then a higher threshold is needed."
+        f" Measured on: {calibration.data}.",
+        _table(
+            (
+                "people on the list",
+                "lowest threshold",
+                "false candidates a searched face: lowest to highest end over the measured lists (95 %)",
+                "set by",
+            ),
+            rows,
+        ),
+        "Where a longer list has a smaller rate, fewer groups had people enough to be measured on it; it does not err"
+        " less.",
         *(
             [
                 f"Uploads of several frames ({', '.join(map(str, bursts))} a face) have thresholds of"
@@ -132,17 +148,49 @@ def _groups(calibration: Calibration | None) -> tuple[str, ...]:
     return (
         "Strangers of a group, searched against a list of that group alone, at the lowest threshold."
         " Strangers resemble those"
-        " of their own group, so this is the hardest list that can be made.",
+        " of their own group, so this is harder than a mixed list; people alike in several ways at once would be harder"
+        " still. Rows called *mixed* are whole sets, for comparison.",
         _table(
             ("group", "people on the list", "people searched", "false candidates a searched face (95 %)", "remark"),
             rows,
         ),
-        "Where it says *not measured*, too few people stand behind it; what is given is only what can be ruled out.",
+        "Where it says *not measured*, too few people stand behind it: what is above the rate given can be ruled out,"
+        " and no more is known.",
     )
 
 
-def _found(evaluation: Mapping[str, Any] | None) -> tuple[str, ...]:
-    rows = [
+def _found(evaluation: Mapping[str, Any] | None, at_floors: Mapping[str, Any] | None) -> tuple[str, ...]:
+    rows, floors = _found_rows(evaluation), _found_rows(at_floors)
+    if not rows:
+        return ("**Not measured** for this pipeline.",)
+    said = (
+        "Of the listed people whose other picture was searched, how many came out first and reached the threshold."
+        " Each has one reference. These thresholds are the evaluation's, for the false candidates wanted on its own"
+        " mixed lists.",
+        _table(_FOUND_HEADS, rows),
+    )
+    if not floors:
+        return (*said, "At the lowest thresholds above fewer are found, and how many is not measured.")
+    return (
+        *said,
+        "At the lowest thresholds, which is what a deployment has to begin with:",
+        _table(_FOUND_HEADS, floors),
+    )
+
+
+_FOUND_HEADS = (
+    "list",
+    "made of",
+    "false candidates wanted",
+    "threshold",
+    "listed people found (95 %)",
+    "people",
+    "remark",
+)
+
+
+def _found_rows(evaluation: Mapping[str, Any] | None) -> list[tuple[object, ...]]:
+    return [
         (
             row["list_size"],
             row["list"],
@@ -155,21 +203,6 @@ def _found(evaluation: Mapping[str, Any] | None) -> tuple[str, ...]:
         for row in (evaluation or {}).get("identification", ())
         if not row["refused"] and row["tpir"] is not None
     ]
-    if not rows:
-        return ("**Not measured** for this pipeline.",)
-    heads = (
-        "list",
-        "made of",
-        "false candidates wanted",
-        "threshold",
-        "listed people found (95 %)",
-        "people",
-        "remark",
-    )
-    return (
-        "Of the listed people whose other picture was searched, how many came out first and above the threshold:",
-        _table(heads, rows),
-    )
 
 
 def _fails(manifest: Manifest, evaluation: Mapping[str, Any] | None) -> tuple[str, ...]:
@@ -179,8 +212,8 @@ def _fails(manifest: Manifest, evaluation: Mapping[str, Any] | None) -> tuple[st
     rows = [
         (
             row["by"].replace("_", " "),
-            row["from"],
-            row["to"],
+            "-" if row["from"] is None else row["from"],
+            "-" if row["to"] is None else row["to"],
             row["n"],
             _share(row.get("tpir"), row.get("tpir_low"), row.get("tpir_high")),
         )
@@ -188,7 +221,8 @@ def _fails(manifest: Manifest, evaluation: Mapping[str, Any] | None) -> tuple[st
     ]
     if rows:
         said += [
-            "How many listed people are still found when pictures are made worse:",
+            "How many listed people are still found when pictures are made worse, at the evaluation's threshold for a"
+            " list of that length:",
             _table(("what changes", "from", "to", "people", "found"), rows),
         ]
     else:

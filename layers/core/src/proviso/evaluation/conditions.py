@@ -56,7 +56,7 @@ def plan(people: People, size: int, *, seed: int, references: int = 1) -> Plan |
         pictures = people.pictures[person]
         rows.append(pictures[people.searchable[pictures]][0])
         own.append(-1)
-    templates = fuse(people.references[np.concatenate(listed)], starts_of(listed))
+    templates = fuse(people.vectors[np.concatenate(listed)], starts_of(listed))
     return Plan(templates, np.array(rows, np.intp), np.array(own, np.intp))
 
 

@@ -19,7 +19,7 @@ from proviso.domain.face import Box, Face
 from proviso.domain.frame import Image, Jpeg
 from proviso.domain.ports import Pipeline
 from proviso.domain.reasons import Reason, Refused
-from proviso.evaluation.alteration import AS_IS, ENROLLED, altered
+from proviso.evaluation.alteration import AS_IS, altered
 from proviso.evaluation.cache import Cache
 from proviso.evaluation.dataset import Picture
 
@@ -42,7 +42,6 @@ class Measured:
 
     `failure`: why there is no face at all; `search`, `enrolment`: why the gate refuses the face. `vector` is the packed
     template (float32, little-endian), empty where there is none; after `no_face` it is that of the picture's middle.
-    Under ENROLLED it is the template as a reference, and empty where the enrolment gate refuses the face.
     """
 
     failure: str
@@ -162,8 +161,8 @@ def _one_picture(path: Path, alterations: Sequence[str], pipeline: Pipeline) -> 
     face = central_face(faces, image)
     seed = hashlib.sha256(data).digest()
     for alteration in alterations:
-        if alteration in (AS_IS, ENROLLED):
-            results[alteration] = _measured(pipeline, image, faces, enrol=alteration == ENROLLED)
+        if alteration == AS_IS:
+            results[alteration] = _measured(pipeline, image, faces)
             continue
         changed = altered(image, face, alteration, seed)
         again = pipeline.decode(Jpeg(changed)) if changed is not None else Refused(Reason.NO_FACE)
@@ -174,17 +173,14 @@ def _one_picture(path: Path, alterations: Sequence[str], pipeline: Pipeline) -> 
     return results
 
 
-def _measured(pipeline: Pipeline, image: Image, faces: Sequence[Face], enrol: bool = False) -> Measured:
+def _measured(pipeline: Pipeline, image: Image, faces: Sequence[Face]) -> Measured:
     face = central_face(faces, image)
     if face is None:
-        vector = b"" if enrol else pipeline.templates(image, [_middle(image)])[0].packed
+        vector = pipeline.templates(image, [_middle(image)])[0].packed
         return Measured(Reason.NO_FACE.value, 0, 0.0, Reason.NO_FACE.value, Reason.NO_FACE.value, vector)
     reasons = [gate.judge(face) for gate in (pipeline.search_gate, pipeline.enrolment_gate)]
     search, enrolment = ("" if reason is None else reason.value for reason in reasons)
-    if not enrol:
-        vector = pipeline.templates(image, [face])[0].packed
-    else:
-        vector = b"" if enrolment else pipeline.reference(image, face).packed
+    vector = pipeline.templates(image, [face])[0].packed
     return Measured("", len(faces), face.box.short_side, search, enrolment, vector)
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from proviso.evaluation.alteration import AS_IS, BURST_MOST, ENROLLED, burst
+from proviso.evaluation.alteration import AS_IS, BURST_MOST, burst
 from proviso.evaluation.dataset import Dataset
 from proviso.evaluation.faces import Job, Measured
 
@@ -36,15 +36,13 @@ def fuse(vectors: Vectors, starts: Indexes) -> Vectors:
 class People:
     """All templates, which of them each gate lets through, and whose they are.
 
-    vectors (n, d) are templates as probes, references (k, d) as references (zero where the gate refuses); a row is a
-    picture, the k pictures first and frames of imitated bursts after them.
+    vectors (n, d) are the templates; a row is a picture, the k pictures first and frames of imitated bursts after them.
 
     pictures[p]: the rows of person p, one a picture. freezing (p,): who belongs to the half on which thresholds are
     frozen. bursts[row]: the rows of the frames imitated from that picture, itself first; empty without --burst-like.
     """
 
     vectors: Vectors
-    references: Vectors
     searchable: Mask
     enrollable: Mask
     pictures: tuple[Indexes, ...]
@@ -94,10 +92,6 @@ def gather(
     for place, row in enumerate(rows):
         if not row.failure:
             vectors[place] = np.frombuffer(row.vector, "<f4")
-    references = np.zeros((len(data.pictures), dimension), np.float32)
-    for place in range(len(data.pictures)):
-        if packed := measured[place, ENROLLED].vector:
-            references[place] = np.frombuffer(packed, "<f4")
     persons = np.array([picture.person for picture in data.pictures], np.intp)
     order = np.argsort(persons, kind="stable")
     bounds = np.searchsorted(persons[order], np.arange(len(data.people) + 1))
@@ -108,7 +102,6 @@ def gather(
             bursts[number] = np.append(bursts.get(number, np.array([number], np.intp)), row_number)
     return People(
         vectors=vectors,
-        references=references,
         searchable=np.array([not row.search for row in rows], bool),
         enrollable=np.array([not row.enrolment for row in rows], bool),
         pictures=tuple(order[low:high] for low, high in pairwise(bounds)),

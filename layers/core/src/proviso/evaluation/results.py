@@ -3,7 +3,7 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -14,7 +14,7 @@ import numpy as np
 
 from proviso.domain.rates import rate
 from proviso.evaluation import conditions as altered
-from proviso.evaluation.alteration import AS_IS, ENROLLED
+from proviso.evaluation.alteration import AS_IS
 from proviso.evaluation.cache import Cache
 from proviso.evaluation.dataset import DataFault, Dataset, Group, read_dataset, read_groups, read_pairs
 from proviso.evaluation.faces import UNREADABLE, Job, MakePipeline, Measured, measure
@@ -35,6 +35,7 @@ from proviso.evaluation.statistics import holm
 from proviso.evaluation.verification import Compared, compare, verify
 
 FORMAT = "proviso-evaluation/1"
+CALIBRATION = "proviso-calibration/1"
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
 
@@ -99,7 +100,7 @@ def evaluate(options: Options, machine: Machine) -> Evaluation:
             progress=lambda done, total: machine.progress(what, done, total),
         )
 
-    measured = run([(number, how) for number in numbers for how in (AS_IS, ENROLLED)], "templates")
+    measured = run([(number, AS_IS) for number in numbers], "templates")
     if all(measured[number, AS_IS].failure for number in numbers):
         raise DataFault(f"no face was found in any of the {len(numbers)} pictures of {data.name}")
     chosen = burst_pictures(data, options.seed) if options.rules.burst_like else None
@@ -129,13 +130,13 @@ def to_json(figures: Mapping[str, Any]) -> str:
 
 
 def read_thresholds(path: Path) -> dict[str, Any]:
-    """Another evaluation's figures. DataFault when the file is none."""
+    """Another evaluation's figures, or a calibration's. DataFault when the file is neither."""
     try:
         found = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise DataFault(f"{path} is not the JSON of an evaluation: {error}") from error
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise DataFault(f"{path} is not the JSON of an evaluation: its format is not {FORMAT}")
+        raise DataFault(f"{path} is not the JSON of an evaluation or calibration: {error}") from error
+    if not isinstance(found, dict) or found.get("format") not in (FORMAT, CALIBRATION):
+        raise DataFault(f"{path} is not the JSON of an evaluation or calibration: its format is none of theirs")
     return found
 
 
@@ -219,20 +220,36 @@ def _frozen(options: Options, machine: Machine, lists: Lists, people: People) ->
             f"{machine.digest[:12]}: similarities of two pipelines cannot be compared; evaluate again with this one"
         )
     wanted = (options.rules.references, options.rules.frames, options.rules.named_fusion)
-    frozen = {}
     try:
-        for row in other["identification"]:
-            given = (row["references_per_entry"], row["frames_per_probe"], row["fusion"])
-            if row["list"] == MIXED and given == wanted and row["threshold"] is not None:
-                frozen[int(row["list_size"]), float(row["fpir_wanted"])] = float(row["threshold"])
+        if other["format"] == CALIBRATION:
+            frozen = _floors(other, lists.by_size, options.rules.frames)
+        else:
+            frozen = {
+                (int(row["list_size"]), float(row["fpir_wanted"])): float(row["threshold"])
+                for row in other["identification"]
+                if (row["references_per_entry"], row["frames_per_probe"], row["fusion"]) == wanted
+                if row["list"] == MIXED and row["threshold"] is not None
+            }
     except (KeyError, TypeError, ValueError) as error:
-        raise DataFault(f"the thresholds file is not as an evaluation writes it: {error}") from error
+        raise DataFault(f"the thresholds file is not as evaluate or calibrate writes it: {error}") from error
     if not any((size, wish) in frozen for size in lists.by_size for wish in options.fpir):
         raise DataFault(
             f"the thresholds file holds none for {_setting(*wanted)} and these list sizes and FPIR; it has "
             + (", ".join(f"{size} at {wish:g}" for size, wish in sorted(frozen)) or "none for that at all")
         )
     return frozen, "refused: the thresholds file has none for this row"
+
+
+def _floors(calibration: Mapping[str, Any], sizes: Iterable[int], frames: int) -> dict[tuple[int, float], float]:
+    """The lowest threshold that a deployment with a list of each size may have."""
+    steps = [point for point in calibration["points"] if point["frames_per_probe"] == frames]
+    found = {}
+    for size in sizes:
+        fitting = [point for point in steps if point["list_size"] >= size]
+        if fitting:
+            floor = min(fitting, key=lambda point: int(point["list_size"]))["threshold_floor"]
+            found[size, float(calibration["fpir_wanted"])] = float(floor)
+    return found
 
 
 def _setting(references: int, frames: int, fusion: str) -> str:

@@ -201,7 +201,7 @@ class _Draw:
         if not there.any():
             return out
         used = [rows for rows in probes if len(rows)]
-        left, right = self._people.vectors[np.concatenate(used)], self._people.references[np.concatenate(references)]
+        left, right = self._people.vectors[np.concatenate(used)], self._people.vectors[np.concatenate(references)]
         if self._rules.fusion == "mean":
             out[there] = fuse(left, starts_of(used)) @ fuse(right, starts_of(references)).T
         else:

@@ -87,7 +87,9 @@ def body(values: dict[str, Any]) -> dict[str, Any]:
             "claimed": {name: counts[name] for name in CLAIMED},
         }
     except (KeyError, TypeError) as error:
-        raise ConfigurationFault(f"this is not what `proviso trial result` writes: {error} is missing") from error
+        raise ConfigurationFault(
+            f"this is not what `proviso trial result` writes: a value is missing or of the wrong kind ({error})"
+        ) from error
 
 
 def _as_sent(one: Passage) -> dict[str, str]:

@@ -45,7 +45,7 @@ def gallery_page(
 def _overview(entries: Sequence[Record], address: Callable[[Record], str]) -> Markup:
     if not entries:
         return html("<p>No deployment has been closed yet.</p>")
-    columns = ("deployment", "operator", "use", "faces searched", "candidates", "false", "figures")
+    columns = ("deployment", "operator", "use", "faces searched", "candidates", "known to be false", "figures")
     rows = (
         (
             joined(
@@ -79,7 +79,7 @@ def _chart(entries: Sequence[Record]) -> list[Markup]:
         return [html("<p>Nothing was searched.</p>")]
     scale = html('<li aria-hidden="true"><span></span>{}</li>', _scale())
     key = html(
-        '<p class="key"><span>{}all candidates</span><span>{}false candidates</span></p>',
+        '<p class="key"><span>{}all candidates</span><span>{}known to be false</span></p>',
         _sample("all"),
         _sample("false"),
     )
@@ -160,7 +160,8 @@ def _sample(kind: str) -> Markup:
 def _groups(batches: Sequence[Record]) -> list[Markup]:
     told = html(
         '<p class="small quiet">Over batches of deployments, each published once. No cell holds fewer than ten'
-        " candidates; groups are merged, or a table is withheld, so that none can be worked out.</p>"
+        " candidates; groups are merged, or a table is withheld, so that none can be worked out. A group is what a"
+        " reviewer said. How many of each group passed is not known here, so no rate follows from these counts.</p>"
     )
     if not batches:
         return [told, html("<p>No batch is large enough yet.</p>")]
@@ -178,7 +179,7 @@ def _batch(batch: Record) -> list[Markup]:
     )
     totals = batch["totals"]
     counted = html(
-        "<p>{} candidates were true, {} false, {} neither is known of.</p>",
+        "<p>{} candidates were true, {} false; of {} neither is known.</p>",
         totals["true"],
         totals["false"],
         totals["other"],

@@ -136,7 +136,12 @@ def _rules(deployment: Deployment) -> list[Markup]:
                 ("policy", policy.title),
                 ("who may be listed", f"at most {policy.max_entries:,} people: {listed}.{consent}"),
                 ("longest", f"{policy.max_duration_minutes} minutes"),
-                ("calibrated", "yes" if deployment.calibrated else "no: how often it is wrong is not known"),
+                (
+                    "calibrated",
+                    "yes, by measurements made before; how often it is wrong here is counted afterwards"
+                    if deployment.calibrated
+                    else "no: how often it is wrong is not known",
+                ),
             )
         )
     ]

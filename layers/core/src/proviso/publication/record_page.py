@@ -25,9 +25,7 @@ def record_page(record: Record, *, files: Sequence[tuple[str, str]] = ()) -> str
     )
     title = f"Public record: {record['place']}, {_day(record)}"
     header = joined((demonstration(record["demonstration"]), html("<h1>{}</h1>", title), links(files)))
-    footer = html(
-        '<p class="small quiet">Made by the machine at the close of the deployment, from what it counted.</p>'
-    )
+    footer = html('<p class="small quiet">Made by the machine, from what it counted and what people recorded.</p>')
     return page(title, header, joined(parts), footer)
 
 
@@ -199,7 +197,14 @@ def _rates(record: Record) -> list[Markup]:
         for one in record["rates"]
     )
     columns = ("figure", "rate", "95 % interval", "counted")
-    return [table("Clopper-Pearson intervals", columns, rows), html('<p class="small quiet">{}</p>', record["caveat"])]
+    unknown = html(
+        '<p class="small quiet">Of {} of {} candidates it is not known whether they are true or false. But for'
+        " the line where the truth is known, they count as neither, and no interval allows for them.</p>",
+        _unknown(record),
+        record["candidates"]["total"],
+    )
+    caveat = html('<p class="small quiet">{}</p>', record["caveat"])
+    return [table("Clopper-Pearson intervals", columns, rows), unknown, caveat]
 
 
 def _frames(record: Record) -> list[Markup]:
@@ -225,7 +230,12 @@ def _deletion(record: Record) -> list[Markup]:
                 ),
             )
         ),
-        table("Left in each store", ("store", "left"), ((s["store"], s["left"]) for s in found["stores"]), right=(1,)),
+        table(
+            "Left in each store, kept pictures apart",
+            ("store", "left"),
+            ((s["store"], s["left"]) for s in found["stores"]),
+            right=(1,),
+        ),
     ]
 
 

@@ -78,7 +78,7 @@ def enrol(
         with store.work() as work:
             work.audit(subject_act(clock(), principal.sub, "enrolment_refused", said, refusal))
         return prepared
-    template, quality, face = prepared.reference(pipeline), prepared.face.quality, prepared.region
+    template, quality, face = prepared.template(pipeline), prepared.face.quality, prepared.region
     reference_id = new_id()
     details = {"entry": entry_id, "reference": reference_id, "image": image_digest}
     said = sealed(subjects, watchlist_id, entry_id, details)
@@ -121,12 +121,8 @@ class OneFace:
         """Where the face is in the picture."""
         return self.face.box.region(0, 0, self.image.width, self.image.height)
 
-    def reference(self, pipeline: Pipeline) -> Template:
-        """Its template as a reference, computed now."""
-        return pipeline.reference(self.image, self.face)
-
-    def probe(self, pipeline: Pipeline) -> Template:
-        """Its template as a probe, computed now."""
+    def template(self, pipeline: Pipeline) -> Template:
+        """Its template, computed now."""
         return pipeline.templates(self.image, [self.face])[0]
 
 

@@ -55,7 +55,7 @@ def add(
     pair = Pair(
         id=pair_id,
         mated=mated,
-        similarity=similarity(seen.probe(pipeline), enrolled.reference(pipeline)),
+        similarity=similarity(seen.template(pipeline), enrolled.template(pipeline)),
         consent=consent.strip(),
         probe_key=probe_key,
         probe_face=shown.face,

@@ -68,17 +68,3 @@ def aligned_crop(pixels: "Pixels", landmarks: Sequence[Point]) -> "Pixels":
     if times > 1:
         crop = cv2.resize(crop, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     return crop  # type: ignore[no-any-return]
-
-
-def scaled(landmarks: Sequence[Point], factor: float) -> list[Point]:
-    """Landmarks moved away from their middle by `factor`. Above 1 the crop shows more around the face, below 1 less."""
-    across = sum(x for x, _ in landmarks) / len(landmarks)
-    down = sum(y for _, y in landmarks) / len(landmarks)
-    return [(across + (x - across) * factor, down + (y - down) * factor) for x, y in landmarks]
-
-
-def mirrored(crop: "Pixels") -> "Pixels":
-    """A crop as in a mirror: the template's face is symmetrical to within a pixel."""
-    import numpy as np
-
-    return np.ascontiguousarray(crop[:, ::-1])

@@ -83,10 +83,6 @@ class DlibEmbedder:
             vectors.append(normalised(vector, self._dimension))
         return vectors
 
-    def embed_reference(self, image: Image, face: Face) -> bytes:
-        """As a probe: the network was measured with one crop on both sides."""
-        return self.embed_faces(image, [face])[0]
-
     def _load(self, dlib: Any) -> tuple[Any, Any]:
         if self._parts is None:
             predictor, network = self._files()

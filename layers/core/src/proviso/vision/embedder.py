@@ -48,11 +48,3 @@ def normalised(vector: Any, dimension: int) -> bytes:
             f"the model answers with shape {v.shape} or a vector without length; the pack says {dimension} figures"
         )
     return (v / length).astype("<f4").tobytes()
-
-
-def mean_of(packed: Sequence[bytes]) -> bytes:
-    """The mean of packed vectors of one dimension, brought to length one. ConfigurationFault when they cancel out."""
-    import numpy as np
-
-    vectors = np.stack([np.frombuffer(each, "<f4") for each in packed]).astype(np.float64)
-    return normalised(vectors.mean(axis=0), vectors.shape[1])

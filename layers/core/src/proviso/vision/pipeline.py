@@ -14,11 +14,11 @@ from proviso.domain.face import Box, Face, QualityGate, Template
 from proviso.domain.frame import EvidencePicture, Image, Jpeg
 from proviso.domain.reasons import Refused
 from proviso.vision import fusion, motion_jpeg
-from proviso.vision.alignment import aligned_crop, mirrored, scaled
+from proviso.vision.alignment import aligned_crop
 from proviso.vision.decoding import decode
 from proviso.vision.detector import YuNet
 from proviso.vision.dlib_pack import DlibDetector, DlibEmbedder
-from proviso.vision.embedder import OnnxEmbedder, mean_of
+from proviso.vision.embedder import OnnxEmbedder
 from proviso.vision.evidence import evidence_picture
 from proviso.vision.locate import find_file, read_file
 from proviso.vision.pack import Manifest, load_manifest, pipeline_digest
@@ -35,8 +35,6 @@ class FaceEmbedder(Protocol):
     """Turns faces of a picture into packed vectors of length one."""
 
     def embed_faces(self, image: Image, faces: Sequence[Face]) -> list[bytes]: ...
-
-    def embed_reference(self, image: Image, face: Face) -> bytes: ...
 
 
 class VisionPipeline:
@@ -80,9 +78,6 @@ class VisionPipeline:
         vectors = self._embedder.embed_faces(image, faces)
         return [Template(packed, self._dimension, self._digest) for packed in vectors]
 
-    def reference(self, image: Image, face: Face) -> Template:
-        return Template(self._embedder.embed_reference(image, face), self._dimension, self._digest)
-
     def alike(self, templates: Sequence[Template]) -> list[list[int]]:
         self._own(templates)
         return fusion.alike(templates, self._track_similarity)
@@ -100,27 +95,14 @@ class VisionPipeline:
 
 
 class AlignedEmbedder:
-    """Aligns each face and hands the crop to a model that takes crops.
+    """Aligns each face and hands the crop to a model that takes crops."""
 
-    A reference is computed once and compared for as long as its list lives, so it may cost more than a probe: it is the
-    mean over crops at `reference_scales`, and where `reference_mirror` over their mirror images too.
-    """
-
-    def __init__(self, embedder: OnnxEmbedder, *, reference_scales: Sequence[float], reference_mirror: bool) -> None:
+    def __init__(self, embedder: OnnxEmbedder) -> None:
         self._embedder = embedder
-        self._scales = tuple(reference_scales)
-        self._mirror = reference_mirror
 
     def embed_faces(self, image: Image, faces: Sequence[Face]) -> list[bytes]:
         """One packed vector a face, in their order."""
         return [self._embedder.embed(aligned_crop(image.pixels, face.landmarks)) for face in faces]
-
-    def embed_reference(self, image: Image, face: Face) -> bytes:
-        """One packed vector: the mean of the crops' vectors at length one."""
-        crops = [aligned_crop(image.pixels, scaled(face.landmarks, scale)) for scale in self._scales]
-        if self._mirror:
-            crops += [mirrored(crop) for crop in crops]
-        return mean_of([self._embedder.embed(crop) for crop in crops])
 
 
 def load_pipeline(pack: str, *, folders: Sequence[Path], threads: int = 1) -> VisionPipeline:
@@ -168,9 +150,7 @@ def _embedder(manifest: Manifest, folders: tuple[Path, ...], threads: int) -> Fa
                 mean=[float(figure) for figure in settings["mean"].split()],
                 std=[float(figure) for figure in settings["std"].split()],
                 dimension=manifest.dimension,
-            ),
-            reference_scales=[float(scale) for scale in settings.get("reference_scales", "1").split()],
-            reference_mirror=settings.get("reference_mirror", "no") == "yes",
+            )
         )
     if settings["kind"] == "dlib-resnet":
         return DlibEmbedder(
