@@ -244,7 +244,7 @@ def broken_look(house: House) -> Iterator[None]:
 
 
 def test_many_whose_time_is_over_or_who_freeze_are_no_look_each(house: House):
-    """A look that fails leaves a row: so looks are counted. Neither expiry nor a stop nor a removal changes a figure."""
+    """A look that fails leaves a row: so looks are counted. Expiry, a stop and a removal change no figure."""
     watched(house, *range(3, 13), max_entries=20)
     candidates = [seen(house, who) for who in range(3, 13)]
     with broken_look(house):
