@@ -234,6 +234,10 @@ class ShownDeployment(Deployment):
     calibration: MeasuredAt | None = Field(description="null: nothing was measured of its pipeline")
     site_trial: MeasuredAt | None = Field(description="the latest at this place with its pipeline")
     threshold_floor: str | None = Field(description="the lowest threshold; null: not measured for such a list")
+    floor_set_by: str = Field(
+        description="which list set it; where that group had too few people to be measured, how many, and what the"
+        " lowest threshold would be if measured lists alone counted"
+    )
     groups: list[Group] = Field(description="false candidates by group, at the calibration's lowest threshold")
     entries: int | None = Field(description="listed in its build, removed ones left out")
     attestations: list[Attestation]

@@ -16,6 +16,10 @@ class Point(Answer):
     passage_fpir_low: float | None = Field(description="null: only a site trial measures passages")
     passage_fpir_high: float | None
     worst_list: str = Field(description="the list that set the threshold")
+    worst_people: int | None = Field(description="how many people it had, where they were too few to be measured")
+    measured_floor: str | None = Field(
+        description="the lowest threshold if measured lists alone counted, where too few people set it; never used"
+    )
 
 
 class Group(Answer):

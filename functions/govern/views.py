@@ -37,6 +37,7 @@ def shown_deployment(shown: Shown) -> dict[str, Any]:
         "calibration": _measured(conditions.calibration) if conditions else None,
         "site_trial": _measured(conditions.trial) if conditions else None,
         "threshold_floor": plain(shown.floor),
+        "floor_set_by": shown.floor_set_by,
         "groups": plain(shown.groups),
         "entries": conditions.entries if conditions else None,
         "attestations": plain(conditions.attestations) if conditions else [],

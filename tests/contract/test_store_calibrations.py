@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -80,6 +80,13 @@ def test_the_latest_of_the_laboratory_is_taken(clean_database: Database, store: 
         assert work.calibration_for("b" * 64) is None
     assert found is not None
     assert found.id == "later"
+
+
+def test_a_server_whose_clock_is_behind_still_gets_its_schema(clean_database: Database, store) -> None:
+    ahead = made(id="ahead", made_at=datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1))
+    put(clean_database, ahead)
+    with store.work() as work:
+        assert [one.id for one in work.calibrations()] == ["ahead"]
 
 
 def test_a_pack_ships_no_site_trial(clean_database: Database) -> None:

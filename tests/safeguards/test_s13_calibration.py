@@ -116,6 +116,34 @@ def test_one_that_comes_after_the_request_is_for_the_next(asking: House):
     assert asking.running(asking.list_id).state is DeploymentState.ACTIVE
 
 
+@pytest.mark.parametrize("required", [True, False])
+@pytest.mark.parametrize("later", ["before it is authorised", "before it is started"])
+def test_one_that_is_superseded_starts_nothing(house: House, required, later):
+    """0.40 when it was asked for, 0.60 when it is started: it is requested again, and then the later one holds."""
+    house.permitted = policy(calibration_required=required, version="calibrated")
+    list_id, _ = house.listed(3, 4)
+    calibrate(house, POINT)
+    asked = house.requested(list_id)
+    assert asked.calibration_id == "c-1"
+    if later == "before it is authorised":
+        calibrate(house, (50, "0.60", 0.001, 0.002), identifier="c-2")
+    house.authorise(asked.id)
+    if later == "before it is started":
+        calibrate(house, (50, "0.60", 0.001, 0.002), identifier="c-2")
+    refused = house.start(asked.id)
+    assert refused.reason is Reason.NOT_CALIBRATED
+    assert "request it again" in refused.detail
+    never_starts(house, asked.id, "PV013")
+    assert house.running(list_id, threshold=Decimal("0.60")).state is DeploymentState.ACTIVE
+
+
+def test_a_trial_is_no_later_calibration(asking: House):
+    calibrate(asking, POINT)
+    asked = authorised(asking)
+    calibrate(asking, (50, "0.40", 0.001, 0.002, 0.001, 0.002), kind="site_trial", site="Gate 1", identifier="trial")
+    assert asking.start(asked.id).state is DeploymentState.ACTIVE
+
+
 def test_the_default_policy_starts_with_the_default_pack_and_what_it_ships(house: House):
     """`volunteers`, unaltered, with mobilefacenet's own digest and calibration, put there as a deployment does it."""
     shipped_one = shipped_calibration("mobilefacenet")

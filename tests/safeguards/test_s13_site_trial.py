@@ -18,11 +18,12 @@ from proviso.domain.deployment import DeploymentState
 from proviso.domain.people import Person, Role
 from proviso.domain.rates import rate
 from proviso.domain.reasons import Reason, Refused
+from proviso.domain.trial import Passage
 from proviso.stages import calibration, deployment
 from tests.safeguards.house import House
 from tests.safeguards.past_the_code import OTHERS, ask, broken, calibrate
 from tests.safeguards.trial_place import POINT, TrialPlace
-from tests.samples import SOFTWARE
+from tests.samples import CAMERA, SOFTWARE
 
 pytest_plugins = ["tests.databases"]
 pytestmark = pytest.mark.integration
@@ -121,10 +122,62 @@ def test_a_count_that_the_records_do_not_give_is_refused(tried: TrialPlace, clai
 
 def test_a_candidate_that_the_plan_leaves_out_is_a_false_one(tried: TrialPlace):
     """Whoever strikes the passages that went wrong from the plan wins nothing: each is a person raised wrongly."""
-    wrong = ("30", "31")
-    added = [replace(tried.plan[40], number=f"more-{n}", person="") for n in range(2)]
-    found = tried.record(plan=[one for one in tried.plan if one.number not in wrong] + added)
-    assert (found.trial.outside, found.trial.false_passages, found.trial.non_mated_passages) == (2, 2, 102)
+    found = tried.record(plan=[one for one in tried.plan if one.number not in ("30", "31")])
+    assert (found.trial.outside, found.trial.false_passages, found.trial.non_mated_passages) == (2, 2, 100)
+    assert found.trial.faces_a_passage == 1
+
+
+def phantoms(tried: TrialPlace, many: int, *, after: float, person: str = "") -> list[Passage]:
+    """Lines for people who never walked, all at one time, each with an end of its own."""
+    at = tried.began + timedelta(seconds=after)
+    return [
+        Passage(f"x{n}", person and f"{person}-{n}", CAMERA, at, at + timedelta(seconds=3, milliseconds=n % 1000))
+        for n in range(many)
+    ]
+
+
+@pytest.mark.parametrize("person", ["", "invented"])
+@pytest.mark.parametrize("after", [5 * 130 + 1, 5 * 50 - 0.1], ids=["when everybody had left", "beside somebody"])
+def test_people_who_never_walked_make_no_trial_better(tried: TrialPlace, after, person):
+    """Each searched face stands for one line: lines that share one with somebody, or have none, count for nothing."""
+    before = tried.counted()
+    found = tried.record(plan=tried.plan + phantoms(tried, 900, after=after, person=person))
+    assert found.trial.unseen == 900
+    for name in ("non_mated_passages", "non_mated_people", "false_passages", "faces_searched", "faces_a_passage"):
+        assert getattr(found.trial, name) == getattr(before, name)
+    assert found.points[0].passage_fpir_high == rate(2, 100).high
+
+
+def test_nor_do_they_blind_the_test_of_false_candidates(tried: TrialPlace):
+    """S26: how many faces a passage has is worked out from passages that a camera saw."""
+    tried.plan += phantoms(tried, 900, after=5 * 130 + 1)
+    recorded(tried)
+    running = tried.house.running(tried.list_id)
+    faces = tried.house.one("SELECT faces_a_passage FROM false_limit WHERE deployment_id = %(id)s", id=running.id)
+    assert faces == 1
+
+
+def test_nor_does_an_outside_candidate(tried: TrialPlace):
+    """It counts as a passage and has no face that was counted."""
+    tried.plan = [one for one in tried.plan if one.number not in ("30", "31")]
+    recorded(tried)
+    running = tried.house.running(tried.list_id)
+    faces = tried.house.one("SELECT faces_a_passage FROM false_limit WHERE deployment_id = %(id)s", id=running.id)
+    assert faces == 1
+
+
+def test_one_line_under_two_numbers_is_refused(tried: TrialPlace):
+    one = replace(tried.plan[40], number="a", person="")
+    refused = tried.record(plan=[*tried.plan, one, replace(one, number="b")])
+    assert refused.reason is Reason.INVALID
+    assert "a and b are one line twice" in refused.detail
+
+
+def test_a_listed_person_whom_no_camera_saw_was_missed(tried: TrialPlace):
+    at = tried.began + timedelta(seconds=5 * 130 + 1)
+    unseen = replace(tried.plan[0], number="unseen", begins_at=at, ends_at=at + timedelta(seconds=3))
+    counts = tried.record(plan=[*tried.plan, unseen]).trial
+    assert (counts.mated_passages, counts.found_passages, counts.unseen_mated, counts.unseen) == (31, 27, 1, 0)
 
 
 @pytest.mark.parametrize(
@@ -142,18 +195,37 @@ def test_a_candidate_that_the_plan_leaves_out_is_a_false_one(tried: TrialPlace):
         {"mated_passages": 29, "found_passages": 27},
         {"non_mated_passages": 99},
         {"found_passages": 0, "found_people": 0, "misnamed": 0, "false_passages": 0, "false_people": 0},
+        # 900,000 strangers and nobody raised, where two were: invented people, and sightings that are nowhere
+        {"non_mated_passages": 900_000, "non_mated_people": 900_000, "false_passages": 0, "false_people": 0,
+         "faces_searched": 1, "wrong_sightings": 0, "found_passages": 1, "found_people": 1},
+        {"non_mated_passages": 131},
+        {"wrong_sightings": 0},
+        {"right_sightings": 27, "wrong_sightings": 0, "misnamed_sightings": 2},
+        {"false_passages": 0, "false_people": 0},
+        {"right_sightings": None},
+        {"unseen_mated": 4},
         {"false_passages": -1},
         {"false_passages": 0.5},
         {"false_passages": "2"},
         {"deployment_id": "another"},
     ],
     ids=str,
-)
+)  # fmt: skip
 def test_nor_are_they_by_sql(tried: TrialPlace, counts):
     for role in ("govern", "master"):
         with broken("PV013"):
             tried.write(role, counts)
     tried.write()  # so that nothing else kept it
+
+
+@pytest.mark.parametrize("as_right", [False, True])
+def test_twenty_people_raised_wrongly_are_not_written_away(house: House, as_right):
+    """Neither left out, nor called found: a face that was a listed person's was no stranger's."""
+    tried = TrialPlace(house, false=20)
+    nobody = {"false_passages": 0, "false_people": 0, "wrong_sightings": 0}
+    with broken("PV013"):
+        tried.write("govern", nobody | ({"right_sightings": 47} if as_right else {}))
+    tried.write("govern")
 
 
 def test_the_database_says_no_to_a_stage_that_was_fooled(tried: TrialPlace):
@@ -237,6 +309,7 @@ def write_step(tried: TrialPlace, role: str, **changed) -> None:
         {"passage_fpir_high": None, "passage_fpir_low": None},
         {"face_fpir_high": 0.1},
         {"passage_fpir_low": 0.03},
+        {"worst_people": 60, "measured_floor": 0.1},
     ],
     ids=str,
 )

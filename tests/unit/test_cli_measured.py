@@ -13,6 +13,7 @@ MEASURED: dict[str, Any] = {
     "policy_title": "volunteers",
     "expected_false_candidates": {"sentence": "0.1 to 3 of 100 passages, worked out from FPIR per face"},
     "threshold_floor": "0.456",
+    "floor_set_by": "race=black: 60 people, too few to be measured; 0.412 if measured lists alone counted",
     "calibration": {"id": "c-1", "data": "press", "remark": "laboratory: press photographs", "made_at": "x"},
     "site_trial": None,
     "groups": [
@@ -35,6 +36,7 @@ def test_the_authoriser_sees_floor_groups_and_that_there_was_no_trial(told: Cons
     said = told.export_text()
     for words in (
         "0.456",
+        "60 people, too few to be measured; 0.412",
         "laboratory: press photographs",
         "none at this place",
         "worked out from FPIR per face",

@@ -110,6 +110,42 @@ def test_a_small_group_is_not_left_out_and_not_called_measured(people, seed):
     assert "race=black" in found.remark
 
 
+@given(st.integers(30, 367), st.integers(0, 99))
+@settings(max_examples=6, deadline=None)
+def test_beside_a_floor_of_too_few_people_stands_what_measured_lists_alone_would_give(people, seed):
+    """So that who authorises sees what it costs. The floor itself is not touched by it."""
+    without = calibrate([evaluation({"mixed": 900}, seed=seed)], 0.01)
+    mixed, small = evaluation({"mixed": 900}, seed=seed), evaluation({"race=black": people}, seed=seed + 1)
+    found = calibrate([{**mixed, "strangers": mixed["strangers"] + small["strangers"]}], 0.01)
+    assert any(point.worst_list == "race=black" for point in found.points)
+    for point in found.points:
+        if point.worst_list == "race=black":
+            assert (point.worst_people, point.measured_floor) == (people, floors(without)[point.list_size])
+            assert point.measured_floor <= point.threshold_floor
+            assert f"race=black: {people} people, too few to be measured; {point.measured_floor:.3f} if" in point.set_by
+        else:
+            assert (point.worst_people, point.measured_floor, point.set_by) == (None, None, "mixed")
+    assert from_json(json.loads(json.dumps(to_json(found))), "x") == found
+
+
+def test_a_longer_list_keeps_the_former_floor_and_says_who_set_it():
+    rows = [
+        row("mixed", 10, 1, 900, curve([[0.2] * 900])),
+        row("race=black", 10, 1, 60, curve([[0.5] * 60])),
+        row("mixed", 50, 1, 900, curve([[0.3] * 900])),
+        row("race=black", 50, 1, 60, curve([[0.4] * 60])),
+    ]
+    found = calibrate([evaluation({}, strangers=rows)], 0.01)
+    assert [(p.threshold_floor, p.worst_people, p.measured_floor) for p in found.points] == [
+        (Decimal("0.501"), 60, Decimal("0.201")),
+        (Decimal("0.501"), 60, Decimal("0.301")),
+    ]
+
+
+def test_a_measured_list_that_sets_the_floor_costs_nothing_more():
+    assert {(p.worst_people, p.measured_floor) for p in calibrate([evaluation(LISTS)], 0.01).points} == {(None, None)}
+
+
 def test_a_group_of_which_no_list_could_be_made_is_named():
     found = calibrate([evaluation({"mixed": 900}, groups=[{"column": "race", "value": "other"}])], 0.01)
     assert {(group.group, group.people, group.fpir_high) for group in found.groups} == {("race=other", 0, None)}
@@ -183,6 +219,18 @@ def test_the_command_writes_it_and_shows_it(tmp_path):
     assert done.exit_code == 0, done.output
     assert "gender=" in done.output
     assert from_json(json.loads(out.read_text()), "x").kind == "laboratory"
+
+
+def test_the_command_says_what_a_group_that_is_too_small_costs(tmp_path):
+    given_file, out = tmp_path / "evaluation.json", tmp_path / "out.json"
+    rows = [row("mixed", 10, 1, 900, curve([[0.2] * 900])), row("race=black", 10, 1, 60, curve([[0.5] * 60]))]
+    given_file.write_text(json.dumps(evaluation({}, strangers=rows)))
+    done = CliRunner().invoke(app, ["calibrate", str(given_file), "--out", str(out)], env={"COLUMNS": "200"})
+    said = "".join(character for character in done.output if character.isascii())
+    for words in ("0.501", "60 people", "0.201"):
+        assert words in said
+    (point,) = json.loads(out.read_text())["points"]
+    assert (point["threshold_floor"], point["worst_people"], point["measured_floor"]) == (0.501, 60, 0.201)
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def show(calibration: Calibration) -> None:
             f"{point.threshold_floor:.3f}",
             interval(point.face_fpir_low, point.face_fpir_high),
             interval(point.passage_fpir_low, point.passage_fpir_high),
-            point.worst_list,
+            point.set_by,
         )
         for point in calibration.points
     ]

@@ -266,6 +266,7 @@ _SHOWN_APART = (
     "missing",
     "warnings",
     "threshold_floor",
+    "floor_set_by",
     "groups",
 )
 
@@ -299,6 +300,7 @@ def _show_measured(values: dict[str, Any]) -> None:
     details(
         {
             "lowest threshold for this list": values.get("threshold_floor") or "not measured",
+            "which was set by": values.get("floor_set_by", ""),
             "calibration": f"{known['id']}, {known['data']}" if known else "none: not measured",
             "which is": known["remark"] if known else "",
             "site trial": f"{tried['data']}, {moment(tried['made_at'])}" if tried else "none at this place",

@@ -90,9 +90,11 @@ def show(counts: TrialCounts, made: Calibration) -> None:
             f" {counts.non_mated_people} others (FPIR a passage:"
             f" {calibrations.interval(point.passage_fpir_low, point.passage_fpir_high)})",
             "candidates outside the plan": counts.outside,
+            "seen by no camera": f"{counts.unseen} passages of others, which count for nothing;"
+            f" {counts.unseen_mated} of listed people, which count as missed",
             "passages that raised another listed person": counts.misnamed,
             "faces searched of others": f"{counts.faces_searched}, {counts.wrong_sightings} of them raised",
-            "a passage on average": f"{counts.seconds_a_passage:.1f} s,"
+            "a passage of others on average": f"{counts.seconds_a_passage:.1f} s,"
             f" {counts.frames_a_passage:.1f} frames with a face,"
             f" {counts.faces_a_passage:.1f} faces searched",
             "holds for": f"lists of up to {point.list_size}, thresholds from {point.threshold_floor}",

@@ -22,7 +22,9 @@ class CalibrationPoint:
     often a stranger reaches it there, a searched face and a passage, each as an interval. None: not measured.
 
     `worst_list` is the one that set the threshold, such as `gender=female`: a list of that group, searched for
-    strangers of that group.
+    strangers of that group. Where that group had too few people to be measured, `worst_people` is how many it had, and
+    `measured_floor` what the floor would be if measured lists alone counted: a figure that shows what it costs, which
+    is never used. None: a measured list set the floor.
     """
 
     list_size: int
@@ -33,6 +35,18 @@ class CalibrationPoint:
     passage_fpir_high: float | None = None
     frames_per_probe: int = 1
     worst_list: str = ""
+    worst_people: int | None = None
+    measured_floor: Decimal | None = None
+
+    @property
+    def set_by(self) -> str:
+        """Which list set the floor; where that group had too few people, how many, and what that costs."""
+        if self.measured_floor is None:
+            return self.worst_list
+        return (
+            f"{self.worst_list}: {self.worst_people} people, too few to be measured;"
+            f" {self.measured_floor:.3f} if measured lists alone counted"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +85,12 @@ class TrialCounts:
 
     `faces_searched`, `wrong_sightings`: in the passages of those who are not on the list. `outside`: sightings
     at times for which the plan names nobody; each counts as a passage, and as a false one. `misnamed`: passages of
-    listed people that raised somebody else.
+    listed people that raised somebody else; `misnamed_sightings` those where only listed people walked. Each sighting
+    is one of `right_sightings`, `wrong_sightings`, `misnamed_sightings` and `outside`.
+
+    `unseen`: passages of people who are not listed that no camera saw, so no searched face can be theirs; they count
+    for nothing. `unseen_mated`: those of listed people in which no face was searched; they count as misses.
+    `frames_a_passage`, `faces_a_passage`, `seconds_a_passage`: of the passages of others that count.
     """
 
     deployment_id: str
@@ -93,6 +112,10 @@ class TrialCounts:
     seconds_a_passage: float
     tpir_low: float
     tpir_high: float
+    right_sightings: int = 0
+    misnamed_sightings: int = 0
+    unseen: int = 0
+    unseen_mated: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +159,12 @@ class Calibration:
             passage_fpir_high=max(highs) if len(highs) == len(found) else None,
             frames_per_probe=last.frames_per_probe,
             worst_list=highest.worst_list,
+            worst_people=highest.worst_people,
+            measured_floor=None
+            if highest.measured_floor is None
+            else max(
+                point.threshold_floor if point.measured_floor is None else point.measured_floor for point in found
+            ),
         )
 
     def _step(self, entries: int, burst_frames: int) -> list[CalibrationPoint]:

@@ -19,7 +19,7 @@ from proviso.domain.calibration import (
 from proviso.domain.errors import ConfigurationFault
 
 FORMAT = "proviso-calibration/1"
-_DECIMALS = ("threshold_floor", "similarity", "lower_limit")
+_DECIMALS = ("threshold_floor", "measured_floor", "similarity", "lower_limit")
 _TEXTS = ("id", "pack", "pipeline", "kind", "site", "data", "remark")
 _Row = TypeVar("_Row", CalibrationPoint, StrangerRate, GroupRate, TrialCounts)
 

@@ -58,7 +58,8 @@ class PriorAuthorisation:
 @dataclass(frozen=True, slots=True)
 class Conditions:
     """What stands of all this for one deployment. `listed`: the reference numbers in its build, removed ones left
-    out. `calibration`: the one it was asked for with; `trial`: the latest site trial of its pipeline at its place.
+    out. `calibration`: the one it was asked for with, `superseded` where there is a later one of its pipeline; `trial`:
+    the latest site trial of its pipeline at its place.
     `burst_frames`: how many frames an upload of it may hold.
     `test_pairs`: how many pairs of different people a test of a reviewer can be drawn from now (S19)."""
 
@@ -71,9 +72,16 @@ class Conditions:
     decisions: tuple[PriorAuthorisation, ...] = ()
     listed: tuple[str, ...] = ()
     test_pairs: int = 0
+    superseded: bool = False
 
     def uncalibrated(self, policy: Policy, pipeline: str, threshold: Decimal) -> Refused | None:
-        """NOT_CALIBRATED or THRESHOLD_TOO_LOW, or None (S12, S13)."""
+        """NOT_CALIBRATED or THRESHOLD_TOO_LOW, or None (S12, S13). What is authorised names its calibration, so a later
+        one asks for another request."""
+        if self.superseded:
+            return Refused(
+                Reason.NOT_CALIBRATED,
+                "there is a later calibration of its pipeline than the one it was asked for with; request it again",
+            )
         if policy.calibration_required:
             if self.calibration is None or self.calibration.pipeline != pipeline:
                 return Refused(Reason.NOT_CALIBRATED, policy.name)

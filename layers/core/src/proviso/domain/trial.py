@@ -7,10 +7,13 @@ ten passages of one person are not ten people, so the wider of the two counts.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from heapq import heappop, heappush
+from types import MappingProxyType
 
 from proviso.domain.calibration import SITE_TRIAL, Calibration, CalibrationPoint, TrialCounts
 from proviso.domain.canonical import digest
@@ -102,14 +105,24 @@ def plan_faults(plan: Sequence[Passage], ran: Ran) -> Refused | None:
 
 
 def _one_person_at_once(plan: Sequence[Passage]) -> Refused | None:
-    """Two passages of one person before one camera at one time would count one walk twice."""
+    """Two passages of one person before one camera at one time would count one walk twice, and so would one line that
+    is there twice under two numbers."""
     last: dict[tuple[str, str], Passage] = {}
+    lines: dict[tuple[str, datetime, datetime], Passage] = {}
     for one in sorted(plan, key=lambda passage: passage.begins_at):
         key = (one.person, one.camera)
         before = last.get(key)
         if one.person and before is not None and one.begins_at < before.ends_at:
             return Refused(Reason.INVALID, f"passages {before.number} and {one.number} of one person overlap")
         last[key] = one
+        if not one.person:
+            twin = lines.setdefault((one.camera, one.begins_at, one.ends_at), one)
+            if twin is not one:
+                return Refused(
+                    Reason.INVALID,
+                    f"passages {twin.number} and {one.number} are one line twice; two people who walk together need a"
+                    " code each",
+                )
     return None
 
 
@@ -119,26 +132,39 @@ def count(plan: Sequence[Passage], readings: Readings, deployment_id: str) -> Tr
     A sighting belongs to each passage before its camera that was under way. It is right where that person was one of
     those who walked there, and wrong for everybody else who did. Outside all passages each is a person raised wrongly:
     whoever leaves a passage out of the plan makes the trial no better.
+
+    A passage of somebody who is not listed counts when it raised somebody, or when a searched face is left that can be
+    theirs (`_seen`): whoever writes down passages that no camera saw makes it no better either. A listed person whom no
+    camera saw was missed.
     """
-    mated = [one for one in plan if one.person in readings.listed]
-    strangers = [one for one in plan if one.person not in readings.listed]
-    found, misnamed, false, wrong = set[str](), set[str](), set[str](), 0
-    outside = 0
+    listed = readings.listed
+    mated = [one for one in plan if one.person in listed]
+    found, misnamed, false = set[str](), set[str](), set[str]()
+    right, wrong, mistaken, outside = Counter[tuple[str, datetime]](), 0, 0, 0
     for seen in readings.sightings:
         there = [one for one in plan if one.camera == seen.camera and one.begins_at <= seen.captured_at <= one.ends_at]
-        if not there:
-            outside += 1
-        right = [one for one in there if one.person == seen.reference_no]
-        found.update(one.number for one in right)
-        if right:
+        named = {one.number for one in there if one.person == seen.reference_no}
+        strange = {one.number for one in there if one.person not in listed}
+        if named:
+            found |= named
+            right[seen.camera, seen.captured_at] += 1
             continue
-        misnamed.update(one.number for one in there if one.person in readings.listed)
-        strange = {one.number for one in there if one.person not in readings.listed}
+        misnamed.update(one.number for one in there if one.person in listed)
         false |= strange
+        outside += not there
         wrong += bool(strange)
-    frames = _by_camera(readings.frames)
-    searched = {one.number: _during(frames.get(one.camera, []), one) for one in plan}
-    of_strangers = {frame for one in strangers for frame in searched[one.number]}
+        mistaken += bool(there) and not strange
+    # A face that raised the listed person who walked there is no stranger's. One that raised anybody is that
+    # passage's, and stands for no other.
+    raised = Counter((seen.camera, seen.captured_at) for seen in readings.sightings)
+    every_face = _by_camera(readings.frames)
+    of_others, quiet = _by_camera(readings.frames, right), _by_camera(readings.frames, raised)
+    written = [one for one in plan if one.person not in listed]
+    counted = false | _seen([one for one in written if one.number not in false], quiet)
+    strangers = [one for one in written if one.number in counted]
+    searched = {one.number: _during(of_others.get(one.camera, []), one) for one in strangers}
+    of_strangers = {(at.camera, at.captured_at): at.faces for each in searched.values() for at in each}
+    faces = sum(of_strangers.values())
     found_people = {one.person for one in mated if one.number in found}
     mated_people = {one.person for one in mated}
     always = rate(len(found), len(mated))
@@ -158,14 +184,40 @@ def count(plan: Sequence[Passage], readings: Readings, deployment_id: str) -> Tr
         false_passages=len(false) + outside,
         false_people=len({_who(one) for one in strangers if one.number in false}) + outside,
         outside=outside,
-        faces_searched=sum(frame.faces for frame in of_strangers),
+        faces_searched=faces,
         wrong_sightings=wrong,
-        frames_a_passage=_mean(len(each) for each in searched.values()),
-        faces_a_passage=_mean(sum(frame.faces for frame in each) for each in searched.values()),
-        seconds_a_passage=_mean((one.ends_at - one.begins_at).total_seconds() for one in plan),
+        frames_a_passage=_mean(sum(at.faces > 0 for at in each) for each in searched.values()),
+        faces_a_passage=round(faces / len(strangers), 3) if strangers else 0.0,
+        seconds_a_passage=_mean((one.ends_at - one.begins_at).total_seconds() for one in strangers),
         tpir_low=round(min(always.low, every.low), 6),
         tpir_high=round(max(always.high, some.high), 6),
+        right_sightings=right.total(),
+        misnamed_sightings=mistaken,
+        unseen=len(written) - len(strangers),
+        unseen_mated=sum(not _during(every_face.get(one.camera, []), one) for one in mated),
     )
+
+
+def _seen(plan: Sequence[Passage], faces: Mapping[str, Sequence[SearchedFrame]]) -> set[str]:
+    """The numbers of the passages that one of these faces can stand for, each face for one passage: of all ways to hand
+    the faces out one that serves the most.
+
+    Passages are spans of time and faces points in them. So each face goes, in the order of time, to the passage under
+    way that ends first (earliest deadline first: an exchange of two faces never serves more).
+    """
+    served = set[str]()
+    for camera in {one.camera for one in plan}:
+        here = (one for one in plan if one.camera == camera)
+        coming = sorted(here, key=lambda one: one.begins_at, reverse=True)
+        waiting: list[tuple[datetime, str]] = []
+        for frame in faces.get(camera, []):
+            while coming and coming[-1].begins_at <= frame.captured_at:
+                one = coming.pop()
+                heappush(waiting, (one.ends_at, one.number))
+            while waiting and waiting[0][0] < frame.captured_at:
+                heappop(waiting)
+            served.update(heappop(waiting)[1] for _ in range(min(frame.faces, len(waiting))))
+    return served
 
 
 def too_small(counts: TrialCounts) -> Refused | None:
@@ -227,14 +279,20 @@ def _who(passage: Passage) -> str:
     return passage.person or f"once {passage.number}"
 
 
-def _by_camera(frames: Sequence[SearchedFrame]) -> dict[str, list[SearchedFrame]]:
+def _by_camera(
+    frames: Sequence[SearchedFrame], taken: Mapping[tuple[str, datetime], int] = MappingProxyType({})
+) -> dict[str, list[SearchedFrame]]:
+    """The frames of each camera in the order of their times, those of one moment as one, less the faces `taken`."""
+    faces = Counter[tuple[str, datetime]]()
+    for frame in frames:
+        faces[frame.camera, frame.captured_at] += frame.faces
     found: dict[str, list[SearchedFrame]] = {}
-    for frame in sorted(frames, key=lambda one: one.captured_at):
-        found.setdefault(frame.camera, []).append(frame)
+    for (camera, at), many in sorted(faces.items()):
+        found.setdefault(camera, []).append(SearchedFrame(camera, at, max(0, many - taken.get((camera, at), 0))))
     return found
 
 
-def _during(frames: list[SearchedFrame], passage: Passage) -> list[SearchedFrame]:
+def _during(frames: Sequence[SearchedFrame], passage: Passage) -> Sequence[SearchedFrame]:
     """Frames of its camera, which are in the order of their times."""
     first = bisect_left(frames, passage.begins_at, key=lambda one: one.captured_at)
     last = bisect_right(frames, passage.ends_at, key=lambda one: one.captured_at)

@@ -84,9 +84,11 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """One list size and number of frames: what was measured there."""
+    """One list size and number of frames: what was measured there. `measured_floor`: the floor if measured lists alone
+    counted, thousandths."""
 
     point: CalibrationPoint
+    measured_floor: int
     measured: tuple[Curve, ...]
     groups: tuple[GroupRate, ...]
 
@@ -210,15 +212,22 @@ def _step(
     if not any(curve.lowest(wanted) is not None for curve in mixed):
         return None
     asked = mixed + [curve for name in names for curve in _nearest(curves, name, size, frames)]
-    limits = []
-    if (
-        before is not None
-    ):  # a longer list never needs less: where fewer groups could be measured, the former floor holds
-        limits.append((int(before.point.threshold_floor * 1000), before.point.worst_list))
+    limits = []  # thousandths, which list, and how many people where they were too few
+    by_measured = []
+    if before is not None:
+        # A longer list never needs less: where fewer groups could be measured, the former floor holds.
+        former = before.point
+        limits.append((int(former.threshold_floor * 1000), former.worst_list, former.worst_people))
+        by_measured.append(before.measured_floor)
     for curve in asked:
         lowest = curve.lowest(wanted)
-        limits.append((curve.nobody if lowest is None else lowest, curve.name))
-    floor, worst = max(limits, key=lambda limit: limit[0])
+        if lowest is None:
+            limits.append((curve.nobody, curve.name, curve.people))
+        else:
+            limits.append((lowest, curve.name, None))
+            by_measured.append(lowest)
+    floor, worst, too_few = max(limits, key=lambda limit: limit[0])
+    measured_floor = max(by_measured)
     measured = tuple(curve for curve in asked if curve.lowest(wanted) is not None)
     ends = [curve.interval(floor) for curve in measured]
     point = CalibrationPoint(
@@ -228,6 +237,8 @@ def _step(
         face_fpir_high=_rounded(max(high for _, high in ends)),
         frames_per_probe=frames,
         worst_list=worst,
+        worst_people=too_few,
+        measured_floor=None if too_few is None else _decimal(measured_floor),
     )
     rows = [_group(curve, size, frames, floor, wanted) for curve in asked if not _alone_mixed(curve, mixed)]
     there = {curve.name for curve in asked}
@@ -236,7 +247,7 @@ def _step(
         for name in names
         if name not in there
     ]
-    return _Step(point, measured, tuple(_worst_of_each(rows)))
+    return _Step(point, measured_floor, measured, tuple(_worst_of_each(rows)))
 
 
 def _alone_mixed(curve: Curve, mixed: Sequence[Curve]) -> bool:

@@ -99,7 +99,7 @@ def _thresholds(calibration: Calibration | None) -> tuple[str, ...]:
         )
     wanted = calibration.fpir_wanted or 0.0
     ones = [point for point in calibration.points if point.frames_per_probe == 1] or list(calibration.points)
-    rows = [(f"up to {p.list_size}", f"{p.threshold_floor:.3f}", _interval(p), p.worst_list) for p in ones]
+    rows = [(f"up to {p.list_size}", f"{p.threshold_floor:.3f}", _interval(p), p.set_by) for p in ones]
     bursts = sorted({point.frames_per_probe for point in calibration.points} - {1})
     return (
         "A deployment with a lower threshold is refused. At these thresholds at most about"

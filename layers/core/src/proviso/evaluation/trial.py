@@ -29,6 +29,9 @@ INSTRUCTIONS = f"""\
 # As many different people as you can: ten passages of one person are not ten people, and the intervals say so. Let
 # people walk as they would: hats, glasses, hurry and rain are part of the place. A candidate at a time for which no
 # line is written counts as a false one.
+# A line of somebody who is not listed counts where a face was searched that can be theirs, each face for one line; whom
+# no camera saw counts for nothing. A listed person whom no camera saw was missed. Two people who walk together from and
+# to the same second need a code each.
 # Lines that begin with # are no passages.
 """
 

@@ -64,8 +64,8 @@ class DeploymentRequest:
 @dataclass(frozen=True, slots=True)
 class Shown:
     """A deployment as people are shown it: with what stands of its conditions, who is named for it, the false
-    candidates to be expected (S08), the lowest threshold (S12) and how groups fare at it (S27), what its start would be
-    refused for now, and who would be told nothing."""
+    candidates to be expected (S08), the lowest threshold and what set it (S12) and how groups fare at it (S27), what
+    its start would be refused for now, and who would be told nothing."""
 
     deployment: Deployment
     conditions: Conditions | None
@@ -74,6 +74,7 @@ class Shown:
     missing: Refused | None
     warnings: tuple[str, ...] = ()
     floor: Decimal | None = None
+    floor_set_by: str = ""
     groups: tuple[GroupRate, ...] = ()
 
 
@@ -342,6 +343,10 @@ def show(
     measured = conditions or Conditions(built_at=deployment.requested_at, entries=0)
     given = (measured.entries, measured.burst_frames)
     point = measured.calibration.point(*given) if measured.calibration else None
+    floor = floor_of(measured.calibration, measured.trial, *given)
+    set_by = ""
+    if point is not None:
+        set_by = point.set_by if point.threshold_floor == floor else "the site trial at this place"
     return Shown(
         deployment=deployment,
         conditions=conditions,
@@ -355,7 +360,8 @@ def show(
         ),
         missing=missing,
         warnings=warnings,
-        floor=floor_of(measured.calibration, measured.trial, *given),
+        floor=floor,
+        floor_set_by=set_by,
         groups=measured.calibration.groups_at(point) if measured.calibration and point else (),
     )
 

@@ -36,9 +36,11 @@ _ADD_TRIAL: LiteralString = _ADD.replace("{more}", "deployment_id, trial").repla
 )
 _ADD_POINT = """
 INSERT INTO calibration_point (calibration_id, list_size, threshold_floor, face_fpir_low, face_fpir_high,
-                               passage_fpir_low, passage_fpir_high, frames_per_probe, worst_list)
+                               passage_fpir_low, passage_fpir_high, frames_per_probe, worst_list, worst_people,
+                               measured_floor)
 VALUES (%(calibration)s, %(list_size)s, %(threshold_floor)s, %(face_fpir_low)s, %(face_fpir_high)s,
-        %(passage_fpir_low)s, %(passage_fpir_high)s, %(frames_per_probe)s, %(worst_list)s)
+        %(passage_fpir_low)s, %(passage_fpir_high)s, %(frames_per_probe)s, %(worst_list)s, %(worst_people)s,
+        %(measured_floor)s)
 """
 _ADD_STRANGER = """
 INSERT INTO calibration_stranger (calibration_id, list_size, frames_per_probe, similarity, searches, reached,
@@ -173,7 +175,7 @@ def put_shipped(session: Session, shipped: Iterable[Calibration], clock: Callabl
 def calibration(row: dict[str, Any]) -> Calibration:
     """A row of CALIBRATIONS."""
     points = tuple(
-        CalibrationPoint(**{**point, "threshold_floor": Decimal(str(point["threshold_floor"]))})
+        CalibrationPoint(**{**point, **{name: _decimal(point[name]) for name in ("threshold_floor", "measured_floor")}})
         for point in row["points"] or ()
     )
     groups = tuple(

@@ -32,6 +32,7 @@ class ConditionTables(CalibrationTables):
         if built is None:
             return None
         named = self._session.row(CALIBRATIONS + "WHERE c.id = %(calibration)s", given)
+        latest = self.calibration_for(deployment.pipeline) if named else None
         listed = self._session.tuples(
             """
             SELECT DISTINCT e.reference_no FROM build_reference b JOIN entry e ON e.id = b.entry_id
@@ -52,6 +53,7 @@ class ConditionTables(CalibrationTables):
             decisions=tuple(self.decisions(deployment.id)),
             listed=tuple(str(row[0]) for row in listed),
             test_pairs=int(pairs or 0),
+            superseded=latest is not None and latest.id != deployment.calibration_id,
         )
 
     def attest(self, attestation: Attestation) -> bool:

@@ -292,7 +292,8 @@ BEGIN
         -- By the trial's counts, which 0010 holds to what the deployment recorded; its own figure where there are none.
         COALESCE(
             NULLIF((trial #>> '{trial,faces_searched}')::double precision, 0)
-                / NULLIF((trial #>> '{trial,non_mated_passages}')::double precision, 0),
+                / NULLIF((trial #>> '{trial,non_mated_passages}')::double precision
+                         - COALESCE((trial #>> '{trial,outside}')::double precision, 0), 0),
             NULLIF((trial #>> '{trial,faces_a_passage}')::double precision, 0))
     );
     RETURN NULL;
