@@ -333,8 +333,18 @@ class MemoryDeployments(Memory):
         self._do("expire_candidates")
         return []
 
-    def look_at_all(self) -> None:
-        self._do("look_at_all")
+    def to_look_at(self) -> list[str]:
+        self._do("to_look_at")
+        return [key for key, row in self.rows.items() if row.state == "active"]
+
+    def look_at(self, deployment_id: str) -> None:
+        self._do("look_at")
+
+    def to_stop(self) -> list[str]:
+        return []
+
+    def stop_suspended(self, deployment_id: str) -> None:
+        self._do("stop_suspended")
 
     def unaudited_suspensions(self) -> list[Suspension]:
         return list(self.suspensions_waiting)

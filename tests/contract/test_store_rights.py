@@ -337,7 +337,12 @@ def test_functions_with_the_owners_rights_are_granted_one_by_one(master: psycopg
         ("record_counts", "proviso_retain"),
         ("batch_margins", "proviso_retain"),
         ("monitoring_of", "proviso_govern"),
-        ("look_at_all", "proviso_retain"),
+        ("to_look_at", "proviso_retain"),
+        ("look_again", "proviso_retain"),
+        ("to_stop", "proviso_retain"),
+        ("stop_suspended", "proviso_retain"),
+        ("is_suspended", "proviso_match"),
+        ("is_suspended", "proviso_review"),
     }
     assert {tuple(row) for row in found} == expected
 

@@ -280,6 +280,7 @@ def test_a_stop_just_before_the_deadline_is_nobodys_fault_and_after_it_is(house:
     house.stop(house.active.id)
     assert {one["state"] for one in house.candidates} == {"frozen"}
     assert series(house)["f"] == counts
+    house.retain()
     assert kinds(house) == (["false_matches"] if late else [])
 
 
@@ -315,6 +316,15 @@ def test_twice_the_calibrated_rate_is_the_limit_where_that_is_smaller(house: Hou
     house.active = house.running(list_id)
     assert house.one("SELECT face_limit FROM false_limit") == pytest.approx(0.00008)
     assert shown(house).calibrated == pytest.approx(0.00004)
+
+
+def test_the_calibrated_rate_is_of_as_many_frames_as_were_measured_next(house: House):
+    """As the floor and the sentence that people are shown: uploads of up to two frames, one and three were measured."""
+    house.permitted = limited(calibration_required=True)
+    list_id, _ = house.listed(3)
+    calibrate(house, (10, "0.4", 0.00001, 0.00002, None, None, 1), (10, "0.4", 0.00001, 0.00004, None, None, 3))
+    house.active = house.running(list_id, burst_frames=2)
+    assert house.one("SELECT calibrated FROM false_limit") == pytest.approx(0.00004)
 
 
 def test_a_calibration_that_is_worse_than_the_policy_moves_nothing(house: House):
@@ -428,6 +438,42 @@ def test_many_short_deployments_are_one_test(house: House):
     assert spans == [(1, 1), (1, 2), (1, 3)]
     (row,) = suspensions(house)
     assert (row["deployment_id"], row["figures"]["span"]) == (house.active.id, "operator")
+
+
+def test_deployments_side_by_side_are_one_test_after_a_suspension_too(house: House):
+    """Two false ones of one and one of another say nothing; three of both do, and what ran beside the first counts."""
+    watched(house)
+    beside = [house.running(house.listed(6, 7)[0], cameras=("gate-2",))]
+    beside.append(house.running(house.listed(8, 9)[0], cameras=("gate-3",)))
+    for who in (3, 4, 5):
+        rejected(house, who)
+    assert [state(house), *(state(house, one.id) for one in beside)] == ["stopped", "active", "active"]
+    for who, camera in ((6, "gate-2"), (7, "gate-2"), (8, "gate-3")):
+        known = {one["id"] for one in house.candidates}
+        house.detect(house.frame(who, camera=camera))
+        house.match(house.queue.sent.pop())
+        (candidate,) = [one["id"] for one in house.candidates if one["id"] not in known]
+        house.decide(candidate, Decision.REJECT)
+    assert series(house, span="operator", of=beside[1].id)["f"] == 3
+    assert series(house, of=beside[1].id)["ln_e"] < math.log(400)
+    assert state(house, beside[1].id) == "stopped"
+    assert [one["figures"]["span"] for one in suspensions(house)][1:] == ["operator"]
+    assert house.deployment(beside[0].id).state is DeploymentState.ACTIVE  # its own two are what is left of the pool
+
+
+def test_what_ended_before_a_suspension_is_not_counted_again(house: House):
+    watched(house)
+    rejected(house, 3)
+    house.stop(house.active.id)
+    house.active = house.running(house.list_id)
+    rejected(house, 4)
+    rejected(house, 5)
+    assert kinds(house) == ["false_matches"]
+    another_authoriser(house)
+    assert not isinstance(reviewed(house), Refused)
+    house.active = house.running(house.list_id)
+    rejected(house, 3)
+    assert series(house, span="operator")["f"] == 1
 
 
 def test_a_long_good_past_hides_no_bad_day(house: House):

@@ -32,8 +32,18 @@ class MonitoringWork(Protocol):
 class SuspensionWork(Protocol):
     """Part of a transaction of retain."""
 
-    def look_at_all(self) -> None:
-        """Every active deployment, as if something had just been counted: time alone makes undecided ones false."""
+    def to_look_at(self) -> list[str]:
+        """Every active deployment, since time alone makes undecided ones false; and what was stopped since the last
+        look, or could not be looked at."""
+
+    def look_at(self, deployment_id: str) -> None:
+        """As if something had just been counted. In a transaction of its own."""
+
+    def to_stop(self) -> list[str]:
+        """Suspended while a search was in it, and so not stopped yet; nothing passes in it any more."""
+
+    def stop_suspended(self, deployment_id: str) -> None:
+        """Stop such a one."""
 
     def unaudited_suspensions(self) -> list[Suspension]:
         """Those that came by themselves and of which nothing else knows yet, oldest first."""

@@ -16,10 +16,18 @@ from proviso.stages.retain_room import ACTOR, Faults, RetainRoom, after_the_end
 
 
 def look_for_suspensions(room: RetainRoom, faults: Faults) -> int:
-    """Look at what is active, since a deadline passes without anybody writing; then finish what was suspended, by this
-    look or by anybody's act. How many."""
-    with faults.kept(), room.store.work() as work:
-        work.look_at_all()
+    """Look at what is active, since a deadline passes without anybody writing, and at what was stopped since; then
+    finish what was suspended, by this look or by anybody's act. How many. One at a time: who looks holds others up."""
+    with room.store.work() as work:
+        looked_at = work.to_look_at()
+    for deployment_id in looked_at:
+        with faults.kept(), room.store.work() as work:
+            work.look_at(deployment_id)
+    with room.store.work() as work:
+        unstopped = work.to_stop()
+    for deployment_id in unstopped:
+        with faults.kept(), room.store.work() as work:
+            work.stop_suspended(deployment_id)
     with room.store.work() as work:
         found = work.unaudited_suspensions()
     count = 0

@@ -2,7 +2,8 @@
 
 A search holds the deployment's row for share. Row locks alone would let a stream of searches hold up a stop for ever,
 because PostgreSQL lets a new share pass a waiting writer. So both sides first take an advisory lock of the same name,
-shared or alone, whose queue is fair: from the moment that a stop asks, the next search waits behind it (S04).
+shared or alone, whose queue is fair: from the moment that a stop asks, the next search waits behind it (S04). The order
+of this lock and all others stands in migrations/0011_monitoring.sql.
 """
 
 from collections.abc import Sequence
@@ -20,10 +21,14 @@ from proviso.store.connection import RuleBroken, Session
 SHARE_DEPLOYMENT: LiteralString = """
 SELECT pg_advisory_xact_lock_shared(hashtextextended('deployment/' || %(deployment)s, 0))::text
 """
+HOLD_DEPLOYMENT: LiteralString = """
+SELECT pg_advisory_xact_lock(hashtextextended('deployment/' || %(deployment)s, 0))::text
+"""
 _HOLD_DEPLOYMENTS: LiteralString = """
 SELECT pg_advisory_xact_lock(hashtextextended('deployment/' || id, 0))::text
 FROM (SELECT id FROM unnest(%(deployments)s::text[]) AS u (id) ORDER BY id) AS sorted
 """
+DEPLOYMENT_OF: LiteralString = "SELECT deployment_id FROM candidate WHERE id = %(candidate)s"
 _ADD = """
 INSERT INTO deployment (id, state, use, place, premises, starts_at, ends_at, passages_expected, watchlist_id, build_id,
                         pipeline, threshold, policy, calibrated, calibration_id, software_build, grounds,

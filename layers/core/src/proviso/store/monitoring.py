@@ -11,6 +11,7 @@ from typing import Any, LiteralString
 from proviso.domain.monitoring import Cause, Suspension
 from proviso.domain.reasons import Reason, Refused
 from proviso.store.connection import RuleBroken, Session
+from proviso.store.deployments import HOLD_DEPLOYMENT
 
 _SUSPENSIONS: LiteralString = """
 SELECT s.id, s.deployment_id, s.operator, s.pipeline, s.kind, s.figures, s.suspended_at, s.stopped, s.reviewed_by,
@@ -82,9 +83,23 @@ class SuspensionTable:
 
     _session: Session
 
-    def look_at_all(self) -> None:
-        """Every active deployment; what it finds it writes."""
-        self._session.tuples("SELECT look_at_all()::text")
+    def to_look_at(self) -> list[str]:
+        """Active deployments, and others at which somebody should have looked."""
+        return [str(row[0]) for row in self._session.tuples("SELECT to_look_at()")]
+
+    def look_at(self, deployment_id: str) -> None:
+        """What it finds it writes. In a transaction of its own: it holds up who else is looked at."""
+        self._session.tuples("SELECT look_again(%(deployment)s)::text", {"deployment": deployment_id})
+
+    def to_stop(self) -> list[str]:
+        """Suspended while somebody was in it, and live still."""
+        return [str(row[0]) for row in self._session.tuples("SELECT to_stop()")]
+
+    def stop_suspended(self, deployment_id: str) -> None:
+        """Stop it. Waits for searches that have begun, as every stop does."""
+        given = {"deployment": deployment_id}
+        self._session.tuples(HOLD_DEPLOYMENT, given)
+        self._session.tuples("SELECT stop_suspended(%(deployment)s)::text", given)
 
     def unaudited_suspensions(self) -> list[Suspension]:
         """Oldest first."""

@@ -15,6 +15,7 @@ from proviso.domain.recipient_ports import Noticed, Particulars
 from proviso.domain.review_ports import ShownReference
 from proviso.store.audit import AuditTable
 from proviso.store.connection import Connector, RuleBroken, Session, Store
+from proviso.store.deployments import DEPLOYMENT_OF, HOLD_DEPLOYMENT
 from proviso.store.holds import HoldTable
 from proviso.store.people import PeopleTable
 from proviso.store.shown import ShownCandidates
@@ -109,6 +110,9 @@ class PostgresRecipientWork(HoldTable, PeopleTable, AuditTable):
             "by": outcome.recorded_by,
             "at": outcome.recorded_at,
         }
+        # It may end in a suspension (S26): the deployment first, in the order of all locks (0011_monitoring.sql).
+        candidate = {"candidate": outcome.candidate_id}
+        self._session.tuples(HOLD_DEPLOYMENT, {"deployment": self._session.value(DEPLOYMENT_OF, candidate)})
         self._lock(outcome.candidate_id)
         try:
             with self._session.attempt():

@@ -37,9 +37,6 @@ WHERE id IN (
 )
 RETURNING id
 """
-_WITH_UNDECIDED = """
-SELECT DISTINCT deployment_id FROM candidate WHERE state = 'raised' AND decide_by <= %(now)s
-"""
 _UNANSWERED = """
 SELECT c.id, c.deployment_id FROM candidate c
 WHERE c.state IN ('confirmed', 'withdrawn') AND c.decided_at + %(asked_for)s <= LEAST(%(now)s, clock_timestamp())
@@ -136,8 +133,6 @@ class PostgresRetainWork(
 
     def expire_candidates(self, now: datetime) -> list[str]:
         """raised → expired when the time to decide is over. One that is being decided right now is left alone."""
-        # Expiring may suspend (S26): their deployments before their rows, as a stop takes them, or two wait for ever.
-        self._hold([row[0] for row in self._session.tuples(_WITH_UNDECIDED, {"now": now})])
         return sorted(row[0] for row in self._session.tuples(_EXPIRE, {"now": now}))
 
     def close_outcomes(self, now: datetime) -> dict[str, list[str]]:

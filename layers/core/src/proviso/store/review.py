@@ -19,7 +19,7 @@ from proviso.domain.seeding import SeededTest, SeedSetting
 from proviso.store import rows
 from proviso.store.audit import AuditTable
 from proviso.store.connection import Connector, RuleBroken, Session, Store
-from proviso.store.deployments import SHARE_DEPLOYMENT
+from proviso.store.deployments import DEPLOYMENT_OF, HOLD_DEPLOYMENT, SHARE_DEPLOYMENT
 from proviso.store.people import PeopleTable
 from proviso.store.reviewers import ReviewerTable
 from proviso.store.seeds import SeedTables
@@ -27,7 +27,7 @@ from proviso.store.shown import ShownCandidates
 
 _CIRCUMSTANCES = """
 SELECT c.deployment_id, c.state, c.decide_by, d.state AS deployment_state, LEAST(d.ends_at, d.search_until) AS ends_at,
-       d.policy, e.category, clock_timestamp() AS database_now,
+       d.policy, e.category, clock_timestamp() AS database_now, is_suspended(d.id) AS suspended,
        EXISTS (SELECT FROM involved_in(d.id) AS i (sub) WHERE i.sub = %(reviewer)s) AS involved,
        EXISTS (SELECT FROM person WHERE sub = %(reviewer)s AND 'reviewer' = ANY (roles)) AS reviews,
        EXISTS (SELECT FROM person WHERE sub = %(reviewer)s AND trained_until > clock_timestamp()) AS trained,
@@ -166,7 +166,7 @@ class PostgresReviewWork(AuditTable):
                     if self._seeds.answer_of(review.candidate_id, review.reviewer) is not None:
                         return _DECIDED_ALREADY
                     return self._seeds.closed(test) or self._seeds.answer(review)
-                circumstances = self._locked_circumstances(given)
+                circumstances = self._locked_circumstances(given, alone=review.decision is Decision.REJECT)
                 if circumstances is None:
                     return Refused(Reason.NOT_FOUND, "candidate")
                 if refused := _refusal(circumstances, max(now, review.decided_at, circumstances["database_now"])):
@@ -180,7 +180,7 @@ class PostgresReviewWork(AuditTable):
     def withdraw(self, withdrawal: Withdrawal) -> ConfirmingReview | Refused:
         """Take the confirmation back. WRONG_STATE when none stands."""
         given = {"candidate": withdrawal.candidate_id, "reviewer": withdrawal.withdrawn_by}
-        circumstances = self._locked_circumstances(given)
+        circumstances = self._locked_circumstances(given, alone=True)
         if circumstances is None:
             return Refused(Reason.NOT_FOUND, "candidate")
         if circumstances["state"] != CandidateState.CONFIRMED.value:
@@ -202,6 +202,8 @@ class PostgresReviewWork(AuditTable):
 
     def record_demographics(self, said: Demographics) -> Refused | None:
         """Once a reviewer and candidate."""
+        candidate = {"candidate": said.candidate_id}
+        self._session.tuples(HOLD_DEPLOYMENT, {"deployment": self._session.value(DEPLOYMENT_OF, candidate)})
         try:
             with self._session.attempt():
                 self._session.change(
@@ -240,13 +242,14 @@ class PostgresReviewWork(AuditTable):
         """How everybody with the role answered their tests."""
         return ReviewerTable(self._session).reviewers(now)
 
-    def _locked_circumstances(self, given: dict[str, str]) -> dict[str, Any] | None:
-        """Deployment for share, then candidate, in the order in which a stop takes them; then what stands."""
-        found = self._session.value("SELECT deployment_id FROM candidate WHERE id = %(candidate)s", given)
+    def _locked_circumstances(self, given: dict[str, str], *, alone: bool) -> dict[str, Any] | None:
+        """Deployment, then candidate, in the order in which a stop takes them; then what stands. `alone`: what may end
+        in a suspension (S26) waits for searches that have begun, now: at its end it waits for nobody any more."""
+        found = self._session.value(DEPLOYMENT_OF, given)
         if found is None:
             return None
         deployment = {"deployment": found}
-        self._session.tuples(SHARE_DEPLOYMENT, deployment)
+        self._session.tuples(HOLD_DEPLOYMENT if alone else SHARE_DEPLOYMENT, deployment)
         self._session.tuples("SELECT id FROM deployment WHERE id = %(deployment)s FOR SHARE", deployment)
         self._session.tuples("SELECT id FROM candidate WHERE id = %(candidate)s FOR UPDATE", given)
         return self._session.row(_CIRCUMSTANCES, given)
@@ -313,6 +316,8 @@ def _refusal(found: dict[str, Any], moment: datetime) -> Refused | None:
         return Refused(Reason.TOO_LATE, "nobody decided in time")
     if deployment is not DeploymentState.ACTIVE:
         return Refused(Reason.NOT_ACTIVE, deployment.value)
+    if found["suspended"]:
+        return Refused(Reason.NOT_ACTIVE, "suspended")
     if moment >= found["ends_at"]:
         return Refused(Reason.TOO_LATE, "the deployment's window is over")
     if state is not CandidateState.RAISED:

@@ -36,7 +36,7 @@ SELECT d.id, d.state, d.use, d.place, d.premises, d.starts_at, d.ends_at, d.pass
        d.requested_at, d.authorised_digest, d.search_until, d.burst_frames, d.exposure,
        b.digest AS build_digest,
        (SELECT array_agg(k.camera) FROM deployment_camera k WHERE k.deployment_id = d.id) AS cameras,
-       clock_timestamp() AS database_now
+       clock_timestamp() AS database_now, is_suspended(d.id) AS suspended
 FROM deployment d JOIN build b ON b.id = d.build_id
 WHERE d.id = %(deployment)s
 FOR SHARE OF d
@@ -110,6 +110,7 @@ class PostgresSearchWork(AuditTable):
         if row is None:
             return Refused(Reason.NO_PERMIT, "there is no such deployment")
         database_now, authorised = row.pop("database_now"), row["authorised_digest"]
+        suspended = row.pop("suspended")
         deployment = Deployment(
             **{
                 **row,
@@ -122,6 +123,8 @@ class PostgresSearchWork(AuditTable):
         )
         if deployment.state is not DeploymentState.ACTIVE:
             return Refused(Reason.NOT_ACTIVE, deployment.state.value)
+        if suspended:  # while somebody was in it: retain will stop it (S26, S27)
+            return Refused(Reason.NOT_ACTIVE, "suspended")
         for moment, name in ((captured_at, "capture"), (now, "now")):
             if not deployment.starts_at <= moment < deployment.over_at:
                 return Refused(Reason.OUTSIDE_WINDOW, name)

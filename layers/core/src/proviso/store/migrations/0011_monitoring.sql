@@ -24,6 +24,19 @@ $$;
 ALTER TABLE deployment
     ADD COLUMN exposure jsonb NOT NULL DEFAULT '[]' CONSTRAINT s27_exposure CHECK (is_exposure(exposure));
 
+-- The values of a policy that a look works with, as a policy file may have them: a test that cannot be worked out, or that
+-- would suspend nothing whatever happens, is none. A value that is missing (from before there were such) has its default.
+CREATE FUNCTION is_measured_by(policy jsonb) RETURNS boolean LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp AS $$
+    SELECT bool_and(COALESCE(
+        NOT policy ? one.name
+        OR jsonb_typeof(policy -> one.name) = 'number' AND policy ->> one.name ~ '^[0-9]{1,7}$'
+           AND (policy ->> one.name)::numeric BETWEEN one.low AND one.high, false))
+    FROM (VALUES ('suspend_alpha_percent', 1, 10), ('false_hits_per_million_faces', 1, 1000000),
+                 ('false_candidates_per_million_passages', 1, 1000000), ('groups_unrecorded_limit_percent', 0, 100))
+        AS one (name, low, high)
+$$;
+ALTER TABLE deployment ADD CONSTRAINT s26_measured CHECK (is_measured_by(policy));
+
 -- When a stop or a removal froze it: before its deadline nobody can be blamed for not having decided, after it somebody can.
 ALTER TABLE candidate ADD COLUMN frozen_at timestamptz;
 CREATE FUNCTION notes_when_frozen() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -255,12 +268,18 @@ DECLARE
     passage double precision;
     trial   jsonb;
 BEGIN
-    SELECT NULLIF(max(p.face_fpir_high), 0), NULLIF(max(p.passage_fpir_high), 0) INTO face, passage
-    FROM calibration_point p
-    WHERE p.calibration_id = NEW.calibration_id
-      AND COALESCE((to_jsonb(p) ->> 'frames_per_probe')::integer, 1) <= NEW.burst_frames
-      AND p.list_size = (SELECT min(q.list_size) FROM calibration_point q
-                         WHERE q.calibration_id = NEW.calibration_id AND q.list_size >= listed);
+    -- As calibrated_floor takes them (0010): of the smallest list that is as long and was measured with as many frames, all
+    -- numbers of frames up to the next one that was measured.
+    WITH enough AS (
+        SELECT list_size, frames_per_probe FROM calibration_point
+        WHERE calibration_id = NEW.calibration_id AND list_size >= listed AND frames_per_probe >= NEW.burst_frames
+        ORDER BY list_size, frames_per_probe LIMIT 1
+    )
+    SELECT NULLIF(max(p.face_fpir_high), 0),
+           CASE WHEN bool_and(p.passage_fpir_high IS NOT NULL) THEN NULLIF(max(p.passage_fpir_high), 0) END
+    INTO face, passage
+    FROM calibration_point p JOIN enough e ON p.list_size = e.list_size AND p.frames_per_probe <= e.frames_per_probe
+    WHERE p.calibration_id = NEW.calibration_id;
     SELECT to_jsonb(c) INTO trial FROM calibration c
     WHERE c.pipeline = NEW.pipeline AND c.kind = 'site_trial' AND c.site = NEW.place
     ORDER BY c.made_at DESC, c.id LIMIT 1;
@@ -286,7 +305,8 @@ CREATE TRIGGER limits_are_worked_out AFTER UPDATE ON deployment FOR EACH ROW
 
 -- Two series (S26), each over this deployment alone and over all of its operator and pipeline since the last suspension
 -- for false matches: so neither a long good past hides a bad day, nor do many short days hide each other. A quarter of
--- the policy's alpha for each.
+-- the policy's alpha for each. What ran beside a suspended one stays in the pool, with all that it has, until it is over;
+-- the suspended one does not. Else deployments side by side would each be judged alone after the first suspension.
 CREATE FUNCTION false_series(wanted text) RETURNS TABLE (
     kind text, span text, deployments bigint, f bigint, candidates bigint, m double precision,
     expected double precision, together double precision, ln_e double precision, bar double precision
@@ -297,11 +317,14 @@ CREATE FUNCTION false_series(wanted text) RETURNS TABLE (
         FROM deployment WHERE id = wanted
     ), pool AS (
         SELECT o.id, o.policy FROM d CROSS JOIN deployment o LEFT JOIN false_limit l ON l.deployment_id = o.id
-        WHERE o.id = d.id OR operator_of(o.grounds) = d.operator AND o.pipeline = d.pipeline AND l.began_at > COALESCE(
+        WHERE o.id = d.id OR operator_of(o.grounds) = d.operator AND o.pipeline = d.pipeline
+          AND l.began_at IS NOT NULL AND COALESCE(l.over_at, 'infinity') > COALESCE(
             (SELECT max(s.suspended_at) FROM suspension s
              WHERE s.operator = d.operator AND s.pipeline = d.pipeline AND s.kind IN ('false_matches', 'false_candidates')
                AND s.deployment_id <> d.id),
             '-infinity')
+          AND NOT EXISTS (SELECT FROM suspension s
+                          WHERE s.deployment_id = o.id AND s.kind IN ('false_matches', 'false_candidates'))
     ), each AS (
         SELECT p.id, n.hits, n.squares, n.hit, n.candidates, l.passage_limit, l.faces_a_passage,
                COALESCE(l.face_limit, policy_number(p.policy, 'false_hits_per_million_faces', 1000) / 1e6) AS face_limit,
@@ -406,11 +429,48 @@ $$;
 
 -- Suspending ----------------------------------------------------------------------------------------------------------
 
+-- The order of locks, here and in every store. Who holds one never waits for one that stands before it:
+--   1. 'deployment/<id>', several by id. Shared by a search and by a confirmation; alone by whoever stops, ends, starts
+--      or closes, and by what may be followed by a look: a rejection, a withdrawal, an outcome, a group.
+--   2. the deployment's row
+--   3. '<deployment>/<entry>' (match), then rows of candidates, by id
+--   4. 'reviewer/<account>', 'evidence/<candidate>'
+--   5. the head of its audit chain
+--   6. 'monitoring/<operator>/<pipeline>', at the end of the transaction.
+-- After the sixth nothing is waited for: a look only tries for what it needs in order to stop (stop_if_free). Who
+-- authorises or starts holds 1 and 2 and takes 6 before its cameras and its chain's head: of a deployment that has not
+-- begun, so nobody who looks waits for those. retain's look begins with 6. A removal of an entry takes 3 of several
+-- deployments and never 6, and neither does a stop.
+
 -- Whoever looks and whoever authorises or starts waits for one another: what one has written the other one sees.
 CREATE FUNCTION monitored_alone(operator text, pipeline text) RETURNS void LANGUAGE sql VOLATILE
 SET search_path = public, pg_temp AS $$
     SELECT pg_advisory_xact_lock(hashtextextended('monitoring/' || operator || '/' || pipeline, 0))
 $$;
+
+CREATE FUNCTION stop_suspended(wanted text) RETURNS void LANGUAGE sql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+    UPDATE deployment d SET state = 'stopped', finished_at = clock_timestamp(),
+           finished_by = 'safeguard:' || CASE s.kind WHEN 'group' THEN 'S27' ELSE 'S26' END
+    FROM (SELECT kind FROM suspension WHERE deployment_id = wanted AND stopped ORDER BY suspended_at, id LIMIT 1) AS s
+    WHERE d.id = wanted AND is_live(d.state)
+$$;
+
+-- Stop it, unless somebody is in it at this moment: then the suspension stands, no search and no decision passes any more
+-- (is_suspended), and retain, which can wait, does the rest.
+CREATE FUNCTION stop_if_free(wanted text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(hashtextextended('deployment/' || wanted, 0)) THEN
+        RETURN;
+    END IF;
+    PERFORM 1 FROM deployment WHERE id = wanted FOR NO KEY UPDATE NOWAIT;
+    PERFORM 1 FROM deployment_camera WHERE deployment_id = wanted FOR NO KEY UPDATE NOWAIT;
+    PERFORM 1 FROM candidate WHERE deployment_id = wanted AND state = 'raised' FOR NO KEY UPDATE NOWAIT;
+    PERFORM stop_suspended(wanted);
+EXCEPTION WHEN lock_not_available THEN
+    RETURN;
+END $$;
 
 CREATE FUNCTION suspend(d deployment, why text, said jsonb) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = public, pg_temp AS $$
@@ -422,13 +482,24 @@ BEGIN
     VALUES (gen_random_uuid()::text, d.id, operator_of(d.grounds), d.pipeline, why, said,
             why <> 'not_testable' AND is_live(d.state));
     IF why <> 'not_testable' AND is_live(d.state) THEN
-        -- As every stop does, so that a stream of searches cannot hold it up (S04).
-        PERFORM pg_advisory_xact_lock(hashtextextended('deployment/' || d.id, 0));
-        UPDATE deployment SET state = 'stopped', finished_at = clock_timestamp(),
-               finished_by = 'safeguard:' || CASE why WHEN 'group' THEN 'S27' ELSE 'S26' END
-        WHERE id = d.id AND is_live(state);
+        PERFORM stop_if_free(d.id);
     END IF;
 END $$;
+
+-- Is it suspended, be it stopped already or not?
+CREATE FUNCTION is_suspended(wanted text) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM suspension WHERE deployment_id = wanted AND stopped)
+$$;
+CREATE FUNCTION nothing_is_decided() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+BEGIN
+    IF is_suspended((SELECT deployment_id FROM candidate WHERE id = NEW.candidate_id)) THEN
+        RAISE EXCEPTION 'candidate %: its deployment is suspended', NEW.candidate_id USING ERRCODE = 'PV018';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER nothing_is_decided BEFORE INSERT ON review FOR EACH ROW EXECUTE FUNCTION nothing_is_decided();
 
 -- Look at everything of one deployment. An e-value only grows when a false candidate comes or its group is recorded.
 CREATE FUNCTION look_at(wanted text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
@@ -467,48 +538,80 @@ BEGIN
     END IF;
 END $$;
 
--- retain looks too, each minute: a deadline passes without anybody writing.
-CREATE FUNCTION look_at_all() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-DECLARE
-    one text;
+-- What could not be looked at, for retain. Several rows of one deployment, so that who writes one waits for nobody; and
+-- no reference, which would lock that deployment's row.
+CREATE TABLE look_due (
+    id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    deployment_id text NOT NULL,
+    since         timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- retain looks too, each minute: a deadline passes without anybody writing. It does so in a transaction for each.
+CREATE FUNCTION to_look_at() RETURNS SETOF text LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT id FROM deployment WHERE state = 'active' OR id IN (SELECT deployment_id FROM look_due) ORDER BY id
+$$;
+CREATE FUNCTION look_again(wanted text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
 BEGIN
-    FOR one IN SELECT id FROM deployment WHERE state = 'active' ORDER BY id LOOP
-        PERFORM look_at(one);
-    END LOOP;
+    DELETE FROM look_due WHERE deployment_id = wanted;  -- before it looks: what comes now stays, and is looked at again
+    PERFORM look_at(wanted);
 END $$;
 
+-- What is suspended, and somebody was in it then.
+CREATE FUNCTION to_stop() RETURNS SETOF text LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT id FROM deployment WHERE is_live(state) AND is_suspended(id) ORDER BY id
+$$;
+
 -- At the end of the transaction, so that what is suspended is suspended with all that was done, and nothing in between
--- finds its deployment stopped half-way.
+-- finds its deployment stopped half-way. What people did never depends on the test: where that fails, it stands, and
+-- retain looks again and reports the fault.
 CREATE FUNCTION look_is_due() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     c candidate;
 BEGIN
-    IF TG_TABLE_NAME = 'deployment' THEN
-        PERFORM look_at(NEW.id);
-        RETURN NULL;
-    END IF;
     IF TG_TABLE_NAME = 'candidate' THEN
         SELECT * INTO c FROM candidate WHERE id = NEW.id;
     ELSE
         SELECT * INTO c FROM candidate WHERE id = NEW.candidate_id;
     END IF;
-    IF is_false(c) THEN
-        PERFORM look_at(c.deployment_id);
+    -- A removal changes no figure either: what it takes back was found wrong before, or is not counted.
+    IF TG_TABLE_NAME = 'candidate' AND EXISTS (
+        SELECT FROM withdrawal w WHERE w.candidate_id = c.id AND w.withdrawn_by = 'entry:removed'
+    ) THEN
+        RETURN NULL;
     END IF;
+    BEGIN
+        IF is_false(c) THEN
+            PERFORM look_at(c.deployment_id);
+        END IF;
+    EXCEPTION WHEN OTHERS THEN
+        RAISE WARNING 'deployment %: could not be looked at (%)', c.deployment_id, SQLSTATE;
+        INSERT INTO look_due (deployment_id) VALUES (c.deployment_id);
+    END;
     RETURN NULL;
 END $$;
+-- Not where one expires or freezes: that changes no figure, since it is false from its deadline, or not at all. Hundreds may
+-- do so in one transaction, and one who stops or removes would wait for a look at each.
 CREATE CONSTRAINT TRIGGER look_is_due AFTER UPDATE ON candidate DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
-    WHEN (OLD.state IS DISTINCT FROM NEW.state AND NEW.state IN ('rejected', 'expired', 'withdrawn', 'frozen'))
+    WHEN (OLD.state IS DISTINCT FROM NEW.state AND NEW.state IN ('rejected', 'withdrawn'))
     EXECUTE FUNCTION look_is_due();
+-- "Not recorded" is written of many at once, and changes none.
 CREATE CONSTRAINT TRIGGER look_is_due AFTER INSERT ON outcome DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
-    EXECUTE FUNCTION look_is_due();
+    WHEN (NEW.result <> 'not_recorded') EXECUTE FUNCTION look_is_due();
 CREATE CONSTRAINT TRIGGER look_is_due AFTER INSERT ON sighting DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
     EXECUTE FUNCTION look_is_due();
 CREATE CONSTRAINT TRIGGER look_is_due AFTER INSERT ON demographics DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
     EXECUTE FUNCTION look_is_due();
-CREATE CONSTRAINT TRIGGER look_is_due AFTER UPDATE ON deployment DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
-    WHEN (OLD.state IN ('warming', 'active') AND NEW.state IN ('stopped', 'ended'))
-    EXECUTE FUNCTION look_is_due();
+
+-- A stop waits for no look, whatever that costs or says: it leaves word, and retain or the next authorisation looks.
+CREATE FUNCTION look_at_it_later() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+BEGIN
+    INSERT INTO look_due (deployment_id) VALUES (NEW.id);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER look_at_it_later AFTER UPDATE ON deployment FOR EACH ROW
+    WHEN (OLD.state = 'active' AND NEW.state IN ('stopped', 'ended')) EXECUTE FUNCTION look_at_it_later();
 
 -- Its faces, when none can be added any more: millions of rows are not summed at each look of a later deployment.
 CREATE FUNCTION faces_are_counted() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
@@ -528,6 +631,11 @@ CREATE FUNCTION nothing_is_suspended() RETURNS trigger LANGUAGE plpgsql SECURITY
 SET search_path = public, pg_temp AS $$
 BEGIN
     PERFORM monitored_alone(operator_of(NEW.grounds), NEW.pipeline);
+    -- What was stopped a moment ago and nobody has looked at yet. If it is suspended by this, all of it is undone below,
+    -- and retain writes it.
+    PERFORM look_at(d.id) FROM deployment d
+    WHERE d.id IN (SELECT deployment_id FROM look_due)
+      AND operator_of(d.grounds) = operator_of(NEW.grounds) AND d.pipeline = NEW.pipeline;
     IF EXISTS (SELECT FROM suspension s WHERE s.operator = operator_of(NEW.grounds) AND s.pipeline = NEW.pipeline
                AND s.reviewed_at IS NULL) THEN
         RAISE EXCEPTION 'deployment %: a suspension of this operator and pipeline waits for its review', NEW.id
@@ -569,8 +677,8 @@ BEGIN
             RAISE EXCEPTION 'suspension %: another authoriser reviews it', OLD.id USING ERRCODE = 'PV126';
         END IF;
         NEW.reviewed_at := clock_timestamp();
+        -- Of what is committed, and without the lock of those who look: one who looks at this moment has the lower bar.
         IF OLD.kind = 'group' THEN
-            PERFORM monitored_alone(OLD.operator, OLD.pipeline);
             NEW.reviewed_ln_e := ln_e_groups(OLD.operator, OLD.pipeline);
         END IF;
     END IF;
@@ -581,15 +689,18 @@ CREATE TRIGGER suspension_changes BEFORE INSERT OR UPDATE ON suspension
 
 -- Grants ------------------------------------------------------------------------------------------------------------
 
-REVOKE ALL ON FUNCTION is_exposure(jsonb), operator_of(jsonb), ln_mean_exp(double precision[]),
+REVOKE ALL ON FUNCTION is_exposure(jsonb), is_measured_by(jsonb), operator_of(jsonb), ln_mean_exp(double precision[]),
     ln_e_false(double precision, double precision),
     ln_e_hits(bigint, bigint, double precision, double precision), ln_e_group(bigint, bigint[], double precision[]), is_false(candidate),
     false_of(text), said_of(jsonb[], text), groups_of(text), policy_number(jsonb, text, double precision),
     false_series(text), group_series(text, text), ln_e_groups(text, text), unrecorded(text), monitoring_of(text),
     group_bar(jsonb, text, text), monitored_alone(text, text), suspend(deployment, text, jsonb), look_at(text),
-    look_at_all() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION is_exposure(jsonb) TO proviso_match, proviso_govern, proviso_review, proviso_retain;
+    is_suspended(text), stop_suspended(text), stop_if_free(text), to_look_at(), look_again(text), to_stop() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION is_exposure(jsonb), is_measured_by(jsonb) TO proviso_match, proviso_govern, proviso_review, proviso_retain;
 GRANT SELECT (exposure) ON deployment TO proviso_match;
+
+-- match and review: nothing passes once it is suspended.
+GRANT EXECUTE ON FUNCTION is_suspended(text) TO proviso_match, proviso_review;
 
 -- review: that a safeguard stopped it, for the page of its reviewers.
 GRANT SELECT (finished_by) ON deployment TO proviso_review;
@@ -600,7 +711,7 @@ GRANT SELECT ON suspension TO proviso_govern;
 GRANT UPDATE (reviewed_by, reviewed_at, finding) ON suspension TO proviso_govern;
 
 -- retain: looks each minute, writes what came by itself into the audit, and has it told.
-GRANT EXECUTE ON FUNCTION look_at_all() TO proviso_retain;
+GRANT EXECUTE ON FUNCTION to_look_at(), look_again(text), to_stop(), stop_suspended(text) TO proviso_retain;
 GRANT SELECT ON suspension TO proviso_retain;
 GRANT UPDATE (audited_at) ON suspension TO proviso_retain;
 GRANT SELECT (counted) ON false_group TO proviso_retain;
