@@ -322,7 +322,7 @@ class TestOutbox:
     def test_knows_each_kind_apart(self, outbox: Any) -> None:
         outbox.put(notice(Kind.CONFIRMED))
         has = {kind: outbox.has(CANDIDATE, kind) for kind in Kind}
-        assert has == {Kind.RAISED: False, Kind.CONFIRMED: True, Kind.WITHDRAWN: False}
+        assert has == {kind: kind is Kind.CONFIRMED for kind in Kind}
         assert outbox.get(notice_key(CANDIDATE, Kind.RAISED)) is None
 
     def test_receipts(self, outbox: Any) -> None:
@@ -344,7 +344,7 @@ class TestOutbox:
             outbox.put(notice(kind))
             outbox.put_receipt(CANDIDATE, kind, "sent", NOW)
         outbox.put(notice(candidate=other))
-        assert outbox.count_candidate(CANDIDATE) == 6
+        assert outbox.count_candidate(CANDIDATE) == 2 * len(Kind)
         for _ in range(2):
             outbox.delete_candidate(CANDIDATE)
         assert (outbox.count_candidate(CANDIDATE), outbox.count_candidate(other)) == (0, 1)

@@ -73,6 +73,25 @@ def test_who_is_not_found_again_stays_as_they_are(found):
     assert (out == rows).all()
 
 
+@pytest.mark.parametrize("half", [0, 1])
+def test_two_looks_that_do_not_agree_are_none(half):
+    """So a head that lies on its side does not come out upright, as the mean of two errors."""
+    rows = row(100, 100, 60, 60)[None]
+
+    def find(pixels):
+        found = finder()(pixels)
+        found[half, 4:14] += 9.0  # of 64 pixels
+        return found
+
+    assert (refined(dotted(300, 300, 100, 100, 60), rows, find, face_px=FACE_PX, from_px=32) == rows).all()
+
+
+def test_one_look_alone_is_none():
+    rows = row(100, 100, 60, 60, (3, 3))[None]
+    out = refined(dotted(300, 300, 100, 100, 60), rows, lambda p: finder()(p)[:1], face_px=FACE_PX, from_px=32)
+    assert (out == rows).all()
+
+
 def test_a_landmark_that_moves_far_is_anothers():
     rows = row(100, 100, 60, 60)[None]
     other = row(SIDE / 2 - 20, SIDE / 2 - 20, 40, 40, (25, 0))[None]

@@ -15,7 +15,7 @@ from proviso.domain.canonical import digest
 from proviso.domain.errors import ConfigurationFault
 from proviso.domain.face import QualityGate
 
-VISION_VERSION = "2"
+VISION_VERSION = "3"
 """Raise it with each change to this wing that moves similarities; every reference must then be enrolled again."""
 
 DECODING = "libjpeg-turbo islow, fancy upsampling, BGR, EXIF orientation honoured"

@@ -65,6 +65,9 @@ BEGIN
     ) THEN
         RAISE EXCEPTION 'a build is a snapshot of one list and pipeline, and never changes' USING ERRCODE = 'PV003';
     END IF;
+    IF EXISTS (SELECT FROM added a JOIN entry e ON e.id = a.entry_id WHERE e.under_18 AND e.approved_by IS NULL) THEN
+        RAISE EXCEPTION 'nobody under 18 is in a build before a second person approved it' USING ERRCODE = 'PV009';
+    END IF;
     INSERT INTO build_template (build_id, entry_id, watchlist_id, pipeline, fused, template)
     SELECT b.id, a.entry_id, b.watchlist_id, b.pipeline, f.fused, f.template
     FROM (SELECT DISTINCT build_id, entry_id FROM added) a JOIN build b ON b.id = a.build_id
