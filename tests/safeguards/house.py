@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 from psycopg.rows import dict_row
 
+from proviso.domain.calibration import Calibration
 from proviso.domain.candidate import Decision
 from proviso.domain.conditions import Attested
 from proviso.domain.deployment import Deployment
@@ -44,6 +45,7 @@ from proviso.stages import (
 )
 from proviso.store.connection import Connector
 from proviso.store.govern import PostgresGovernStore
+from proviso.store.migrations import migrate
 from proviso.store.pairs import PostgresPairStore
 from proviso.store.retention import PostgresRetainStore
 from proviso.store.review import PostgresReviewStore
@@ -253,6 +255,31 @@ class House:
             store=self.govern,
             clock=self.now,
             new_id=self.id,
+        )
+
+    def shown(self, deployment_id: str) -> deployment.Shown:
+        """As its authoriser sees it."""
+        found = deployment.show(
+            principal=self.person("authoriser"),
+            deployment_id=deployment_id,
+            pipeline=self.pipeline.digest,
+            software_build=SOFTWARE,
+            store=self.govern,
+            board=self.desk,
+            clock=self.now,
+        )
+        assert isinstance(found, deployment.Shown), found
+        return found
+
+    def ship(self, *calibrations: Calibration) -> None:
+        """Put these into the database as a migration does with those of the packs."""
+        migrate(
+            self.database.master_url,
+            first_authoriser=None,
+            role_passwords=None,
+            iam=False,
+            clock=self.now,
+            calibrations=calibrations,
         )
 
     def requested(self, list_id: str, by: str = "requester", **changed: Any) -> Any:

@@ -10,11 +10,10 @@ import pytest
 from proviso.domain.deployment import Deployment
 from proviso.domain.reasons import Reason
 from proviso.policies import read_shipped, shipped
-from proviso.stages import deployment
 from tests.safeguards.asking import asked_under
 from tests.safeguards.house import House
 from tests.safeguards.past_the_code import AUTHORISE, WRITERS, announce, ask, broken, calibrate, never_starts
-from tests.samples import SOFTWARE, policy
+from tests.samples import policy
 
 pytest_plugins = ["tests.databases"]
 
@@ -114,16 +113,7 @@ def test_a_build_that_is_filled_after_it_was_asked_for_does_not_start(longer: Ho
 def expected(house: House, **changed):
     """As an authoriser sees it, of a deployment on a list of two and with 10,000 passages."""
     asked = house.requested(house.listed(3, 4)[0], **{"passages_expected": 10_000, **changed})
-    shown = deployment.show(
-        principal=house.person("authoriser"),
-        deployment_id=asked.id,
-        pipeline=house.pipeline.digest,
-        software_build=SOFTWARE,
-        store=house.govern,
-        board=house.desk,
-        clock=house.now,
-    )
-    return shown.expected
+    return house.shown(asked.id).expected
 
 
 @pytest.mark.integration

@@ -13,7 +13,6 @@ import pytest
 from proviso.domain.deployment import Deployment, DeploymentState
 from proviso.domain.reasons import Reason
 from proviso.policies import read_shipped, shipped
-from proviso.store.migrations import migrate
 from proviso.vision.calibrations import shipped_calibration, shipped_calibrations
 from tests.safeguards.house import House
 from tests.safeguards.past_the_code import (  # fmt: skip
@@ -150,14 +149,7 @@ def test_the_default_policy_starts_with_the_default_pack_and_what_it_ships(house
     if shipped_one is None:
         pytest.fail("the default pack ships no calibration: make calibrations")
     house.pipeline.digest = shipped_one.pipeline
-    migrate(
-        house.database.master_url,
-        first_authoriser=None,
-        role_passwords=None,
-        iam=False,
-        clock=house.now,
-        calibrations=shipped_calibrations(),
-    )
+    house.ship(*shipped_calibrations())
     house.permitted = read_shipped("volunteers").policy
     list_id = house.watchlist()
     entry = house.add(

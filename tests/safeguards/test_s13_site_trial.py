@@ -19,11 +19,11 @@ from proviso.domain.people import Person, Role
 from proviso.domain.rates import rate
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.trial import Passage
-from proviso.stages import calibration, deployment
+from proviso.stages import calibration
 from tests.safeguards.house import House
 from tests.safeguards.past_the_code import OTHERS, ask, broken, calibrate
 from tests.safeguards.trial_place import POINT, TrialPlace
-from tests.samples import CAMERA, SOFTWARE
+from tests.samples import CAMERA
 
 pytest_plugins = ["tests.databases"]
 pytestmark = pytest.mark.integration
@@ -68,9 +68,9 @@ def test_it_is_audited_and_the_look_into_it_too(tried: TrialPlace):
 def test_after_it_the_authoriser_sees_false_candidates_per_passage(tried: TrialPlace):
     house = tried.house
     asked = house.requested(tried.list_id, passages_expected=1000)
-    assert "per face" in shown(house, asked.id).expected.sentence
+    assert "per face" in house.shown(asked.id).expected.sentence
     recorded(tried)
-    found = shown(house, asked.id).expected
+    found = house.shown(asked.id).expected
     assert found.unit == "per passage"
     assert found.low == pytest.approx(1000 * rate(2, 100).low)
     assert found.high == pytest.approx(1000 * rate(2, 100).high)
@@ -94,20 +94,6 @@ def test_below_the_threshold_that_was_tried_nothing_starts_there(tried: TrialPla
     recorded(tried)
     assert tried.house.requested(tried.list_id, threshold=Decimal("0.45")).reason is Reason.THRESHOLD_TOO_LOW
     assert not isinstance(tried.house.requested(tried.list_id, threshold=Decimal("0.45"), place="Gate 2"), Refused)
-
-
-def shown(house: House, deployment_id: str) -> deployment.Shown:
-    found = deployment.show(
-        principal=house.person("authoriser"),
-        deployment_id=deployment_id,
-        pipeline=house.pipeline.digest,
-        software_build=SOFTWARE,
-        store=house.govern,
-        board=house.desk,
-        clock=house.now,
-    )
-    assert isinstance(found, deployment.Shown)
-    return found
 
 
 # --- invented counts --------------------------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ import pytest
 from proviso.domain.calibration import Calibration, CalibrationPoint, StrangerRate
 from proviso.domain.review_ports import StrangerOnceIn
 from proviso.stages import review
-from proviso.store.migrations import migrate
 from tests.safeguards.house import House
 from tests.samples import policy
 
@@ -30,14 +29,7 @@ def seen(house: House) -> House:
     """A candidate on a list of two, of a pipeline of which strangers were measured."""
     point = CalibrationPoint(50, Decimal("0.3"), 0.001, 0.002)
     shipped = Calibration("c-1", house.pipeline.digest, "laboratory", "", house.now(), (point,), strangers=RATES)
-    migrate(
-        house.database.master_url,
-        first_authoriser=None,
-        role_passwords=None,
-        iam=False,
-        clock=house.now,
-        calibrations=[shipped],
-    )
+    house.ship(shipped)
     house.permitted = policy(calibration_required=True, version="calibrated")
     house.running(house.listed(3, 4)[0])
     house.see(3)

@@ -18,9 +18,9 @@ from proviso.domain.notice import GSM7
 from proviso.domain.people import Person, Role
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.wording import LANGUAGES
-from proviso.stages import contacts, deployment, people
+from proviso.stages import contacts, people
 from tests.safeguards.house import House
-from tests.samples import CATEGORY, SOFTWARE, contact, policy
+from tests.samples import CATEGORY, contact, policy
 
 pytest_plugins = ["tests.databases"]
 pytestmark = pytest.mark.integration
@@ -213,15 +213,7 @@ def test_a_contact_that_was_removed_keeps_nothing_from_starting(authorised: Hous
 
 def test_what_is_missing_is_shown_before_and_who_is_told_nothing(authorised: House):
     def shown():
-        return deployment.show(
-            principal=authorised.person("authoriser"),
-            deployment_id=authorised.active.id,
-            pipeline=authorised.pipeline.digest,
-            software_build=SOFTWARE,
-            store=authorised.govern,
-            board=authorised.desk,
-            clock=authorised.now,
-        )
+        return authorised.shown(authorised.active.id)
 
     assert shown().missing is None
     assert [warning.split(" ")[0] for warning in shown().warnings] == ["recipient"]

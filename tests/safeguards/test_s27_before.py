@@ -4,14 +4,11 @@ was not measured is called so. The ways round: a group that is too small to be s
 
 import pytest
 
-from proviso.domain.calibration import Calibration
 from proviso.evaluation.calibrate import calibrate
 from proviso.stages import deployment
-from proviso.store.migrations import migrate
 from tests.evaluations import evaluation
 from tests.safeguards.house import House
 from tests.safeguards.past_the_code import broken
-from tests.samples import SOFTWARE
 
 pytest_plugins = ["tests.databases"]
 pytestmark = pytest.mark.integration
@@ -19,34 +16,13 @@ LISTS = {"mixed": 900, "gender=female": 450, "race=black": 60}
 GROUPS = [{"column": "race", "value": "other"}]
 
 
-def put(house: House, calibration: Calibration) -> None:
-    migrate(
-        house.database.master_url,
-        first_authoriser=None,
-        role_passwords=None,
-        iam=False,
-        clock=house.now,
-        calibrations=[calibration],
-    )
-
-
 def shown(house: House) -> deployment.Shown:
     asked = house.requested(house.listed(3, 4)[0])
-    found = deployment.show(
-        principal=house.person("authoriser"),
-        deployment_id=asked.id,
-        pipeline=house.pipeline.digest,
-        software_build=SOFTWARE,
-        store=house.govern,
-        board=house.desk,
-        clock=house.now,
-    )
-    assert isinstance(found, deployment.Shown)
-    return found
+    return house.shown(asked.id)
 
 
 def test_every_group_that_the_data_names_is_there(house: House):
-    put(house, calibrate([evaluation(LISTS, pipeline=house.pipeline.digest, groups=GROUPS)], 0.01))
+    house.ship(calibrate([evaluation(LISTS, pipeline=house.pipeline.digest, groups=GROUPS)], 0.01))
     groups = {group.group: group for group in shown(house).groups}
     assert set(groups) == {"gender=female", "race=black", "race=other"}
     assert groups["gender=female"].fpir_high <= 0.01
@@ -61,7 +37,7 @@ def test_without_a_calibration_nothing_is_claimed(house: House):
 
 
 def test_a_group_without_a_measurement_says_why(house: House):
-    put(house, calibrate([evaluation(LISTS, pipeline=house.pipeline.digest)], 0.01))
+    house.ship(calibrate([evaluation(LISTS, pipeline=house.pipeline.digest)], 0.01))
     with broken("s27_not_measured_says_why"):
         house.sql(
             "master",
@@ -71,7 +47,7 @@ def test_a_group_without_a_measurement_says_why(house: House):
 
 
 def test_nobody_takes_one_out(house: House):
-    put(house, calibrate([evaluation(LISTS, pipeline=house.pipeline.digest)], 0.01))
+    house.ship(calibrate([evaluation(LISTS, pipeline=house.pipeline.digest)], 0.01))
     for change in ("DELETE FROM calibration_group", "UPDATE calibration_group SET fpir_high = 0"):
         for role, rule in (("govern", "42501"), ("master", "PV029")):
             with broken(rule):

@@ -9,10 +9,13 @@ import stat
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import numpy as np
 import pytest
 
+from proviso.domain.calibration import Calibration, CalibrationPoint
+from proviso.domain.calibration_json import to_json as calibration_json
 from proviso.domain.errors import Fault
 from proviso.domain.face import Template
 from proviso.domain.frame import Image
@@ -160,10 +163,10 @@ def test_frozen_thresholds_are_applied_to_everybody(faces):
 
 def test_the_lowest_thresholds_of_a_calibration_are_applied(faces):
     pipeline = evaluate(options(faces), machine()).figures["pipeline"]
-    steps = [(8, 1, 0.2), (30, 1, 0.4), (30, 2, 0.9)]
-    points = [dict(zip(("list_size", "frames_per_probe", "threshold_floor"), step, strict=True)) for step in steps]
-    given = {"format": "proviso-calibration/1", "pipeline": pipeline, "fpir_wanted": 0.2, "points": points}
-    given["made_at"] = "2026-01-01T00:00:00Z"
+    steps = [(8, 1, "0.2"), (30, 1, "0.4"), (30, 2, "0.9")]
+    points = tuple(CalibrationPoint(size, Decimal(floor), 0.0, 0.2, frames_per_probe=n) for size, n, floor in steps)
+    made = datetime(2026, 1, 1, tzinfo=UTC)
+    given = calibration_json(Calibration("c-1", pipeline, "laboratory", "", made, points, fpir_wanted=0.2))
     rows = evaluate(options(faces, thresholds=given, list_sizes=(8, 12), fpir=(0.2,)), machine()).figures
     found = {row["list_size"]: row["threshold"] for row in rows["identification"] if row["list"] == "mixed"}
     assert found == {8: 0.2, 12: 0.4}  # the next longer list's; never that of bursts

@@ -17,6 +17,10 @@ class Role(StrEnum):
     DATA_PROTECTION_OFFICER = "data_protection_officer"
 
 
+STAFF = tuple(role for role in Role if role is not Role.RECIPIENT)
+"""Who may see a deployment with its grounds: everybody with a role but those who only receive notices."""
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """Somebody with an account: `sub` as the identity provider names them, roles, training until when (S19), and the

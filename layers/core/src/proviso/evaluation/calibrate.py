@@ -25,8 +25,8 @@ from proviso.domain.calibration import LABORATORY, Calibration, CalibrationPoint
 from proviso.domain.calibration_json import to_json
 from proviso.domain.errors import ConfigurationFault
 from proviso.domain.rates import rate
+from proviso.evaluation import EVALUATION
 
-EVALUATION = "proviso-evaluation/1"
 MIXED = "mixed"
 REMARK = "laboratory: press photographs, not camera"
 _STEP = 20

@@ -12,7 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from proviso.domain.calibration_json import FORMAT as CALIBRATION
+from proviso.domain.calibration_json import from_json
+from proviso.domain.errors import ConfigurationFault
 from proviso.domain.rates import rate
+from proviso.evaluation import EVALUATION
 from proviso.evaluation import conditions as altered
 from proviso.evaluation.alteration import AS_IS
 from proviso.evaluation.cache import Cache
@@ -34,8 +38,6 @@ from proviso.evaluation.searches import Rules, search_lists
 from proviso.evaluation.statistics import holm
 from proviso.evaluation.verification import Compared, compare, verify
 
-FORMAT = "proviso-evaluation/1"
-CALIBRATION = "proviso-calibration/1"
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
 
@@ -135,14 +137,14 @@ def read_thresholds(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise DataFault(f"{path} is not the JSON of an evaluation or calibration: {error}") from error
-    if not isinstance(found, dict) or found.get("format") not in (FORMAT, CALIBRATION):
+    if not isinstance(found, dict) or found.get("format") not in (EVALUATION, CALIBRATION):
         raise DataFault(f"{path} is not the JSON of an evaluation or calibration: its format is none of theirs")
     return found
 
 
 def _heading(options: Options, machine: Machine) -> dict[str, Any]:
     return {
-        "format": FORMAT,
+        "format": EVALUATION,
         "made_at": machine.clock().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "software": machine.software,
         "pack": options.pack,
@@ -230,7 +232,7 @@ def _frozen(options: Options, machine: Machine, lists: Lists, people: People) ->
                 if (row["references_per_entry"], row["frames_per_probe"], row["fusion"]) == wanted
                 if row["list"] == MIXED and row["threshold"] is not None
             }
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, ConfigurationFault) as error:
         raise DataFault(f"the thresholds file is not as evaluate or calibrate writes it: {error}") from error
     if not any((size, wish) in frozen for size in lists.by_size for wish in options.fpir):
         raise DataFault(
@@ -240,16 +242,12 @@ def _frozen(options: Options, machine: Machine, lists: Lists, people: People) ->
     return frozen, "refused: the thresholds file has none for this row"
 
 
-def _floors(calibration: Mapping[str, Any], sizes: Iterable[int], frames: int) -> dict[tuple[int, float], float]:
-    """The lowest threshold that a deployment with a list of each size may have."""
-    steps = [point for point in calibration["points"] if point["frames_per_probe"] == frames]
-    found = {}
-    for size in sizes:
-        fitting = [point for point in steps if point["list_size"] >= size]
-        if fitting:
-            floor = min(fitting, key=lambda point: int(point["list_size"]))["threshold_floor"]
-            found[size, float(calibration["fpir_wanted"])] = float(floor)
-    return found
+def _floors(values: Mapping[str, Any], sizes: Iterable[int], frames: int) -> dict[tuple[int, float], float]:
+    """The lowest threshold that a deployment with a list of each size may have, by the calibration's own rule."""
+    calibration = from_json(values, "the thresholds file")
+    points = {size: calibration.point(size, frames) for size in sizes}
+    wanted = float(calibration.fpir_wanted or 0)
+    return {(size, wanted): float(point.threshold_floor) for size, point in points.items() if point}
 
 
 def _setting(references: int, frames: int, fusion: str) -> str:

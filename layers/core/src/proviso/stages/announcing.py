@@ -1,10 +1,9 @@
 """What a notice sheet is made of (S33): the terms of a deployment, for everybody with a role in it."""
 
 from proviso.domain.deployment import Deployment
-from proviso.domain.people import Principal
+from proviso.domain.people import STAFF, Principal
 from proviso.domain.ports import GovernStore
 from proviso.domain.reasons import Reason, Refused
-from proviso.stages.deployment import STAFF
 
 
 def announced(*, principal: Principal, deployment_id: str, store: GovernStore) -> Deployment | Refused:

@@ -11,19 +11,18 @@ from decimal import Decimal
 from proviso.domain.audit import deployment_act, purpose_fault, system_act
 from proviso.domain.calibration import Calibration
 from proviso.domain.deployment import OVER, Deployment, DeploymentState
-from proviso.domain.people import Principal, Role
+from proviso.domain.people import STAFF, Principal, Role
 from proviso.domain.policy import Policy
 from proviso.domain.ports import Clock, GovernStore, GovernWork
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.trial import Passage, Ran, Readings, calibration, count, plan_faults, too_small
 
-_STAFF = tuple(role for role in Role if role is not Role.RECIPIENT)
 _READERS = (Role.REQUESTER, Role.AUTHORISER, Role.AUDITOR)
 
 
 def list_all(*, principal: Principal, store: GovernStore) -> list[Calibration] | Refused:
     """All calibrations, newest first."""
-    if refused := principal.needs(*_STAFF):
+    if refused := principal.needs(*STAFF):
         return refused
     with store.work() as work:
         return work.calibrations()

@@ -27,7 +27,7 @@ from proviso.domain.errors import AuditUnwritable, DatabaseAway
 from proviso.domain.frame import CAMERA_PATTERN
 from proviso.domain.monitoring import Exposure, exposure_fault
 from proviso.domain.notice import place_fault
-from proviso.domain.people import Member, Principal, Role
+from proviso.domain.people import STAFF, Member, Principal, Role
 from proviso.domain.permit import Permit
 from proviso.domain.policy import Policy
 from proviso.domain.ports import Clock, DueStore, GovernStore, PermitStore, StopRecord, StopSpool
@@ -36,9 +36,6 @@ from proviso.domain.retention import LOOK_EVERY, Certificate, close_after
 from proviso.stages.calibration import below_the_floor, named
 from proviso.stages.contacts import mirror_members, reachability
 from proviso.stages.permits import delete_permits
-
-STAFF = tuple(role for role in Role if role is not Role.RECIPIENT)
-"""Who may see a deployment with its grounds: everybody with a role but those who only receive notices."""
 
 
 @dataclass(frozen=True, slots=True)

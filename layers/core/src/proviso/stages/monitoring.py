@@ -6,17 +6,15 @@ pipeline may be authorised: by people, with all that it needs.
 
 from proviso.domain.audit import deployment_act
 from proviso.domain.monitoring import Monitoring, Suspension, may_review, monitoring_from
-from proviso.domain.people import Principal, Role
+from proviso.domain.people import STAFF, Principal, Role
 from proviso.domain.ports import Clock, GovernStore
 from proviso.domain.reasons import Reason, Refused
-
-_STAFF = tuple(role for role in Role if role is not Role.RECIPIENT)
 
 
 def monitoring(*, principal: Principal, deployment_id: str, store: GovernStore, clock: Clock) -> Monitoring | Refused:
     """Every series of a deployment with what is measurable, what is not and why. For everybody with a role but those
     who only receive notices. It holds counts by group, so the look is recorded."""
-    if refused := principal.needs(*_STAFF):
+    if refused := principal.needs(*STAFF):
         return refused
     with store.work() as work:
         found = work.monitoring(deployment_id)
@@ -29,7 +27,7 @@ def monitoring(*, principal: Principal, deployment_id: str, store: GovernStore, 
 
 def suspensions(*, principal: Principal, store: GovernStore) -> list[Suspension] | Refused:
     """All there ever were, newest first; each stays."""
-    if refused := principal.needs(*_STAFF):
+    if refused := principal.needs(*STAFF):
         return refused
     with store.work() as work:
         return work.suspensions()

@@ -31,13 +31,18 @@ $$;
 
 -- Pictures of different people under one entry: their mean would be nobody, and search for nobody or for anybody. Below 0.2
 -- lie 2 in 1,000 of people's own pictures on LFW (nearly all of them wrong labels) and 97 in 100 of strangers'.
+CREATE FUNCTION are_of_one_person(templates halfvec[]) RETURNS boolean LANGUAGE sql IMMUTABLE
+SET search_path = public, pg_temp AS $$
+    SELECT least_alike(templates) >= 0.2
+$$;
+
 CREATE FUNCTION entries_that_differ(wanted_list text, wanted_pipeline text) RETURNS SETOF text LANGUAGE sql STABLE
 SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT e.reference_no FROM entry e JOIN reference r ON r.entry_id = e.id
     JOIN reference_template t ON t.reference_id = r.id
     WHERE e.watchlist_id = wanted_list AND t.pipeline = wanted_pipeline AND e.removed_at IS NULL
     GROUP BY e.id, e.reference_no
-    HAVING count(*) > 1 AND least_alike(array_agg(t.template)) < 0.2 ORDER BY 1
+    HAVING count(*) > 1 AND NOT are_of_one_person(array_agg(t.template)) ORDER BY 1
 $$;
 
 CREATE FUNCTION fused_template(wanted_build text, wanted_entry text, OUT fused bigint, OUT template halfvec)
@@ -49,7 +54,7 @@ BEGIN
     FROM build_reference r JOIN build b ON b.id = r.build_id
     JOIN reference_template t ON t.reference_id = r.reference_id AND t.pipeline = b.pipeline
     WHERE r.build_id = wanted_build AND r.entry_id = wanted_entry;
-    IF fused > 1 AND least_alike(templates) < 0.2 THEN
+    IF fused > 1 AND NOT are_of_one_person(templates) THEN
         RAISE EXCEPTION 'entry %: its references are not of one person', wanted_entry USING ERRCODE = 'PV203';
     END IF;
 END $$;
@@ -136,8 +141,8 @@ SECURITY DEFINER SET search_path = public, pg_temp AS $$
 $$;
 
 -- match reads what it compares, and the single references no longer.
-REVOKE ALL ON FUNCTION fused_template(text, text), entries_that_differ(text, text), least_alike(halfvec[])
-    FROM PUBLIC;
+REVOKE ALL ON FUNCTION fused_template(text, text), entries_that_differ(text, text), least_alike(halfvec[]),
+    are_of_one_person(halfvec[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION entries_that_differ(text, text) TO proviso_govern;
 REVOKE SELECT ON reference_template, build_reference FROM proviso_match;
 GRANT SELECT ON build_template TO proviso_match;
