@@ -51,9 +51,8 @@ def notice(deployment_id: str, form: Wanted = Form.SHEET) -> Response[Any]:
     desk = desks.desk()
     contacts = Contacts(desk.complaints, desk.data_protection, f"{_here()}/records/{found.id}/latest.html")
     size, margin = _PAPER[form]
-    made = notice_sheet(found, contacts, desk.zone)
-    if form is not Form.SHEET:
-        made = signage(found, contacts, desk.zone, size)
+    sheet = form is Form.SHEET
+    made = notice_sheet(found, contacts, desk.zone) if sheet else signage(found, contacts, desk.zone, size)
     kept = headers("text/html", "no-store", style_of(size, margin), style(SHEET))
     return Response(200, "text/html; charset=utf-8", made, headers=kept)
 
