@@ -8,31 +8,29 @@ last the pumps, so that no event meets a function whose tables are not there yet
 import contextlib
 import os
 import shutil
-import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from proviso.domain.errors import ConfigurationFault
-from proviso.local import custom_resource, postgres, resources, running, s3_front
+from proviso.local import custom_resource, postgres, resources, running
 from proviso.local import poller as sqs_poller
-from proviso.local.environment import endpoints_of, environment_of, function_of
+from proviso.local.database import Database
 from proviso.local.gateway import Gateway, Route, routes_of
 from proviso.local.lambda_api import LambdaApi
+from proviso.local.options import LocalCloudOptions
 from proviso.local.pages import LocalPages
 from proviso.local.people import people
 from proviso.local.schedule import Schedule, Scheduler, period_of
 from proviso.local.sign_in import SignIn
 from proviso.local.simulator import Message, Simulator, simulator
 from proviso.local.template import Resource, Stack, load_stack
-from proviso.local.worker import Invocation, Worker, WorkerPool
+from proviso.local.worker import Invocation, WorkerPool
+from proviso.local.workers import Addresses, build_workers
 
-_FUNCTION = "AWS::Lambda::Function"
 _LOOKS = "AlertFunction"
 _ALWAYS = [
     "AWS: a moto server answers for S3, SQS, SNS, DynamoDB and STS; it checks no rights, no expiry, no signatures",
@@ -47,21 +45,7 @@ _GIVEN = (
     " The login roles proviso_* belong to the whole server: one Proviso on each."
 )
 
-
-@dataclass(frozen=True)
-class LocalCloudOptions:
-    """What to start. `functions` limits the workers (None: all); `max_window_s` caps batching windows (None: as the
-    template has them); `concurrency` is the number of workers by function, 1 where not named."""
-
-    root: Path
-    data: Path
-    port: int = 0
-    parameters: Mapping[str, str] = field(default_factory=dict)
-    environment: Mapping[str, str] = field(default_factory=dict)
-    functions: frozenset[str] | None = None
-    extra_policies: tuple[str, ...] = ("demo",)
-    max_window_s: float | None = None
-    concurrency: Mapping[str, int] = field(default_factory=dict)
+__all__ = ["LocalCloud", "LocalCloudOptions", "local_cloud"]
 
 
 class LocalCloud:
@@ -190,7 +174,7 @@ def local_cloud(
         given = options.environment.get("DATABASE_URL") or None
         if given is not None:
             postgres.check_given(given)
-        database = _Database(given, data) if given is None else _Database(given, None)
+        database = Database(given, data) if given is None else Database(given, None)
         cleanup.callback(database.close)
         simulated = cleanup.enter_context(simulator())
         gateway = Gateway(options.port)
@@ -210,9 +194,12 @@ def local_cloud(
         progress("PostgreSQL: " + ("the one of DATABASE_URL" if given else "16, embedded, thrown away at the end"))
         answers = custom_resource.Answers(data)
         cleanup.callback(answers.close)
-        passwords = _build_workers(cloud, options, root, data, answers, cleanup, trusted=given is None)
+        addresses = Addresses(cloud.aws_endpoint, cloud.api_url, cloud.lambda_endpoint, cloud.database_url)
+        workers = build_workers(stack, addresses, options, data, answers, cleanup, trusted=given is None)
+        cloud._pools.update(workers.pools)
+        cloud.uploads_endpoint = workers.uploads_endpoint
         try:
-            _custom_resources(cloud, answers, passwords, options, progress)
+            _custom_resources(cloud, answers, workers.passwords, options, progress)
         except ConfigurationFault as fault:
             raise fault if given is None else ConfigurationFault(f"{fault}\n{_GIVEN}") from None
         _pumps(cloud, options, cleanup)
@@ -234,38 +221,6 @@ def local_cloud(
         yield cloud
 
 
-class _Database:
-    """The embedded PostgreSQL, started beside the rest, or the one that was given."""
-
-    def __init__(self, given: str | None, data: Path | None) -> None:
-        self._given = given
-        self._context = contextlib.ExitStack()
-        self._starting: Future[str] | None = None
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="postgres")
-        if data is not None:
-            self._starting = self._pool.submit(self._start, data / f"postgres-{os.getpid()}")
-
-    def _start(self, folder: Path) -> str:
-        # moto's state ends with the process, so what the database knows of it must end too. A folder each, because
-        # `proviso invoke` may run twice at the same time; what a killed process left is swept here.
-        for left in folder.parent.glob("postgres-*"):
-            if not Path(f"/proc/{left.name.removeprefix('postgres-').removesuffix('.log')}").exists():
-                shutil.rmtree(left, ignore_errors=True)
-                left.with_suffix(".log").unlink(missing_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)
-        url = self._context.enter_context(postgres.embedded_postgres(folder))
-        self._context.callback(folder.with_suffix(".log").unlink, True)
-        self._context.callback(shutil.rmtree, folder, True)
-        return url
-
-    def url(self) -> str:
-        return self._given if self._given is not None else self._starting.result() if self._starting else ""
-
-    def close(self) -> None:
-        self._pool.shutdown(wait=True)
-        self._context.close()
-
-
 def _named(resource: Resource) -> bool:
     return resource.type in resources.CREATED
 
@@ -275,71 +230,6 @@ def _count(stack: Stack) -> str:
     wanted = {"AWS::S3::Bucket": "buckets", "AWS::SQS::Queue": "queues", "AWS::DynamoDB::Table": "tables"}
     wanted["AWS::SNS::Topic"] = "topics"
     return "resources: " + ", ".join(f"{kinds[kind]} {name}" for kind, name in wanted.items())
-
-
-def _custom(stack: Stack) -> list[Resource]:
-    return [one for one in stack.all_resources() if one.type.startswith("Custom::")]
-
-
-def _build_workers(
-    cloud: LocalCloud,
-    options: LocalCloudOptions,
-    root: Path,
-    data: Path,
-    answers: custom_resource.Answers,
-    cleanup: contextlib.ExitStack,
-    *,
-    trusted: bool,
-) -> dict[str, str]:
-    """A pool a function; returns the passwords of the login roles (none where the database trusts)."""
-    functions = [function_of(one) for one in cloud._stack.all_resources() if one.type == _FUNCTION]
-    owners = {custom_resource.function_name(one) for one in _custom(cloud._stack)}
-    roles = sorted(
-        {
-            one.environment["DATABASE_USER"]
-            for one in functions
-            if "DATABASE_USER" in one.environment and one.name not in owners
-        }
-    )
-    passwords = {} if trusted else postgres.new_passwords(roles)
-    urls = postgres.role_urls(cloud.database_url, roles, passwords or None)
-    closed = _closed_port(cleanup)
-    unknown = sorted((options.functions or frozenset()) - {one.logical_id for one in functions})
-    if unknown:
-        there = ", ".join(sorted(one.logical_id for one in functions))
-        raise ConfigurationFault(f"the template has no function {', '.join(unknown)}; it has {there}")
-    for function in functions:
-        wanted = options.functions is None or function.logical_id in options.functions or function.name in owners
-        if not wanted:
-            continue
-        endpoints = endpoints_of(function, cloud.aws_endpoint, cloud.lambda_endpoint, closed)
-        environment = environment_of(
-            function, root, options.environment, options.extra_policies, endpoints, f"{cloud.api_url}/local"
-        )
-        if function.logical_id == s3_front.SIGNS_FOR_CAMERAS:
-            front, own = s3_front.in_front_of(cloud.aws_endpoint, cloud._stack.find(function.logical_id))
-            cleanup.callback(front.close)
-            cloud.uploads_endpoint = front.url
-            environment |= own
-        if function.name in owners:
-            environment["DATABASE_URL"] = cloud.database_url
-            environment["SSL_CERT_FILE"] = str(answers.certificate)
-        elif "DATABASE_USER" in function.environment:
-            environment["DATABASE_URL"] = urls[function.environment["DATABASE_USER"]]
-        log = data / "logs" / f"{function.logical_id}.log"
-        number = max(1, options.concurrency.get(function.logical_id, 1))
-        pool = WorkerPool([Worker(function, environment, root, log) for _ in range(number)])
-        cloud._pools[function.name] = pool
-        cleanup.callback(pool.close)
-    return passwords
-
-
-def _closed_port(cleanup: contextlib.ExitStack) -> str:
-    """An address at which nobody listens, held so that nobody else can begin to."""
-    held = socket.socket()
-    cleanup.callback(held.close)
-    held.bind(("127.0.0.1", 0))
-    return f"http://127.0.0.1:{held.getsockname()[1]}"
 
 
 def _custom_resources(
@@ -354,7 +244,7 @@ def _custom_resources(
         return  # a single function without a database needs no schema
     kept = {role: postgres.verifier(password) for role, password in passwords.items()}
     extra = {"RolePasswords": kept} if kept else {}
-    for resource in _custom(cloud._stack):
+    for resource in custom_resource.declared(cloud._stack):
         begin = time.monotonic()
         answer = custom_resource.create(resource, cloud.invoke, answers, extra)
         cloud._identities.custom[resource.logical_id] = answer

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 
 from proviso.domain.errors import ConfigurationFault
 from proviso.local.runtime_api import QuietHandler, QuietServer
-from proviso.local.template import Resource
+from proviso.local.template import Resource, Stack
 from proviso.local.worker import Invocation
 
 _ANSWER_S = 5.0  # after the function has ended; CloudFormation would wait an hour
@@ -81,6 +81,11 @@ class _AnswerHandler(QuietHandler):
             self.reply(200 if self.owner.put(self.path.strip("/"), body) else 404)
         except ValueError:
             self.reply(400)
+
+
+def declared(stack: Stack) -> list[Resource]:
+    """The custom resources of a template."""
+    return [one for one in stack.all_resources() if one.type.startswith("Custom::")]
 
 
 def create(
