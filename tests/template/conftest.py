@@ -8,6 +8,10 @@ from typing import Any
 
 import pytest
 
+from proviso.local.resources import Identities
+from proviso.local.rights import System
+from proviso.local.template import load_stack
+
 ROOT = Path(__file__).resolve().parents[2]
 REGION = "eu-west-2"
 
@@ -103,6 +107,13 @@ def read(path: Path) -> Template:
             resource["Properties"]["ContentUri"] = "s3://bucket/layer"
     translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION))
     return Template(path.stem, raw, translator.translate(local, {"AWS::Region": REGION, "AWS::Partition": "aws"}))
+
+
+@pytest.fixture(scope="session")
+def system() -> System:
+    """Everything that allows or denies, with names as the local cloud gives them."""
+    given = {"SoftwareBuild": "test", "ComplaintsContact": "somebody"}
+    return System(load_stack(ROOT / "template.yaml", given, Identities()))
 
 
 @pytest.fixture(scope="session")

@@ -11,9 +11,9 @@ from botocore import auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from proviso.domain.errors import ConfigurationFault
+from proviso.local.iam import Statement, statements_of
 from proviso.local.post_policy import MOST_FIELDS_BYTES, Form, check_policy, read_form
-from proviso.local.rights import Rights, Statement, understood
+from proviso.local.rights import Rights
 from proviso.local.signed import Caller, Request, S3Refusal, Signatures
 
 NOW = datetime(2026, 11, 22, 20, 15, tzinfo=UTC)
@@ -295,10 +295,11 @@ def test_what_no_statement_allows_is_denied(action: str, resource: str, may: boo
     assert rights.allow(action, resource) is may
 
 
-def test_a_condition_allows_nothing_and_a_deny_is_not_overlooked() -> None:
+def test_a_condition_allows_nothing_here_and_a_deny_is_not_overlooked() -> None:
     plain = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": "*"}
-    assert understood([{**plain, "Condition": {"Bool": {"aws:SecureTransport": "true"}}}]) == []
-    assert understood([{**plain, "NotAction": "s3:*"}]) == []
-    assert understood([plain]) == [Statement(("s3:PutObject",), ("*",))]
-    with pytest.raises(ConfigurationFault, match="Allow statements only"):
-        understood([{**plain, "Effect": "Deny"}])
+    tls = {"Condition": {"Bool": {"aws:SecureTransport": "true"}}}
+    document = {"Version": "2012-10-17", "Statement": [plain]}
+    assert Rights(statements_of(document)).allow("s3:PutObject", "x")
+    assert not Rights(statements_of({**document, "Statement": [{**plain, **tls}]})).allow("s3:PutObject", "x")
+    with_deny = {**document, "Statement": [plain, {**plain, **tls, "Effect": "Deny"}]}
+    assert not Rights(statements_of(with_deny)).allow("s3:PutObject", "x")
