@@ -22,6 +22,7 @@ KEYS = frozenset(
     {
         "aws:principalaccount",
         "aws:principalarn",
+        "aws:resourceaccount",
         "aws:securetransport",
         "aws:sourceaccount",
         "aws:sourcearn",
@@ -126,6 +127,7 @@ def decide(
 ) -> Decision:
     """Whether `caller` may do `action` on `resource`, which the account `owner` holds. `policies`: the statements of
     resources; `endpoint`: those of the VPC endpoint that the request goes through, None where it goes through none."""
+    context = {**context, "aws:ResourceAccount": owner}
     own = [one for one in caller.statements if one.applies(action, resource, context)]
     theirs = [one for one in policies if one.applies(action, resource, context) and one.speaks_of(caller)]
     passing = [one for one in endpoint or () if one.applies(action, resource, context) and one.speaks_of(caller)]
