@@ -1,9 +1,9 @@
 # ruff: noqa: T201 - prints for people
 """Writes docs/rights.md: who may do what, compiled from template.yaml, with the reasons that stand beside it.
 
-What a statement is for is the comment above it in the template. Why a `*` is needed stands in docs/rights.toml: one that
-is not there, or that is there and not in the template, is a fault. `--check` says so, and whether the page is the one that
-would be written now; tests/template/test_rights_page.py asks that.
+What a statement is for is the comment above it in the template. Why a `*` is needed stands in docs/rights.toml: one
+that is not there, or that is there and not in the template, is a fault. `--check` says so, and whether the page is the
+one that would be written now; tests/template/test_rights_page.py asks that.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from proviso.local.iam import Statement
+from proviso.local.iam import Condition, Statement
 from proviso.local.resources import Identities
 from proviso.local.rights import System
 from proviso.local.template import ACCOUNT, REGION, load_stack
@@ -143,8 +143,8 @@ def page(of: System, explained: Mapping[str, str], comments: Mapping[tuple[str, 
         "# Who may do what",
         GENERATED,
         "",
-        "Every function has a role of its own. What no row names is denied; `tests/template/test_who_can.py` tries each",
-        "action on each place. `*` stands for any text; the last section says why it must.",
+        "Every function has a role of its own. What no row names is denied; `tests/template/test_who_can.py` tries",
+        "each action on each place. `*` stands for any text; the last section says why it must.",
         "",
     ]
     functions = {one.role.name: name_of(one.logical_id) for one in of.functions.values()}
@@ -188,9 +188,7 @@ def page(of: System, explained: Mapping[str, str], comments: Mapping[tuple[str, 
                 ", ".join(who for _, who in one.principals),
                 ("" if one.allow else "**never** ") + ", ".join(f"`{action}`" for action in one.actions),
                 ", ".join(f"`{short(resource)}`" for resource in one.resources),
-                "; ".join(
-                    f"{when.operator} {when.key}: {', '.join(map(short, when.values))}" for when in one.conditions
-                ),
+                "; ".join(when(condition) for condition in one.conditions),
                 comments.get((name, one.sid), ""),
             ]
             for name, one in statements(of)
@@ -219,14 +217,19 @@ def page(of: System, explained: Mapping[str, str], comments: Mapping[tuple[str, 
     by_reason: dict[str, list[str]] = {}
     for one in sorted(wildcards(of)):
         by_reason.setdefault(reason_of(one, explained) or "?", []).append(one)
-    lines += table(
-        ["what", "why"], ([", ".join(f"`{one}`" for one in _few(held)), why] for why, held in by_reason.items())
-    )
+    lines += table(["what", "why"], ([", ".join(_few(held)), why] for why, held in by_reason.items()))
     return "\n".join(lines).rstrip() + "\n"
 
 
 def _few(held: Sequence[str]) -> list[str]:
-    return list(held) if len(held) <= 12 else [*held[:3], f"and {len(held) - 3} more"]
+    shown = [f"`{one}`" for one in held]
+    return shown if len(shown) <= 12 else [*shown[:3], f"and {len(shown) - 3} more"]
+
+
+def when(condition: Condition) -> str:
+    """A condition in one line."""
+    values = ", ".join("this account" if value == ACCOUNT else short(value) for value in condition.values)
+    return f"{condition.operator} {condition.key} {values}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

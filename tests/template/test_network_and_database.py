@@ -53,7 +53,7 @@ def test_endpoints_serve_this_account_s_own_stores_only(network: Template) -> No
             if statement["Sid"] != "AnswerOfTheCustomResource":
                 # Of this account: who asks, and of a bucket, whose name anybody may take, whose it is.
                 accounts = ["aws:PrincipalAccount"] + (["aws:ResourceAccount"] if name == "S3Endpoint" else [])
-                assert statement["Condition"] == {"StringEquals": dict.fromkeys(accounts, {"Ref": "AWS::AccountId"})}
+                assert statement["Condition"] == {"StringEquals": {key: {"Ref": "AWS::AccountId"} for key in accounts}}
 
 
 def test_endpoints_let_through_what_the_roles_in_the_network_may_do(template: Template, network: Template) -> None:
