@@ -66,7 +66,8 @@ def system() -> System:
 def short(arn: str) -> str:
     """An ARN without what is the same in all of them."""
     text = _BUCKET.sub(lambda found: f"{found[1]} bucket", arn)
-    text = _PLAIN.sub("", text).replace("proviso-local-", "").replace("/proviso/stage/", "log ")
+    text = _PLAIN.sub("", text).replace("proviso-local-", "")
+    text = re.sub(r"^/proviso/[a-z0-9]+/", "log ", text)
     return re.sub(r"^local-Cluster-\w+/", "login ", text)
 
 

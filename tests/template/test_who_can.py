@@ -10,6 +10,7 @@ import pytest
 from proviso.local.iam import Statement
 from proviso.local.rights import System
 from proviso.local.template import ACCOUNT, REGION
+from tests.contract.test_store_rights import RIGHTS
 from tests.template.attempts import ACCOUNT_WIDE, FUNCTIONS, LOGINS, OBJECTS, Places, function_of
 
 LIST, GET, PUT, DELETE = "s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"
@@ -308,6 +309,14 @@ def test_who_publishes(system: System, places: Places) -> None:
         for action in ("sns:Publish", "sns:Subscribe"):
             assert not system.anybody(administrator(), action, places.arns[topic]).allowed, "people act on what it says"
     assert who_may(system, places, "sns:Publish", "alarms' topic") == set()
+
+
+def test_nobody_changes_the_audit() -> None:
+    """In SQL: no login role may change or delete a row of it, or insert one but by the function that appends at the end.
+    `tests/contract/test_store_rights.py` holds the table against the grants of the database, and tries it as each role."""
+    for role, tables in RIGHTS.items():
+        assert set(tables.get("audit_event", "")) <= {"S"}, role
+        assert set(tables.get("audit_head", "")) <= {"S"}, role
 
 
 # --- services of AWS, other accounts ----------------------------------------------------------------------------------
