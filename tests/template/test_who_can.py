@@ -312,8 +312,8 @@ def test_who_publishes(system: System, places: Places) -> None:
 
 
 def test_nobody_changes_the_audit() -> None:
-    """In SQL: no login role may change or delete a row of it, or insert one but by the function that appends at the end.
-    `tests/contract/test_store_rights.py` holds the table against the grants of the database, and tries it as each role."""
+    """In SQL: no login role may change or delete a row, or insert one but by the function that appends at the end.
+    `tests/contract/test_store_rights.py` holds the table against the grants of the database, and tries it by role."""
     for role, tables in RIGHTS.items():
         assert set(tables.get("audit_event", "")) <= {"S"}, role
         assert set(tables.get("audit_head", "")) <= {"S"}, role

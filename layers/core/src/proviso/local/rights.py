@@ -12,6 +12,23 @@ from proviso.domain.errors import ConfigurationFault
 from proviso.local.iam import Caller, Condition, Decision, Statement, decide, listed, statements_of
 from proviso.local.template import ACCOUNT, REGION, Resource, Stack
 
+# What can allow or deny as well, and is nowhere in the template: to be understood here before it is used there.
+_OTHER = frozenset(
+    {
+        "AWS::DynamoDB::GlobalTable",
+        "AWS::IAM::Group",
+        "AWS::IAM::Policy",
+        "AWS::IAM::RolePolicy",
+        "AWS::IAM::User",
+        "AWS::KMS::Key",
+        "AWS::Lambda::LayerVersionPermission",
+        "AWS::Lambda::Url",
+        "AWS::Logs::ResourcePolicy",
+        "AWS::S3::AccessPoint",
+        "AWS::SQS::QueueInlinePolicy",
+        "AWS::SNS::TopicInlinePolicy",
+    }
+)
 _OF_RESOURCES = ("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy")
 
 
@@ -71,7 +88,7 @@ class System:
                 case kind if kind in _OF_RESOURCES:
                     document = one.resolved()["PolicyDocument"]
                     self.policies += [(one.logical_id, statement) for statement in statements_of(document)]
-                case "AWS::IAM::Policy" | "AWS::IAM::RolePolicy" | "AWS::IAM::User" | "AWS::IAM::Group":
+                case kind if kind in _OTHER:
                     raise ConfigurationFault(f"{one.path}: {one.type} is not understood by the check of rights")
         self.functions = {}
         for one in stack.all_resources():
