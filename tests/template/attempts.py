@@ -125,7 +125,7 @@ class Places:
             found[name] = ("object", f"{system.arn(bucket)}/{key}")
         found |= {name: ("bucket", system.arn(bucket)) for name, bucket in BUCKETS.items()}
         found |= {name: ("table", system.arn(table)) for name, table in TABLES.items()}
-        found["what is not folded"] = ("table", f"{system.arn('LedgerTable')}/index/by_fold")
+        found["what was not searched"] = ("table", f"{system.arn('LedgerTable')}/index/by_fold")
         found |= {name: ("queue", system.arn(queue)) for name, queue in QUEUES.items()}
         found |= {name: ("topic", system.arn(topic)) for name, topic in TOPICS.items()}
         found |= {name: ("function", system.arn(function_of(name))) for name in FUNCTIONS}

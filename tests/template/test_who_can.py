@@ -134,11 +134,9 @@ MAY: dict[str, dict[str, set[str]]] = {
             "who is told",
             "a notice of no kind",
         },
-        ROW["GetItem"]: {"the ledger", "the notices' rows", "the subjects' keys"},
-        ROW["UpdateItem"]: {"the ledger"},
+        ROW["GetItem"]: {"the notices' rows", "the subjects' keys"},
         ROW["DeleteItem"]: {"the notices' rows", "the subjects' keys"},
-        ROW["Query"]: {"what is not folded", "the subjects' keys"},
-        ROW["Scan"]: {"what is not folded"},
+        ROW["Query"]: {"what was not searched", "the subjects' keys"},
         "rds-db:connect": {"the login proviso_retain"},
     },
     "sweep": {

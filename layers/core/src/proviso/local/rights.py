@@ -190,7 +190,12 @@ def _role(resource: Resource) -> Role:
 def _managed(stack: Stack, arn: str, path: str) -> Mapping[str, Any]:
     for one in stack.all_resources():
         if one.type == "AWS::IAM::ManagedPolicy" and one.stack.identities.reference(one) == arn:
-            document: Mapping[str, Any] = one.resolved()["PolicyDocument"]
+            properties = one.resolved()
+            if {"Roles", "Users", "Groups"} & set(properties):
+                raise ConfigurationFault(
+                    f"{one.path}: name the policy in the role (ManagedPolicyArns), not the role in it"
+                )
+            document: Mapping[str, Any] = properties["PolicyDocument"]
             return document
     raise ConfigurationFault(f"{path}: what {arn} allows stands nowhere in the template; write it out there")
 
