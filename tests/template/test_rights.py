@@ -217,8 +217,10 @@ def test_each_function_has_a_role_of_its_own_and_no_policy_of_aws(template: Temp
     assert set(roles.values()) == set(template.of("AWS::IAM::Role"))
     for name, role in template.of("AWS::IAM::Role").items():
         in_network = "VpcConfig" in template.resources[name.removesuffix("Role")]["Properties"]
-        assert role.get("ManagedPolicyArns", []) == ([{"Ref": "InTheNetwork"}] if in_network else []), name
-    assert list(template.of("AWS::IAM::ManagedPolicy", "AWS::IAM::Policy", "AWS::IAM::User")) == ["InTheNetwork"]
+        traces = {"Fn::If": ["WithTracing", {"Ref": "WriteTraces"}, {"Ref": "AWS::NoValue"}]}
+        assert role["ManagedPolicyArns"] == [*([{"Ref": "InTheNetwork"}] if in_network else []), traces], name
+    held = template.of("AWS::IAM::ManagedPolicy", "AWS::IAM::Policy", "AWS::IAM::User")
+    assert set(held) == {"InTheNetwork", "WriteTraces"}
 
 
 def test_each_function_writes_its_own_log_and_no_other(template: Template) -> None:

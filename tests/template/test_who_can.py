@@ -12,6 +12,7 @@ from proviso.local.rights import System
 from proviso.local.template import ACCOUNT, REGION
 from tests.contract.test_store_rights import RIGHTS
 from tests.template.attempts import ACCOUNT_WIDE, FUNCTIONS, LOGINS, OBJECTS, Places, function_of
+from tests.template.conftest import compiled
 
 LIST, GET, PUT, DELETE = "s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"
 ROW = {name: f"dynamodb:{name}" for name in ("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan")}
@@ -221,6 +222,17 @@ def test_lambda_itself_polls_writes_logs_and_makes_interfaces_and_a_function_s_c
             context = {"lambda:SourceFunctionArn": system.functions[name].arn}
             statements = system.functions[name].role.statements
             assert any(not one.allow and one.applies("ec2:CreateNetworkInterface", "*", context) for one in statements)
+
+
+def test_traces_are_the_one_right_that_a_parameter_adds(system: System) -> None:
+    traced = compiled(Tracing="Active")
+    for name, function in traced.functions.items():
+        more = set(function.role.statements) - set(system.functions[name].role.statements)
+        assert {(one.allow, one.actions) for one in more} == {
+            (True, ("xray:PutTraceSegments", "xray:PutTelemetryRecords"))
+        }
+        assert set(system.functions[name].role.statements) < set(function.role.statements)
+        assert not system.platform(name, "xray:PutTraceSegments", "*").allowed
 
 
 # --- the promises, each by name ---------------------------------------------------------------------------------------
