@@ -259,6 +259,30 @@ def test_a_request_that_was_altered_after_it_was_signed_is_refused(signed: Signe
     assert signed.refused(changed(request, x_amz_security_token="t")) == "InvalidToken"
 
 
+def test_a_session_s_key_counts_with_its_token_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auth, "get_current_datetime", lambda *_: NOW)
+    caller = Caller("AKIDEXAMPLE", "secret", Rights(()), "token")
+    signatures = Signatures([caller], REGION, lambda: NOW)
+    assert "token" not in repr(caller)
+
+    def signed_with(token: str | None) -> list[Request]:
+        keys, url = Credentials("AKIDEXAMPLE", "secret", token), "http://127.0.0.1:9/frames/1.jpg"
+        by_query, by_header = AWSRequest(method="GET", url=url), AWSRequest(method="GET", url=url)
+        auth.S3SigV4QueryAuth(keys, "s3", REGION, expires=60).add_auth(by_query)
+        auth.S3SigV4Auth(keys, "s3", REGION).add_auth(by_header)
+        headers = {name.lower(): str(value) for name, value in by_header.headers.items()}
+        host = {"host": "127.0.0.1:9"}
+        return [
+            Request("GET", by_query.url.removeprefix("http://127.0.0.1:9"), host),
+            Request("GET", "/frames/1.jpg", {**headers, **host}),
+        ]
+
+    for request in signed_with("token"):
+        assert signatures.caller(request) is caller
+    for request in signed_with(None) + signed_with("another"):
+        assert refused(signatures.caller, request) == "InvalidToken"
+
+
 def test_who_does_not_sign_is_nobody(signed: Signed) -> None:
     assert signed.refused(Request("GET", "/frames/a", {"host": "h"})) == "AccessDenied"
     assert signed.refused(Request("GET", "/frames/a?AWSAccessKeyId=AKIDEXAMPLE&Signature=x", {"host": "h"})) == (

@@ -2,7 +2,7 @@
 
 Two checks, one after the other, for each request to the moto server:
 1. moto's own: the access key must exist, the signature must be right, and a statement of the role must allow the action
-   on the resource. moto reads roles' policies only, and takes a statement whose condition it cannot test for a Deny.
+   on the resource. moto reads roles' policies only, and takes every condition in them as met.
 2. `iam.py`, with what moto does not know: policies of buckets, queues and topics, the network's endpoints, conditions.
 
 moto does not know which resource DynamoDB and SNS are asked for: it is told here, or it would refuse every statement
