@@ -1,7 +1,7 @@
 """Signing in at an API that runs elsewhere: the browser signs in, and the code comes back to a port of this machine.
 
-Authorization code with PKCE and a loopback address (RFC 6749, 7636, 8252). No password is ever typed into a terminal, and a
-code that another program catches is worth nothing without the verifier, which never leaves this process.
+Authorization code with PKCE and a loopback address (RFC 6749, 7636, 8252). No password is ever typed into a terminal; a
+code that another program catches is worth nothing without the verifier, which stays in this process.
 """
 
 import base64

@@ -24,7 +24,7 @@ from proviso.cli import (
     upload,
     watchlists,
 )
-from proviso.cli.account import doctor
+from proviso.cli.account import doctor, teardown
 
 app = typer.Typer(
     name="proviso",
@@ -45,6 +45,7 @@ app.command("frames")(upload.frames)
 app.command("login")(people.login)
 app.command("logout")(people.logout)
 app.command("doctor")(doctor.doctor)
+app.command("teardown")(teardown.teardown)
 app.command("stop-all")(deployments.stop_all)
 app.add_typer(policy.group, name="policy")
 app.add_typer(people.group, name="people")

@@ -23,7 +23,7 @@ def login(
     region: Annotated[str, typer.Option(help="The stack's region; otherwise that of your AWS profile")] = "",
     paste: Annotated[bool, typer.Option("--paste", help="The browser is on another machine")] = False,
 ) -> None:
-    """Sign in at the local cloud, or at a deployed API in your browser; tokens are kept where only you can read them."""
+    """Sign in at the local cloud, or by browser at a deployed API; tokens are kept where only you can read them."""
     with plain_faults():
         if stack:
             from proviso.cli.account.stack import Account, api_url

@@ -285,7 +285,7 @@ def _pumps(cloud: LocalCloud, options: LocalCloudOptions, cleanup: contextlib.Ex
 
 
 def _callbacks(cloud: LocalCloud) -> dict[str, list[str]]:
-    """Where each client of the sign-in may come back to, as the template says; here the pages come back to this console."""
+    """Where each client of the sign-in may come back to, as the template says: the pages to this console."""
     return {
         str(cloud._identities.reference(one)): [
             address if address.startswith("http://localhost:") else f"{cloud.api_url}/console"

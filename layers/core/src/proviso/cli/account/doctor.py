@@ -25,8 +25,8 @@ def doctor(
     local: Annotated[bool, typer.Option("--local", help="Look at the local cloud that runs here")] = False,
     wake: Annotated[bool, typer.Option("--wake", help="Also ask the database, which wakes it")] = False,
 ) -> None:
-    """Check credentials, region, models, database, queues, topics, SMS and alarms, and say what to do. It reads only, and
-    wakes no database unless asked. Exit code 1 when something is wrong."""
+    """Check credentials, region, models, database, queues, topics, SMS and alarms, and say what to do. It only reads,
+    and wakes no database unless asked. Exit code 1 when something is wrong."""
     with plain_faults():
         if local and stack:
             raise ConfigurationFault("--local and --stack are two different clouds; name one")
@@ -117,13 +117,11 @@ def local_account(cloud: RunningCloud) -> Account:
 
 def _of_local(account: Account, cloud: RunningCloud) -> list[tuple[str, Check]]:
     """What the local cloud has of it: queues, topics and buckets. The rest is stood in for."""
-    sqs = account.client("sqs")
     parts = []
     for name, physical in cloud.names.items():
         kind = next((kind for ending, kind in _LOCAL.items() if name.endswith(ending)), "")
-        if kind:
-            number = sqs.get_queue_url(QueueName=physical)["QueueUrl"] if ending_of(name) == "Queue" else physical
-            parts.append(Part(name, kind, number, "CREATE_COMPLETE"))
+        if kind and name != "AlarmsTopic":  # no alarm rings here
+            parts.append(Part(name, kind, physical, "CREATE_COMPLETE"))
     stack = Stack("local", "local", "CREATE_COMPLETE", {}, {}, tuple(parts))
     return [
         ("API", lambda: ok("API", cloud.api_url)),
@@ -132,8 +130,3 @@ def _of_local(account: Account, cloud: RunningCloud) -> list[tuple[str, Check]]:
         ("buckets", lambda: running.buckets(account, stack)),
         ("anchors", lambda: running.anchors(account, stack)),
     ]
-
-
-def ending_of(name: str) -> str:
-    """Which kind of thing a logical id names."""
-    return next((ending for ending in _LOCAL if name.endswith(ending)), "")

@@ -42,7 +42,7 @@ def state(stack: Stack) -> Finding:
         return ok("stack", said)
     if stack.status in _BUSY:
         return attention("stack", f"{stack.name}: {stack.status}", "wait until it is done")
-    how = f"aws cloudformation describe-stack-events --stack-name {stack.name}; docs/operations.md#a-deployment-that-failed"
+    how = f"aws cloudformation describe-stack-events --stack-name {stack.name}; docs/operations.md#when-it-fails"
     return wrong("stack", f"{stack.name}: {stack.status}", how)
 
 

@@ -66,7 +66,7 @@ def _limit(text: str) -> Finding:
         return attention(
             "SMS spending limit",
             f"{limit} USD a month: some twenty SMS, and then none",
-            "ask AWS for more, then aws sns set-sms-attributes --attributes MonthlySpendLimit=N: docs/operations.md#sms",
+            "ask AWS for more, then aws sns set-sms-attributes --attributes MonthlySpendLimit=N",
         )
     return ok("SMS spending limit", f"{limit} USD a month")
 
