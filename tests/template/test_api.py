@@ -4,8 +4,8 @@ import json
 import re
 from pathlib import Path
 
-from proviso.wiring.retention import CHECK_S
 from proviso.cli.browser import CALLBACK
+from proviso.wiring.retention import CHECK_S
 from tests.template.conftest import Template, references
 
 # What anybody may call, and why.

@@ -1,6 +1,6 @@
 """What a teardown would take away and what it would leave, with the reason and until when. It only reads."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -43,14 +43,15 @@ class Plan:
 def plan(account: Account, stack: Stack, now: datetime) -> Plan:
     """Both lists. What cannot be looked at is a line that says so, never left out."""
     remains: list[Line] = []
-    for what, look in (
+    looks: tuple[tuple[str, Callable[[], list[Line]]], ...] = (
         ("what is kept", lambda: list(_kept(account, stack, now))),
         ("snapshots", lambda: list(_snapshots(account, stack))),
         ("logs of SMS delivery", lambda: list(_delivery_logs(account))),
         ("other logs", lambda: list(_own_logs(account, stack))),
         ("artefacts", lambda: list(_artefacts(account, stack))),
         ("SMS settings", lambda: [_settings()]),
-    ):
+    )
+    for what, look in looks:
         try:
             remains += look()
         except Exception as error:  # noqa: BLE001
