@@ -123,7 +123,7 @@ def test_a_snapshot_makes_the_cluster_anew_with_its_settings_and_migrate_runs_on
     assert properties["SnapshotIdentifier"] == {
         "Fn::If": ["WithSnapshot", {"Ref": "RestoreFromSnapshot"}, {"Ref": "AWS::NoValue"}]
     }
-    # A point in time would lose the parameter group: CloudFormation does not pass it on, and statements would be logged.
+    # A point in time would lose the parameter group, which CloudFormation does not pass on: statements would be logged.
     assert not {"SourceDBClusterIdentifier", "RestoreToTime", "UseLatestRestorableTime"} & set(properties)
     assert properties["DBClusterParameterGroupName"] == {"Ref": "Parameters"}
     assert template.raw["Parameters"]["RestoreFromSnapshot"]["Default"] == ""

@@ -84,6 +84,8 @@ class Begun:
             "state": self.state,
             "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
             "code_challenge_method": "S256",
+            # Who signed in last in this browser is not silently signed in again: people act in turn.
+            "prompt": "login",
         }
         return f"{self.place.url}/oauth2/authorize?{urllib.parse.urlencode(fields)}"
 

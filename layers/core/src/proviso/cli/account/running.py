@@ -247,7 +247,14 @@ def anchors(account: Account, stack: Stack) -> Finding:
     part = stack.one("AnchorsBucket")
     if part is None:
         return wrong("anchors", "the stack has no anchors bucket", "sam deploy")
-    lock = account.client("s3").get_object_lock_configuration(Bucket=part.id)["ObjectLockConfiguration"]
+    from botocore.exceptions import ClientError
+
+    try:
+        lock = account.client("s3").get_object_lock_configuration(Bucket=part.id)["ObjectLockConfiguration"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ObjectLockConfigurationNotFoundError":
+            raise
+        lock = {}
     kept = lock.get("Rule", {}).get("DefaultRetention")
     if lock.get("ObjectLockEnabled") != "Enabled" or not kept:
         return wrong("anchors", "not locked: heads of the audit can be deleted", "sam deploy")
