@@ -27,7 +27,7 @@ def bucket(name: str, **more: Any) -> dict[str, Any]:
 def lasting(name: str) -> dict[str, Any]:
     return {
         **bucket(name, VersioningConfiguration={"Status": "Enabled"}),
-        "DeletionPolicy": "RetainExceptOnCreate",
+        "DeletionPolicy": "Retain",  # moto knows no RetainExceptOnCreate
     }
 
 

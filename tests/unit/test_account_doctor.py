@@ -1,7 +1,9 @@
 """Each check of `proviso doctor` where all is well and where it is not; moto plays the account where it can."""
 
+import os
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -55,7 +57,11 @@ def with_parts(stack: Stack, *parts: Part, **changed: Any) -> Stack:
 
 def answering(**answers: Any) -> Account:
     """An account whose every service answers that: for what moto does not play."""
-    client = SimpleNamespace(**{name: (lambda value: lambda **_: value)(value) for name, value in answers.items()})
+
+    def saying(value: Any) -> Callable[..., Any]:
+        return lambda **_: value
+
+    client = SimpleNamespace(**{name: saying(value) for name, value in answers.items()})
     return Account(lambda service: client, REGION)
 
 
@@ -142,8 +148,6 @@ def test_a_build_is_there_and_not_older_than_the_template(tmp_path: Path) -> Non
     made.write_text("x")
     assert levels(before.built(tmp_path)) == {"build": OK}
     later = time.time() + 60
-    import os
-
     os.utime(tmp_path / "template.yaml", (later, later))
     assert levels(before.built(tmp_path)) == {"build": ATTENTION}
 
@@ -506,8 +510,6 @@ def test_logs_that_keep_for_ever_are_wrong_telephone_numbers_among_them(stack: S
 
 def test_every_link_to_the_guide_leads_somewhere() -> None:
     """Each `docs/operations.md#...` that a line names is an anchor or a heading of the guide."""
-    import re
-
     root = Path(__file__).resolve().parents[2]
     guide = (root / "docs" / "operations.md").read_text("utf-8")
     headings = re.findall(r"^#+ (.+)$", guide, re.MULTILINE)

@@ -86,7 +86,7 @@ class Stack:
         return found
 
     def kept(self, part: Part) -> bool:
-        """Does CloudFormation leave it where it is?"""
+        """Does CloudFormation leave it where it is? RetainExceptOnCreate counts: the stack was created."""
         return str(self.resource(part).get("DeletionPolicy", "")).startswith("Retain")
 
 

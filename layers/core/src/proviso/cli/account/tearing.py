@@ -30,7 +30,8 @@ class Journal:
 
     @classmethod
     def of(cls, stack: Stack, region: str) -> "Journal":
-        kept = tuple(part.id for part in stack.of("AWS::S3::Bucket") if stack.kept(part))
+        lasting = [part for part in stack.of("AWS::S3::Bucket") if stack.kept(part)]
+        kept = tuple(part.id for part in lasting if part.status != GONE)  # a creation that failed took them away
         clusters = tuple(part.id for part in stack.of("AWS::RDS::DBCluster"))
         return cls(stack.id, stack.name, region, tuple(part.id for part in plan.emptied(stack)), kept, clusters)
 
