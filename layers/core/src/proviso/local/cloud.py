@@ -292,7 +292,7 @@ def _callbacks(cloud: LocalCloud) -> dict[str, list[str]]:
             for address in one.resolved().get("CallbackURLs", ())
         ]
         for one in cloud._stack.all_resources()
-        if one.type == "AWS::Cognito::UserPoolClient"
+        if one.type == "AWS::Cognito::UserPoolClient" and "CallbackURLs" in one.properties
     }
 
 
