@@ -111,8 +111,10 @@ def digest(part: str, *more: str) -> str:
 @contextlib.contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """One build of a folder at a time; a second waits, and then finds it done."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / f".{folder.name}.lock").open("w") as lock:
+    name = hashlib.sha256(str(folder).encode()).hexdigest()[:12]
+    path = ROOT / "out" / f".{folder.name}-{name}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -17,10 +17,8 @@ def table(build: Build, *, zipped: bool) -> str:
     for layer in LAYERS:
         largest = ", ".join(f"{name} {count / MB:.1f}" for name, count in packages(build, layer).most_common(TOP))
         lines.append(f"{layer:12} {size(build, layer) / MB:6.1f}{_zipped(build, layer, zipped)}  {largest}")
-    lines += [
-        "",
-        f"{'function':16} {'own KB':>7}{'  zipped' if zipped else ''}  with layers, MB (limit {LAMBDA_MB}, kept below {LIMIT_MB})",
-    ]
+    limits = f"with layers, MB (limit {LAMBDA_MB}, kept below {LIMIT_MB})"
+    lines += ["", f"{'function':16} {'own KB':>7}{'  zipped' if zipped else ''}  {limits}"]
     for name, total in totals(build).items():
         over = "" if total <= LIMIT_MB * MB else "  OVER"
         lines.append(
