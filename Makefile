@@ -18,7 +18,7 @@ CODE := layers functions tests scripts bench
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST) | sort
 
-demo: preflight ## the main job, end to end, on this machine; KEEP=1 leaves it running
+demo: preflight ## the main job, end to end, on this machine; KEEP=1 leaves it running, BUILT=1 runs what make build-host made
 	@$(MAKE) --no-print-directory install
 	@pack="$$PROVISO_PACK"; \
 	if [ -z "$$pack" ]; then \
@@ -28,7 +28,7 @@ demo: preflight ## the main job, end to end, on this machine; KEEP=1 leaves it r
 	    $(MAKE) --no-print-directory install-dlib || exit 1; pack=dlib; \
 	  elif [ $$found -ne 0 ]; then exit $$found; fi; \
 	elif [ "$$pack" = dlib ]; then $(MAKE) --no-print-directory install-dlib || exit 1; fi; \
-	PROVISO_PACK="$$pack" exec $(BIN)/proviso demo $(if $(KEEP),--keep)
+	PROVISO_PACK="$$pack" exec $(BIN)/proviso demo $(if $(KEEP),--keep) $(if $(BUILT),--built out/built)
 
 preflight: # Python, venv, disk, what will be downloaded
 	@$(PYTHON) scripts/preflight.py
