@@ -185,11 +185,14 @@ def aws(python: str, pack: str, bundle: Path | None) -> None:
     sam = ROOT / ".venv-sam/bin/sam"
     if not sam.is_file():
         raise Failed("the SAM command line is not installed: make build installs it into .venv-sam")
+    if bundle is not None and check_build.certificates_are(bundle) == check_build.STAND_IN:
+        raise Failed(f"{bundle} holds no certificates of the publisher: it is a stand-in, good for proof only")
     with alone(PACK_FOLDER):
         fill_pack(pack)
         told = {"ARCH": architecture(), "PYTHON": sys.executable, "PYTHON313": python, "SAM_CLI_TELEMETRY": "0"}
         told["RDS_CA_BUNDLE"] = str(bundle) if bundle else ""
-        run([str(sam), "build", "--template", "template.yaml"], "sam build", environment=_clean() | told)
+        print(f"sam build for {architecture()}, Python {_version(python)} ...", flush=True)
+        run([str(sam), "build", "--template", "template.yaml"], "sam build", environment=_clean() | told, quiet=True)
     described = {
         "architecture": architecture(),
         "python": _version(python),

@@ -51,12 +51,13 @@ STAND_IN = "stand-in"
 
 @dataclass(frozen=True)
 class Build:
-    """A built tree. `proof`: not to be deployed, so a stand-in for the certificates is allowed."""
+    """A built tree, and the checkout it was built of. `proof`: not to be deployed, so a stand-in will do."""
 
     folder: Path
     functions: tuple[Function, ...]
     architecture: str
     proof: bool = False
+    root: Path = ROOT
 
     @property
     def parts(self) -> list[str]:
@@ -210,8 +211,8 @@ def models(build: Build) -> Iterator[str]:
 
 def package_is_whole(build: Build) -> Iterator[str]:
     """The package and the functions' own files are those of the checkout, none missing and none more."""
-    wanted = {"CoreLayer": {f"python/{name}" for name in expected_package()}}
-    wanted |= {one.name: expected_archive(one) for one in build.functions}
+    wanted = {"CoreLayer": {f"python/{name}" for name in expected_package(build.root)}}
+    wanted |= {one.name: expected_archive(one, build.root) for one in build.functions}
     for part, names in wanted.items():
         found = {build.below(part, path) for path in build.files(part) if path.suffix != ".pyc"}
         if part == "CoreLayer":
