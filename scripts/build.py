@@ -119,13 +119,16 @@ def alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def tree(folder: Path, machine: str, python: str, pack: str, bundle: Path, *, runtime: bool) -> list[str]:
-    """Bring a tree up to date; the answer names the parts that were made anew. What is no part of it is taken away."""
+def tree(folder: Path, machine: str, python: str, pack: str, bundle: Path | None, *, runtime: bool) -> list[str]:
+    """Bring a tree up to date; the answer names the parts that were made anew. What is no part of it is taken away.
+
+    Without a `bundle` the publisher's certificates are fetched.
+    """
     with alone(folder), alone(PACK_FOLDER):
         state = _read(folder / "build.json")
         version = _version(python)
         fill_pack(pack)
-        said = (machine, version, pack, hashlib.sha256(bundle.read_bytes()).hexdigest())
+        said = (machine, version, pack, hashlib.sha256(bundle.read_bytes()).hexdigest() if bundle else "publisher")
         parts = [*LAYERS, *(one.name for one in functions()), *(["runtime"] if runtime else [])]
         made: dict[str, str] = {}
         done: list[str] = []
@@ -154,7 +157,7 @@ def tree(folder: Path, machine: str, python: str, pack: str, bundle: Path, *, ru
     return done
 
 
-def _make(folder: Path, part: str, machine: str, python: str, bundle: Path) -> None:
+def _make(folder: Path, part: str, machine: str, python: str, bundle: Path | None) -> None:
     """Make one part beside where it belongs, and put it there when it is whole."""
     new = folder / f".{part}.new"
     shutil.rmtree(new, ignore_errors=True)
@@ -169,7 +172,7 @@ def _make(folder: Path, part: str, machine: str, python: str, bundle: Path) -> N
     new.mkdir()
     makefile = ["-C", f"layers/{LAYERS[part]}"] if part in LAYERS else ["-f", "build.mk"]
     told = [f"ARTIFACTS_DIR={new}", f"ARCH={machine}", f"PYTHON={sys.executable}", f"PYTHON313={python}"]
-    told += [f"RDS_CA_BUNDLE={bundle}"] if part == "CoreLayer" else []
+    told += [f"RDS_CA_BUNDLE={bundle or ''}"] if part == "CoreLayer" else []
     run(["make", "--no-print-directory", *makefile, f"build-{part}", *told], part, environment=_clean(), quiet=True)
     shutil.rmtree(folder / part, ignore_errors=True)
     new.rename(folder / part)
@@ -186,7 +189,7 @@ def aws(python: str, pack: str, bundle: Path | None) -> None:
     if not sam.is_file():
         raise Failed("the SAM command line is not installed: make build installs it into .venv-sam")
     if bundle is not None and check_build.certificates_are(bundle) == check_build.STAND_IN:
-        raise Failed(f"{bundle} holds no certificates of the publisher: it is a stand-in, good for proof only")
+        raise Failed(f"{bundle} is a stand-in for the certificates of the database, good for proof only")
     with alone(PACK_FOLDER):
         fill_pack(pack)
         told = {"ARCH": architecture(), "PYTHON": sys.executable, "PYTHON313": python, "SAM_CLI_TELEMETRY": "0"}
@@ -241,6 +244,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
         "--architecture", choices=sorted(MACHINES.values()), default=platform.machine(), help="for tree"
     )
     parser.add_argument("--proof", action="store_true", help="for tree: a stand-in for the certificates will do")
+    parser.add_argument("--image", action="store_true", help="for tree: for images, which may be larger")
     return parser.parse_args(arguments)
 
 
@@ -260,13 +264,11 @@ def main(arguments: Sequence[str]) -> int:
             print(built_sizes.table(build, zipped=True))
         else:
             proof = options.what == "host" or options.proof
-            if bundle is None and not proof:
-                raise Failed("RDS_CA_BUNDLE must name the certificates of the database (docs/build.md), or say --proof")
             machine = platform.machine() if options.what == "host" else options.architecture
             into = HOST if options.what == "host" else options.into.absolute()
             runtime = options.what == "host"
-            done = tree(into, machine, python, options.pack, bundle or stand_in(), runtime=runtime)
-            build = Build(into, tuple(functions()), machine, proof)
+            done = tree(into, machine, python, options.pack, bundle or (stand_in() if proof else None), runtime=runtime)
+            build = Build(into, tuple(functions()), machine, proof, archives=not options.image)
             print(built_sizes.table(build, zipped=False))
             print(f"made anew: {', '.join(done) or 'nothing, all was up to date'}")
     except Failed as wrong:

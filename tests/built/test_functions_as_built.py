@@ -20,6 +20,7 @@ from proviso.cli.demo.verdict import outcome_of
 from proviso.cli.places import Models
 from proviso.local.places import built
 from proviso.local.worker import Function
+from scripts import images
 from scripts.built_parts import ROOT, functions
 from tests.built.conftest import cloud_of, copy_of
 
@@ -183,3 +184,20 @@ def test_a_missing_page_is_missed(broken: Demonstration) -> None:
         Api(broken.cloud.api_url).picture("/console/console.js")
     assert raised.value.status in (404, 500)
     assert Api(broken.cloud.api_url, broken.cloud.sign_in(REVIEWER)).picture("/console")
+
+
+# --- and the images would hold the same -------------------------------------------------------------------------------
+
+
+def test_the_images_would_hold_what_was_run_here(host: Path, tmp_path: Path) -> None:
+    """No Docker here: what the Dockerfiles copy is worked out from them, over this very tree."""
+    machine = os.uname().machine
+    images.prepare(machine, tmp_path)
+    (tmp_path / machine).symlink_to(host)
+    assert images.faults(tmp_path, machine) == []
+    vision = {one.target for one in images.files(tmp_path / "Dockerfile.vision", tmp_path, machine)}
+    assert "/opt/models/MobileFaceNet.onnx" in vision
+    assert "/opt/certs/rds-global-bundle.pem" in vision
+    for one in vision | {copied.target for copied in images.files(tmp_path / "Dockerfile.light", tmp_path, machine)}:
+        assert not one.startswith(tuple(f"/opt/python/proviso/{name}/" for name in ("local", "cli", "evaluation"))), one
+        assert "demo" not in one.rsplit("/", 1)[-1] or "/policies/" not in one

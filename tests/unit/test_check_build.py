@@ -217,6 +217,14 @@ SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda at: write(at / "ReviewFunction/functions/review/notes.txt", "x"),
         "notes.txt is in it, and not in the checkout",
     ),
+    "a file of one's own": (
+        lambda at: write(at / "ModelsLayer/models/model.onnx", MODEL).chmod(0o600),
+        "models/model.onnx cannot be read by others",
+    ),
+    "a folder of one's own": (
+        lambda at: (at / "ModelsLayer/models").chmod(0o700),
+        "ModelsLayer: models cannot be read by others",
+    ),
     "no listing": (
         lambda at: (at / "VisionLayer/licences/VisionLayer.md").unlink(),
         "licences/VisionLayer.md is missing",
@@ -259,6 +267,7 @@ def test_a_function_that_is_too_large_with_its_layers_is_refused_for_the_archite
     assert all("230 MB is the limit" in one for one in found)
     proof = replace(build, architecture="x86_64")
     assert list(check_build.too_large(proof)) == []
+    assert list(check_build.too_large(replace(build, archives=False))) == []
     assert "OVER" in built_sizes.table(proof, zipped=False)
 
 
