@@ -22,6 +22,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from proviso.cli.places import find_models
 from proviso.domain.errors import ConfigurationFault
@@ -220,7 +221,7 @@ def _commit() -> str:
     return said[0].stdout.strip() + ("+" if said[1].stdout.strip() else "")
 
 
-def _read(path: Path) -> dict[str, object]:
+def _read(path: Path) -> dict[str, Any]:
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):
