@@ -118,6 +118,17 @@ def test_a_layer_s_makefile_says_what_is_wrong_and_what_to_do(root: Path, tmp_pa
     assert "PIP_FIND_LINKS=/path/to/wheels" in done.stderr
 
 
+def test_a_layer_s_folder_by_itself_says_that_it_is_not_enough(root: Path, tmp_path: Path) -> None:
+    if shutil.which("make") is None:
+        pytest.skip("make is not installed")
+    shutil.copyfile(root / "layers/models/Makefile", tmp_path / "Makefile")
+    done = subprocess.run(
+        ["make", "build-ModelsLayer", "ARTIFACTS_DIR=out"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "layers are built in place: build_in_source = true in samconfig.toml" in done.stderr
+
+
 def test_an_archive_is_not_made_without_a_python_to_compile_it(root: Path, tmp_path: Path) -> None:
     if shutil.which("make") is None:
         pytest.skip("make is not installed")
