@@ -8,8 +8,9 @@ from pathlib import Path
 @dataclass(frozen=True)
 class LocalCloudOptions:
     """What to start. `functions` limits the workers (None: all); `max_window_s` caps batching windows (None: as the
-    template has them); `concurrency` is the number of workers by function, 1 where not named; `enforce_rights` gives
-    each function the credentials of its own role, and refuses what that may not do."""
+    template has them); `concurrency` is the number of workers by function, 1 where not named. `built`: a built tree
+    (`make build-host`), which functions are then run from under Python 3.13, instead of from the checkout.
+    `enforce_rights` gives each function the credentials of its own role, and refuses what that may not do."""
 
     root: Path
     data: Path
@@ -20,4 +21,5 @@ class LocalCloudOptions:
     extra_policies: tuple[str, ...] = ("demo",)
     max_window_s: float | None = None
     concurrency: Mapping[str, int] = field(default_factory=dict)
+    built: Path | None = None
     enforce_rights: bool = False
