@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SAM := .venv-sam/bin/sam
+# Its own checks and nothing from outside; what is skipped says why where it is (`checkov:skip`).
+CHECKOV := LOG_LEVEL=ERROR .venv-checkov/bin/checkov --quiet --compact --skip-download --framework cloudformation
 BENCH := .venv-bench/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export SAM_CLI_TELEMETRY := 0
@@ -61,6 +63,12 @@ $(VENV)/.dlib: requirements/dlib.txt | $(VENV)/.run
 	@$(QUIETLY) "installing the SAM command line into .venv-sam" .venv-sam/bin/python -m pip install -qq -r requirements/sam.txt
 	@touch $@
 
+# On its own: it pins half of what it uses.
+.venv-checkov/.done: requirements/checkov.txt
+	@test -x .venv-checkov/bin/python || $(PYTHON) -m venv .venv-checkov
+	@$(QUIETLY) "installing checkov into .venv-checkov" .venv-checkov/bin/python -m pip install -qq -r requirements/checkov.txt
+	@touch $@
+
 # face_recognition asks for dlib, which would be compiled; dlib-bin is the same, built. Hence --no-deps.
 .venv-bench/.done: requirements/bench.txt layers/core/pyproject.toml
 	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
@@ -77,10 +85,11 @@ safeguards: install-dev ## the attempts to get round the safeguards, a line each
 	@$(BIN)/python -m pytest tests/safeguards -p tests.safeguards.attempts -q -r N --no-header -o console_output_style=classic \
 	  -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
 
-docs: install-dev ## write docs/safeguards.md and docs/threat-model.md from docs/safeguards.toml, code, SQL and tests
+docs: install-dev ## write docs/safeguards.md, docs/threat-model.md and docs/rights.md from what they are about
 	@$(BIN)/python scripts/safeguards.py
+	@PYTHONPATH=.:layers/core/src $(BIN)/python scripts/rights.py
 
-lint: install-dev .venv-sam/.done images-lint ## ruff, mypy, import-linter, cfn-lint, sam validate, hadolint
+lint: install-dev .venv-sam/.done .venv-checkov/.done images-lint ## ruff, mypy, import-linter, cfn-lint, sam validate, checkov, hadolint
 	@$(BIN)/ruff check $(CODE)
 	@$(BIN)/ruff format --check $(CODE)
 	@$(BIN)/mypy
@@ -88,6 +97,7 @@ lint: install-dev .venv-sam/.done images-lint ## ruff, mypy, import-linter, cfn-
 	@$(BIN)/cfn-lint template.yaml infra/*.yaml
 	@$(SAM) validate --region eu-west-2 --template template.yaml
 	@$(SAM) validate --region eu-west-2 --template template.yaml --lint
+	@$(CHECKOV) -f template.yaml infra/*.yaml
 
 # PACK=sface for the other pack that fits; RDS_CA_BUNDLE=/path/to/global-bundle.pem where the publisher cannot be reached.
 PACK ?= mobilefacenet
@@ -140,7 +150,7 @@ bench: .venv-bench/.done ## the figures, with their comparators on the same fram
 lock: ## resolve requirements/*.in into pinned requirements/*.txt
 	@test -x .venv-lock/bin/python || $(PYTHON) -m venv .venv-lock
 	@.venv-lock/bin/python -m pip install -qq uv
-	@cd requirements && for name in run dev dlib sam bench images; do \
+	@cd requirements && for name in run dev dlib sam checkov bench images; do \
 	  ../.venv-lock/bin/uv pip compile -q --python-version 3.11 --no-emit-index-url --no-header --no-annotate $$name.in -o $$name.txt || exit 1; done
 
 # The only target that calls apt. Nothing is needed from there now; what a test comes to need goes into this list.
@@ -153,7 +163,7 @@ system-deps: ## what comes from apt, and nothing else does
 	$$run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing
 
 clean: ## remove what was made here, environments and caches included; models/ stays
-	@rm -rf $(VENV) .venv-sam .venv-bench .venv-lock .venv-images layers/models/pack .proviso .aws-sam out build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	@rm -rf $(VENV) .venv-sam .venv-checkov .venv-bench .venv-lock .venv-images layers/models/pack .proviso .aws-sam out build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 -include build.mk

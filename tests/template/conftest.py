@@ -1,12 +1,16 @@
 """The templates as CloudFormation would get them: SAM expanded by AWS's own translator, intrinsics left as they are."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from proviso.local.resources import Identities
+from proviso.local.rights import System
+from proviso.local.template import load_stack
 
 ROOT = Path(__file__).resolve().parents[2]
 REGION = "eu-west-2"
@@ -86,7 +90,7 @@ def references(value: Any) -> Iterator[str]:
                 yield from references(inner)
 
 
-def read(path: Path) -> Template:
+def read(path: Path, parameters: Mapping[str, str] | None = None) -> Template:
     from samtranslator.parser.parser import Parser
     from samtranslator.translator.translator import Translator
     from samtranslator.yaml_helper import yaml_parse
@@ -102,7 +106,22 @@ def read(path: Path) -> Template:
         if resource["Type"] == "AWS::Serverless::LayerVersion":
             resource["Properties"]["ContentUri"] = "s3://bucket/layer"
     translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION))
-    return Template(path.stem, raw, translator.translate(local, {"AWS::Region": REGION, "AWS::Partition": "aws"}))
+    return Template(
+        path.stem,
+        raw,
+        translator.translate(local, {"AWS::Region": REGION, "AWS::Partition": "aws"} | dict(parameters or {})),
+    )
+
+
+def compiled(**parameters: str) -> System:
+    """Everything that allows or denies, with names as the local cloud gives them."""
+    given = {"SoftwareBuild": "test", "ComplaintsContact": "somebody", **parameters}
+    return System(load_stack(ROOT / "template.yaml", given, Identities()))
+
+
+@pytest.fixture(scope="session")
+def system() -> System:
+    return compiled()
 
 
 @pytest.fixture(scope="session")

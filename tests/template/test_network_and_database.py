@@ -53,7 +53,9 @@ def test_endpoints_serve_this_account_s_own_stores_only(network: Template) -> No
             assert "*" not in listed(statement["Action"])
             assert "*" not in listed(statement["Resource"])
             if statement["Sid"] != "AnswerOfTheCustomResource":
-                assert statement["Condition"] == {"StringEquals": {"aws:PrincipalAccount": {"Ref": "AWS::AccountId"}}}
+                # Of this account: who asks, and of a bucket, whose name anybody may take, whose it is.
+                accounts = ["aws:PrincipalAccount"] + (["aws:ResourceAccount"] if name == "S3Endpoint" else [])
+                assert statement["Condition"] == {"StringEquals": {key: {"Ref": "AWS::AccountId"} for key in accounts}}
 
 
 def test_endpoints_let_through_what_the_roles_in_the_network_may_do(template: Template, network: Template) -> None:
@@ -67,8 +69,9 @@ def test_endpoints_let_through_what_the_roles_in_the_network_may_do(template: Te
 
 
 def test_functions_in_the_network_need_nothing_that_it_does_not_reach(template: Template) -> None:
-    """Rule 6: S3, DynamoDB and PostgreSQL. Lambda itself polls the queue for match; its role must still allow it."""
+    """Rule 6: S3, DynamoDB and PostgreSQL. Lambda itself polls the queue for match and writes the logs."""
     polled = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+    polled |= {"logs:CreateLogStream", "logs:PutLogEvents"}
     for name, function in template.of("AWS::Lambda::Function").items():
         if "VpcConfig" in function:
             actions = {a for s in template.statements(name) for a in listed(s["Action"])} - polled

@@ -4,12 +4,6 @@ import pytest
 
 from tests.template.conftest import Template, listed, references, short
 
-MANAGED = {
-    "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole",
-    # Network interfaces have no names before they exist: AWS's own policy allows them on "*".
-    "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole",
-}
-
 QUEUE_KINDS = ("Queue", "DeadLetterQueue")
 
 # For each action on data: which functions may do it, and on what. Whoever is not named may not.
@@ -37,7 +31,7 @@ MAY: dict[str, dict[str, set[str]]] = {
             "PermitsBucket/permits/*",
             "PermitsBucket/stops/*",
             "PermitsBucket/due/*",
-            "PermitsBucket/state/*",
+            "PermitsBucket/state/queues.json",
             "OutboxBucket/notices/*",
             "OutboxBucket/receipts/*",
             "AnchorsBucket/heads/*",
@@ -198,7 +192,7 @@ def test_who_may(template: Template, action: str) -> None:
 
 def test_there_is_no_right_that_the_table_above_does_not_name(template: Template) -> None:
     actions = {a for f in functions(template) for s in template.statements(f) for a in listed(s["Action"])}
-    assert actions == set(MAY) | {"rds-db:connect"}
+    assert actions == set(MAY) | {"rds-db:connect", "logs:CreateLogStream", "logs:PutLogEvents"}
 
 
 def test_no_action_or_resource_is_everything(template: Template) -> None:
@@ -216,11 +210,24 @@ def test_a_right_to_list_has_no_condition_that_would_turn_gone_into_forbidden(te
                 assert "Condition" not in statement, name
 
 
-def test_each_function_has_a_role_of_its_own_and_no_managed_policy_but_the_basic_ones(template: Template) -> None:
+def test_each_function_has_a_role_of_its_own_and_no_policy_of_aws(template: Template) -> None:
+    """AWSLambdaBasicExecutionRole would let each of them write into every log group of the account."""
     roles = {name: short(f["Role"]) for name, f in template.of("AWS::Lambda::Function").items()}
     assert roles == {name: f"{name}Role" for name in roles}
+    assert set(roles.values()) == set(template.of("AWS::IAM::Role"))
     for name, role in template.of("AWS::IAM::Role").items():
-        assert set(role["ManagedPolicyArns"]) <= MANAGED, name
+        in_network = "VpcConfig" in template.resources[name.removesuffix("Role")]["Properties"]
+        traces = {"Fn::If": ["WithTracing", {"Ref": "WriteTraces"}, {"Ref": "AWS::NoValue"}]}
+        assert role["ManagedPolicyArns"] == [*([{"Ref": "InTheNetwork"}] if in_network else []), traces], name
+    held = template.of("AWS::IAM::ManagedPolicy", "AWS::IAM::Policy", "AWS::IAM::User")
+    assert set(held) == {"InTheNetwork", "WriteTraces"}
+
+
+def test_each_function_writes_its_own_log_and_no_other(template: Template) -> None:
+    for name in functions(template):
+        logs = name.replace("Function", "Logs")
+        assert template.resources[name]["Properties"]["LoggingConfig"]["LogGroup"] == {"Ref": logs}
+        assert template.allowed(name, "logs:PutLogEvents") == template.allowed(name, "logs:CreateLogStream") == {logs}
 
 
 @pytest.mark.parametrize("function", LOGINS)
@@ -251,7 +258,6 @@ def test_only_grant_puts_frames_and_it_reads_none(template: Template) -> None:
         if any("Frames" in short(resource) for resource in listed(statement["Resource"]))
     }
     assert on_frames == {"s3:PutObject"}
-    assert template.of("AWS::IAM::ManagedPolicy", "AWS::IAM::Policy", "AWS::IAM::User") == {}
 
 
 def test_a_function_knows_only_what_it_may_use(template: Template) -> None:

@@ -11,9 +11,9 @@ from botocore import auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from proviso.domain.errors import ConfigurationFault
+from proviso.local.iam import Statement, statements_of
 from proviso.local.post_policy import MOST_FIELDS_BYTES, Form, check_policy, read_form
-from proviso.local.rights import Rights, Statement, understood
+from proviso.local.rights import Rights
 from proviso.local.signed import Caller, Request, S3Refusal, Signatures
 
 NOW = datetime(2026, 11, 22, 20, 15, tzinfo=UTC)
@@ -259,6 +259,30 @@ def test_a_request_that_was_altered_after_it_was_signed_is_refused(signed: Signe
     assert signed.refused(changed(request, x_amz_security_token="t")) == "InvalidToken"
 
 
+def test_a_session_s_key_counts_with_its_token_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auth, "get_current_datetime", lambda *_: NOW)
+    caller = Caller("AKIDEXAMPLE", "secret", Rights(()), "token")
+    signatures = Signatures([caller], REGION, lambda: NOW)
+    assert "token" not in repr(caller)
+
+    def signed_with(token: str | None) -> list[Request]:
+        keys, url = Credentials("AKIDEXAMPLE", "secret", token), "http://127.0.0.1:9/frames/1.jpg"
+        by_query, by_header = AWSRequest(method="GET", url=url), AWSRequest(method="GET", url=url)
+        auth.S3SigV4QueryAuth(keys, "s3", REGION, expires=60).add_auth(by_query)
+        auth.S3SigV4Auth(keys, "s3", REGION).add_auth(by_header)
+        headers = {name.lower(): str(value) for name, value in by_header.headers.items()}
+        host = {"host": "127.0.0.1:9"}
+        return [
+            Request("GET", by_query.url.removeprefix("http://127.0.0.1:9"), host),
+            Request("GET", "/frames/1.jpg", {**headers, **host}),
+        ]
+
+    for request in signed_with("token"):
+        assert signatures.caller(request) is caller
+    for request in signed_with(None) + signed_with("another"):
+        assert refused(signatures.caller, request) == "InvalidToken"
+
+
 def test_who_does_not_sign_is_nobody(signed: Signed) -> None:
     assert signed.refused(Request("GET", "/frames/a", {"host": "h"})) == "AccessDenied"
     assert signed.refused(Request("GET", "/frames/a?AWSAccessKeyId=AKIDEXAMPLE&Signature=x", {"host": "h"})) == (
@@ -295,10 +319,11 @@ def test_what_no_statement_allows_is_denied(action: str, resource: str, may: boo
     assert rights.allow(action, resource) is may
 
 
-def test_a_condition_allows_nothing_and_a_deny_is_not_overlooked() -> None:
+def test_a_condition_allows_nothing_here_and_a_deny_is_not_overlooked() -> None:
     plain = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": "*"}
-    assert understood([{**plain, "Condition": {"Bool": {"aws:SecureTransport": "true"}}}]) == []
-    assert understood([{**plain, "NotAction": "s3:*"}]) == []
-    assert understood([plain]) == [Statement(("s3:PutObject",), ("*",))]
-    with pytest.raises(ConfigurationFault, match="Allow statements only"):
-        understood([{**plain, "Effect": "Deny"}])
+    tls = {"Condition": {"Bool": {"aws:SecureTransport": "true"}}}
+    document = {"Version": "2012-10-17", "Statement": [plain]}
+    assert Rights(statements_of(document)).allow("s3:PutObject", "x")
+    assert not Rights(statements_of({**document, "Statement": [{**plain, **tls}]})).allow("s3:PutObject", "x")
+    with_deny = {**document, "Statement": [plain, {**plain, **tls, "Effect": "Deny"}]}
+    assert not Rights(statements_of(with_deny)).allow("s3:PutObject", "x")

@@ -19,6 +19,7 @@ from proviso.domain.errors import ConfigurationFault
 from proviso.local import custom_resource, postgres, resources, running
 from proviso.local import poller as sqs_poller
 from proviso.local.database import Database
+from proviso.local.enforcement import ENFORCED, Enforced, enforced
 from proviso.local.gateway import Gateway, Route, routes_of
 from proviso.local.lambda_api import LambdaApi
 from proviso.local.options import LocalCloudOptions
@@ -59,6 +60,7 @@ class LocalCloud:
         self.database_url = ""
         self.lambda_endpoint = ""
         self.stood_in_for: list[str] = []
+        self.rights: Enforced | None = None
         self._stack = stack
         self._identities = identities
         self._simulator = simulated
@@ -189,8 +191,13 @@ def local_cloud(
         cleanup.callback(cloud._later.shutdown, False, cancel_futures=True)
         resources.create(stack, simulated.client)
         simulated.count_as_confirmed()
+        if options.enforce_rights:
+            cloud.rights = cleanup.enter_context(enforced(stack, simulated))
+            cloud.stood_in_for[0] = ENFORCED
         progress(_count(stack))
         lambda_api = LambdaApi(lambda name, event: cloud.invoke(name, event), cloud.invoke_later)
+        if cloud.rights:
+            lambda_api.may = cloud.rights.invokes
         cleanup.callback(lambda_api.close)
         cloud.lambda_endpoint = lambda_api.url
         cloud.database_url = database.url()
@@ -198,7 +205,9 @@ def local_cloud(
         answers = custom_resource.Answers(data)
         cleanup.callback(answers.close)
         addresses = Addresses(cloud.aws_endpoint, cloud.api_url, cloud.lambda_endpoint, cloud.database_url)
-        workers = build_workers(stack, addresses, options, data, answers, cleanup, trusted=given is None)
+        workers = build_workers(
+            stack, addresses, options, data, answers, cleanup, trusted=given is None, rights=cloud.rights
+        )
         cloud._pools.update(workers.pools)
         cloud.uploads_endpoint = workers.uploads_endpoint
         try:
@@ -336,7 +345,10 @@ def _add_poller(cloud: LocalCloud, one: Resource, by_arn: Mapping[str, str], opt
         partial="ReportBatchItemFailures" in (properties.get("FunctionResponseTypes") or []),
         concurrency=len(cloud.pool(properties["FunctionName"]).workers),
     )
-    cloud._pollers.append(sqs_poller.Poller(mapping, cloud.client("sqs"), lambda arn, event: cloud.invoke(arn, event)))
+    function = cloud.pool(mapping.function_arn).function.logical_id
+    keys = cloud.rights.platform[function] if cloud.rights else None  # Lambda polls with the function's role
+    sqs = cloud._simulator.client("sqs", keys)
+    cloud._pollers.append(sqs_poller.Poller(mapping, sqs, lambda arn, event: cloud.invoke(arn, event)))
 
 
 def _add_schedules(cloud: LocalCloud, one: Resource) -> None:

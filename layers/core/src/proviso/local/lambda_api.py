@@ -16,10 +16,12 @@ _TAIL = 4096
 
 
 class LambdaApi:
-    """The endpoint. `call` runs a function and waits; `later` runs it and does not; both raise KeyError for no such."""
+    """The endpoint. `call` runs a function and waits; `later` runs it and does not; both raise KeyError for no such.
+    `may` says whether an access key may call a function."""
 
     def __init__(self, call: Callable[[str, bytes], Invocation], later: Callable[[str, bytes], None]) -> None:
         self.call = call
+        self.may: Callable[[str, str], bool] = lambda _access_key, _function: True
         self.later = later
         api = self
 
@@ -48,6 +50,10 @@ def as_dict(invocation: Invocation) -> dict[str, Any]:
     }
 
 
+def _access_key(authorization: str) -> str:
+    return authorization.partition("Credential=")[2].partition("/")[0]
+
+
 class _LambdaHandler(QuietHandler):
     owner: ClassVar[LambdaApi]
 
@@ -62,6 +68,8 @@ class _LambdaHandler(QuietHandler):
             found = _INVOKE.match(path)
             if found is None:
                 return self._fault(404, "ResourceNotFoundException", f"no such path: {path}")
+            if not self.owner.may(_access_key(self.headers.get("Authorization", "")), found[1]):
+                return self._fault(403, "AccessDeniedException", f"not authorized to invoke {found[1]}")
             kind = self.headers.get("X-Amz-Invocation-Type", "RequestResponse")
             if kind == "Event":
                 self.owner.later(found[1], body)

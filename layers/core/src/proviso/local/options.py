@@ -9,7 +9,8 @@ from pathlib import Path
 class LocalCloudOptions:
     """What to start. `functions` limits the workers (None: all); `max_window_s` caps batching windows (None: as the
     template has them); `concurrency` is the number of workers by function, 1 where not named. `built`: a built tree
-    (`make build-host`), which functions are then run from under Python 3.13, instead of from the checkout."""
+    (`make build-host`), which functions are then run from under Python 3.13, instead of from the checkout.
+    `enforce_rights` gives each function the credentials of its own role, and refuses what that may not do."""
 
     root: Path
     data: Path
@@ -21,3 +22,4 @@ class LocalCloudOptions:
     max_window_s: float | None = None
     concurrency: Mapping[str, int] = field(default_factory=dict)
     built: Path | None = None
+    enforce_rights: bool = False

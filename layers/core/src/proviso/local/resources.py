@@ -143,7 +143,8 @@ class Identities:
                 "AWS::Cognito::UserPool": f"arn:aws:cognito-idp:{REGION}:{ACCOUNT}:userpool/",
                 "AWS::Logs::LogGroup": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:",
             }.get(resource.type, f"arn:aws:{service.lower()}:{REGION}:{ACCOUNT}:{kind.lower()}/")
-            return prefix + own
+            # As CloudFormation answers for a log group: what lies in it is meant.
+            return prefix + own + (":*" if resource.type == "AWS::Logs::LogGroup" else "")
         known = {
             ("AWS::SQS::Queue", "QueueName"): own,
             ("AWS::SQS::Queue", "QueueUrl"): f"{self.aws_endpoint}/{ACCOUNT}/{own}",

@@ -15,6 +15,7 @@ from typing import ClassVar, Protocol
 from urllib.parse import quote, unquote, urlsplit
 from xml.sax.saxutils import escape
 
+from proviso.local.keys import ANYBODY, Keys
 from proviso.local.post_policy import check_policy, read_form
 from proviso.local.rights import rights_of
 from proviso.local.runtime_api import QuietHandler, QuietServer
@@ -41,10 +42,11 @@ class Clock(Protocol):
 class S3Front:
     """The server, on 127.0.0.1. `behind` is moto's address; `callers` are the access keys that exist."""
 
-    def __init__(self, behind: str, callers: Sequence[Caller], region: str, clock: Clock) -> None:
+    def __init__(self, behind: str, callers: Sequence[Caller], region: str, clock: Clock, keys: Keys = ANYBODY) -> None:
         self._behind = urlsplit(behind).netloc
         self._region = region
         self._clock = clock
+        self._keys = keys
         self._signatures = Signatures(callers, region, clock)
         front = self
 
@@ -101,12 +103,22 @@ class S3Front:
             return status, headers, body
         return 204, {name: value for name, value in headers.items() if name.lower() == "etag"}, b""
 
+    def _signed(self, method: str, target: str, headers: dict[str, str], body: bytes) -> dict[str, str]:
+        """For moto, which learns from the signature that S3 is meant, and holds it against the keys where it enforces
+        rights."""
+        from botocore.auth import S3SigV4Auth
+        from botocore.awsrequest import AWSRequest
+        from botocore.credentials import Credentials
+
+        request = AWSRequest(method=method, url=f"http://{self._behind}{target}", data=body, headers=headers)
+        keys = Credentials(self._keys.access_key, self._keys.secret_key, self._keys.token)
+        S3SigV4Auth(keys, "s3", self._region).add_auth(request)
+        return dict(request.headers.items())
+
     def _hand_on(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
         """To moto, byte for byte: no client in between that would tidy up a key."""
         connection = http.client.HTTPConnection(self._behind, timeout=_MOTO_S)
-        # moto learns from this header that S3 is meant; it checks nothing of it.
-        scope = f"local/20260101/{self._region}/s3/aws4_request"
-        sent = {**headers, "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"}
+        sent = self._signed(method, target, headers, body)
         try:
             connection.request(method, target, body=body or (b"" if method == "PUT" else None), headers=sent)
             answer = connection.getresponse()
@@ -118,15 +130,13 @@ class S3Front:
             connection.close()
 
 
-def in_front_of(behind: str, function: Resource) -> tuple[S3Front, dict[str, str]]:
-    """A front for the access key of one function, made for this start alone; the function's environment for it."""
-    caller = Caller("ASIA" + secrets.token_hex(8).upper(), secrets.token_urlsafe(30), rights_of(function))
-    front = S3Front(behind, [caller], REGION, lambda: datetime.now(UTC))
-    return front, {
-        "AWS_ENDPOINT_URL_S3": front.url,
-        "AWS_ACCESS_KEY_ID": caller.access_key,
-        "AWS_SECRET_ACCESS_KEY": caller.secret_key,
-    }
+def in_front_of(behind: str, function: Resource, role: Keys | None = None) -> tuple[S3Front, dict[str, str]]:
+    """A front for the access key of one function, and the function's environment for it. The key is that of its role
+    where moto enforces rights, and else made for this start alone."""
+    keys = role or Keys("ASIA" + secrets.token_hex(8).upper(), secrets.token_urlsafe(30))
+    caller = Caller(keys.access_key, keys.secret_key, rights_of(function), keys.token)
+    front = S3Front(behind, [caller], REGION, lambda: datetime.now(UTC), role or ANYBODY)
+    return front, {"AWS_ENDPOINT_URL_S3": front.url, **keys.environment()}
 
 
 def _action(request: Request, bucket: str, key: str) -> str:

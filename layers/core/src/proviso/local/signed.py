@@ -37,11 +37,12 @@ def denied(message: str = "Access Denied") -> S3Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who an access key belongs to: its secret and the rights of its role."""
+    """Who an access key belongs to: its secret, the rights of its role, and the token of its session if it has one."""
 
     access_key: str
     secret_key: str = field(repr=False)
     rights: Rights = field(repr=False)
+    token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +91,7 @@ class Signatures:
             raise S3Refusal(400, "InvalidArgument", "X-Amz-Algorithm only supports AWS4-HMAC-SHA256")
         stamp = fields.get("x-amz-date", "")
         caller = self._named(fields.get("x-amz-credential", ""), _moment(stamp))
-        if "x-amz-security-token" in fields:
-            raise S3Refusal(400, "InvalidToken", "The provided token is malformed or otherwise invalid.")
+        _same_session(caller, fields.get("x-amz-security-token"))
         self._same(self._signer("post", caller), stamp, fields["policy"], fields["x-amz-signature"])
         return caller
 
@@ -107,10 +107,9 @@ class Signatures:
             raise _malformed(f"Query-string authentication requires {', '.join(missing)}")
         if given["X-Amz-Algorithm"] != ALGORITHM:
             raise _malformed("X-Amz-Algorithm only supports AWS4-HMAC-SHA256")
-        if "X-Amz-Security-Token" in given:
-            raise S3Refusal(400, "InvalidToken", "The provided token is malformed or otherwise invalid.")
         signed_at = _moment(given["X-Amz-Date"])
         caller = self._named(given["X-Amz-Credential"], signed_at)
+        _same_session(caller, given.get("X-Amz-Security-Token"))
         lasts = given["X-Amz-Expires"]
         if not re.fullmatch(r"[0-9]{1,6}", lasts) or not 1 <= int(lasts) <= _LONGEST_S:
             raise _malformed("X-Amz-Expires must be between 1 and 604800 seconds")
@@ -131,8 +130,7 @@ class Signatures:
         stamp = request.headers.get("x-amz-date", "")
         signed_at = _moment(stamp)
         caller = self._named(found[1], signed_at)
-        if "x-amz-security-token" in request.headers:
-            raise S3Refusal(400, "InvalidToken", "The provided token is malformed or otherwise invalid.")
+        _same_session(caller, request.headers.get("x-amz-security-token"))
         if abs(signed_at - self.clock()) > SKEW:
             raise S3Refusal(403, "RequestTimeTooSkewed", "The difference between the request time and the current time"
                             " is too large.")  # fmt: skip
@@ -196,6 +194,11 @@ class Signatures:
         if not hmac.compare_digest(signer.signature(text, request).encode(), signature.encode()):
             raise S3Refusal(403, "SignatureDoesNotMatch", "The request signature we calculated does not match the"
                             " signature you provided. Check your key and signing method.")  # fmt: skip
+
+
+def _same_session(caller: Caller, token: str | None) -> None:
+    if token != caller.token:
+        raise S3Refusal(400, "InvalidToken", "The provided token is malformed or otherwise invalid.")
 
 
 def _moment(stamp: str) -> datetime:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from proviso.local.keys import ANYBODY, Keys
 from proviso.local.subscriptions import Patch, Subscribed, Subscriptions, waits
 from proviso.local.template import ACCOUNT, REGION
 
@@ -56,6 +57,7 @@ class Simulator:
         self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
         self._server.start()
         self.endpoint = f"http://127.0.0.1:{self._server.get_host_and_port()[1]}"
+        self.keys = ANYBODY
         self._messages: list[Message] = []
         self._lock = threading.RLock()
         self.subscriptions = Subscriptions(self._ask, self._lock)
@@ -63,14 +65,17 @@ class Simulator:
     def stop(self) -> None:
         self._server.stop()
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, keys: Keys | None = None) -> Any:
         """A boto3 client for this server, with credentials that are good for nothing else."""
         import boto3
         from botocore.config import Config
 
+        keys = keys or self.keys
+
         make: Any = boto3.Session(
-            aws_access_key_id="local",
-            aws_secret_access_key="local",  # noqa: S106 - no secret
+            aws_access_key_id=keys.access_key,
+            aws_secret_access_key=keys.secret_key,
+            aws_session_token=keys.token,
             region_name=REGION,
         ).client
         config = Config(max_pool_connections=20, retries={"total_max_attempts": 2, "mode": "standard"})
@@ -133,7 +138,7 @@ def simulator(port: int = 0) -> Iterator[Simulator]:
     from moto.sqs.models import SQSBackend
 
     def reset() -> None:
-        for service in ("s3", "sqs", "sns", "dynamodb", "sts"):
+        for service in ("s3", "sqs", "sns", "dynamodb", "sts", "iam"):
             accounts: Any = get_backend(service)
             for account in list(accounts.values()):
                 for backend in list(account.values()):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from proviso.domain.errors import ConfigurationFault
 from proviso.local import custom_resource, places, postgres, s3_front
+from proviso.local.enforcement import Enforced, keys_of
 from proviso.local.environment import endpoints_of, environment_of, function_of
 from proviso.local.options import LocalCloudOptions
 from proviso.local.template import Stack
@@ -42,6 +43,7 @@ def build_workers(
     cleanup: contextlib.ExitStack,
     *,
     trusted: bool,
+    rights: Enforced | None = None,
 ) -> Workers:
     """A pool a function. `trusted`: the database asks for no passwords, so there are none."""
     root = options.root.resolve()
@@ -78,8 +80,10 @@ def build_workers(
         environment = environment_of(
             function, place, root, caller, options.extra_policies, endpoints, f"{addresses.api}/local"
         )
+        keys = keys_of(rights, function.logical_id)
+        environment |= keys.environment() if keys else {}
         if function.logical_id == s3_front.SIGNS_FOR_CAMERAS:
-            front, own = s3_front.in_front_of(addresses.aws, stack.find(function.logical_id))
+            front, own = s3_front.in_front_of(addresses.aws, stack.find(function.logical_id), keys)
             cleanup.callback(front.close)
             uploads = front.url
             environment |= own
