@@ -51,6 +51,9 @@ _CONNECT_S = 8
 _BEFORE_THE_END = timedelta(seconds=_CONNECT_S + 4)
 """What match keeps of its time to end in order: a last attempt's connect may wait for a database that sleeps, and its
 fault must still reach the batch response."""
+_ANSWER_CONNECT_S = 15
+"""How long one who asks the API waits for a database that sleeps before 503 says: come again. The function has 29 s and
+the gateway 30 s, and what follows a connection needs its own; where the gateway gives up nobody is told when to come."""
 _ABANDON_AFTER_S = 60
 
 
@@ -235,7 +238,7 @@ def govern() -> GovernRoom:
     return GovernRoom(
         # A stop must be spooled before the function's time is over (29 s): after the wait for a database that resumes,
         # and two waits for a search that holds its row (with the audit and, if that fails, without).
-        store=PostgresGovernStore(_connector(read, "govern", connect_timeout_s=15, lock_timeout_s=4)),
+        store=PostgresGovernStore(_connector(read, "govern", connect_timeout_s=_ANSWER_CONNECT_S, lock_timeout_s=4)),
         permits=S3Permits(client("s3"), read.permits_bucket),
         due=S3Due(client("s3"), read.permits_bucket),
         spool=S3Stops(client("s3"), read.permits_bucket),
@@ -299,7 +302,7 @@ def enrol() -> EnrolRoom:
     from proviso.store.pairs import PostgresPairStore
 
     read = _read(settings.Enrol)
-    connector = _connector(read, "enrol")
+    connector = _connector(read, "enrol", connect_timeout_s=_ANSWER_CONNECT_S)
     return EnrolRoom(
         store=PostgresGovernStore(connector),
         pairs=PostgresPairStore(connector),
@@ -341,7 +344,7 @@ def review() -> ReviewRoom:
     from proviso.store.review import PostgresReviewStore
 
     read = _read(settings.Review)
-    connector = _connector(read, "review")
+    connector = _connector(read, "review", connect_timeout_s=_ANSWER_CONNECT_S)
     return ReviewRoom(
         store=PostgresReviewStore(connector),
         recipients=PostgresRecipientStore(connector),
