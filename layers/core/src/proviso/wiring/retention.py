@@ -100,7 +100,7 @@ def _retain_room() -> Any:
     read = _read(settings.Retain)
     return RetainRoom(
         clock=now,
-        store=PostgresRetainStore(_connector(read, "retain")),
+        store=PostgresRetainStore(_connector(read, "retain", connect_timeout_s=12)),
         permits=S3Permits(client("s3"), read.permits_bucket),
         due=S3Due(client("s3"), read.permits_bucket),
         spool=S3Stops(client("s3"), read.permits_bucket),
