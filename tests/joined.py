@@ -42,7 +42,10 @@ _ENVIRONMENT = {
     **{
         name: name.lower()
         for name in (
-            *(f"{kind}_BUCKET" for kind in ("FRAMES", "PERMITS", "EVIDENCE", "ENROLMENT", "OUTBOX", "ANCHORS", "RECORDS")),
+            *(
+                f"{kind}_BUCKET"
+                for kind in ("FRAMES", "PERMITS", "EVIDENCE", "ENROLMENT", "OUTBOX", "ANCHORS", "RECORDS")
+            ),
             *(f"{kind}_TABLE" for kind in ("LEDGER", "SUBJECTS", "CAMERAS", "NOTICES")),
             *(f"{kind}_QUEUE_URL" for kind in ("FRAMES", "FACES", "NOTICES")),
             *(f"{kind}_DEAD_LETTER_QUEUE_URL" for kind in ("FRAMES", "FACES", "NOTICES")),
@@ -109,7 +112,9 @@ class Functions:
             body=json.loads(answer["body"]) if kind == "application/json" else answer["body"],
         )
 
-    def ask_again(self, handler: Any, method: str, path: str, sub: str, body: Any = None, patience_s: float = 90) -> Any:
+    def ask_again(
+        self, handler: Any, method: str, path: str, sub: str, body: Any = None, patience_s: float = 90
+    ) -> Any:
         """As every client does: come again after Retry-After. The last answer, and all of them with their times."""
         answers: list[tuple[float, int]] = []
         began = time.monotonic()
@@ -172,7 +177,9 @@ def joined(
         for module in (wiring, retention):
             patch.setattr(module, "now", house.now)
             patch.setattr(module, "time", clock)
-        patch.setattr(psycopg.connection, "timeout_from_conninfo", lambda given: float(given.get("connect_timeout", 130)) / speed)
+        patch.setattr(
+            psycopg.connection, "timeout_from_conninfo", lambda given: float(given.get("connect_timeout", 130)) / speed
+        )
         yield Functions(house, gate)
     _forget()
 

@@ -262,9 +262,7 @@ def test_retain_gives_up_long_before_its_time_is_over(house: FastHouse, asleep: 
 
 
 @pytest.mark.parametrize(("seconds", "way"), WAYS)
-def test_a_deployment_waits_for_a_database_that_sleeps(
-    asleep: Sleeping, rds_iam: None, seconds: int, way: str
-) -> None:
+def test_a_deployment_waits_for_a_database_that_sleeps(asleep: Sleeping, rds_iam: None, seconds: int, way: str) -> None:
     with asleep(seconds, way) as functions:
         event = {"RequestType": "Update", "ResourceProperties": {"FirstAuthoriser": ""}}
         answer = functions.call(migrate, event, 300)
