@@ -1,5 +1,5 @@
-"""The functions' real handlers, wiring and waits in this process: a real database behind a gate that wakes slowly, fakes
-for AWS, and a clock that can run fast.
+"""The functions' real handlers, wiring and waits in this process: a real database behind a gate that wakes slowly,
+fakes for AWS, and a clock that can run fast.
 
 At `speed` 20 a wait of 20 seconds takes one, and every time that anybody reads, or waits for, is as if it had been 20:
 the clock, sleep, and the connect timeouts that the wiring gives. What the database itself measures (its statement
@@ -21,8 +21,9 @@ import pytest
 
 from proviso import wiring
 from proviso.edge import telemetry
-from proviso.wiring import retention
+from proviso.wiring import alerting, records, retention
 from tests.embedded_database import Database
+from tests.fakes.cloud import FakeCameras, FakeGrants, FakeSubscriptions
 from tests.safeguards.house import House
 from tests.samples import SOFTWARE
 from tests.waking import WakingDatabase, Way
@@ -55,7 +56,10 @@ _ENVIRONMENT = {
     },
 }
 _numbers = itertools.count(1)
-_ROOMS = (wiring.govern, wiring.enrol, wiring.review, wiring._match_room, retention._retain_room, wiring._read)
+_ROOMS = (
+    *(wiring.govern, wiring.enrol, wiring.review, wiring.grant, wiring._match_room, wiring._read),
+    *(retention._retain_room, alerting._alert_rooms, records.shelf),
+)
 
 
 class FastHouse(House):
@@ -67,14 +71,14 @@ class FastHouse(House):
         super().__init__(database)
 
     def wind_up(self, speed: float) -> None:
-        self._from = (super().now(), time.monotonic())
+        self._from = (super().now() - self.skew, time.monotonic())
         self.speed = speed
 
     def now(self) -> datetime:
         if self._from is None:
             return super().now()
         began, at = self._from
-        return began + timedelta(seconds=(time.monotonic() - at) * self.speed)
+        return began + timedelta(seconds=(time.monotonic() - at) * self.speed) + self.skew
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds / self.speed)
@@ -102,7 +106,7 @@ class Functions:
         finally:
             self.took_s = (time.monotonic() - began) * self.house.speed
 
-    def ask(self, handler: Callable[[Any, Any], Any], method: str, path: str, sub: str, body: Any = None) -> Any:
+    def ask(self, handler: Any, method: str, path: str, sub: str | None, body: Any = None) -> Any:
         """An HTTP request: what the gateway gets, with the body read where it is JSON."""
         answer = self.call(handler, http_event(method, path, sub, body), 29)
         kind = answer.get("headers", {}).get("Content-Type", "application/json")
@@ -174,14 +178,17 @@ def joined(
         _fakes(house, patch)
         house.wind_up(speed)
         clock = SimpleNamespace(sleep=house.sleep, perf_counter=time.perf_counter)
-        for module in (wiring, retention):
+        for module in (wiring, retention, alerting):
             patch.setattr(module, "now", house.now)
+        for module in (wiring, retention):
             patch.setattr(module, "time", clock)
-        patch.setattr(
-            psycopg.connection, "timeout_from_conninfo", lambda given: float(given.get("connect_timeout", 130)) / speed
-        )
+        patch.setattr(psycopg.connection, "timeout_from_conninfo", lambda given: _timeout_s(given) / speed)
         yield Functions(house, gate)
     _forget()
+
+
+def _timeout_s(given: dict[str, Any]) -> float:
+    return float(given.get("connect_timeout", 130))  # psycopg's own where none is given
 
 
 def _forget() -> None:
@@ -204,6 +211,7 @@ def _fakes(house: FastHouse, patch: pytest.MonkeyPatch) -> None:
         return house.enrolment if bucket == "enrolment_bucket" else house.evidence
 
     patch.setattr("proviso.cloud.pictures.S3Pictures", pictures)
+    patch.setattr("proviso.cloud.grants.signing_credentials", lambda: None)
     for where, fake in {
         "frames.S3Frames": house.frames,
         "permits.S3Permits": house.permits,
@@ -219,5 +227,9 @@ def _fakes(house: FastHouse, patch: pytest.MonkeyPatch) -> None:
         "changes.S3Changes": house.changes,
         "records.S3RecordShelf": house.records,
         "queues.SqsGauge": house.gauge,
+        "cameras.DynamoCameras": FakeCameras(),
+        "grants.S3UploadGrants": FakeGrants(),
+        "contacts.SnsSubscriptions": FakeSubscriptions(),
+        "notices.SnsPublisher": house.publisher,
     }.items():
         patch.setattr(f"proviso.cloud.{where}", lambda *_, made=fake, **__: made)

@@ -92,8 +92,8 @@ def test_match_waits_inside_its_call_for_20_seconds(house: FastHouse, asleep: Sl
 
 @pytest.mark.parametrize("way", ["silent", "refused"])
 def test_match_reports_what_it_could_not_do_in_its_call(house: FastHouse, asleep: Sleeping, way: str) -> None:
-    """45 s are more than a call has. Both messages come back, after the visibility timeout of three minutes; by then the
-    frames are past their age limit, and end as stale: counted, deleted, and not searched late."""
+    """45 s are more than a call has. Both messages come back, after the visibility timeout of three minutes; by then
+    the frames are past their age limit, and end as stale: counted, deleted, and not searched late."""
     list_id, _ = house.listed(1)
     house.running(list_id)
     with asleep(45, way) as functions:

@@ -1,5 +1,5 @@
-"""What watches over it: each alarm names something that is really measured, tells somebody what to do, and costs what is
-counted here; the graphs too; and nothing keeps its log for ever."""
+"""What watches over it: each alarm names something that is really measured, tells somebody what to do, and costs what
+is counted here; the graphs too; and nothing keeps its log for ever."""
 
 import json
 import re
@@ -183,8 +183,8 @@ def test_an_alarm_looks_back_no_longer_than_cloudwatch_allows(alarms: dict[str, 
 
 
 def test_what_the_alarms_cost(alarms: dict[str, dict[str, Any]]) -> None:
-    """CloudWatch counts each metric that an alarm refers to: ten are free, each further one is 0.10 USD a month. Who adds
-    one puts it down here, and in docs/infrastructure.md."""
+    """CloudWatch counts each metric that an alarm refers to: ten are free, each further one is 0.10 USD a month. Who
+    adds one puts it down here, and in docs/infrastructure.md."""
     assert sum(len(in_alarm(alarm)) for alarm in alarms.values()) == 30
 
 

@@ -55,8 +55,8 @@ _CONNECTED_BEFORE_THE_END = timedelta(seconds=5)
 """And where it is connected: of a batch whose first frame woke the database the others are searched in the same call.
 What comes back does so after three minutes, and is stale."""
 _ANSWER_CONNECT_S = 15
-"""How long one who asks the API waits for a database that sleeps before 503 says: come again. The function has 29 s and
-the gateway 30 s, and what follows a connection needs its own; where the gateway gives up nobody is told when to come."""
+"""How long one who asks the API waits for a sleeping database before 503 says: come again. The function has 29 s, the
+gateway 30 s, and what follows a connection needs its own; where that gives up nobody is told when to come."""
 _MIGRATE_WAITS = timedelta(seconds=60)
 _ABANDON_AFTER_S = 60
 

@@ -16,7 +16,7 @@ CHECK_S = 15
 
 
 WAKES_WITHIN = timedelta(seconds=100)
-"""For how long a run of retain waits for a database that sleeps: twice what waking takes at most. What is due stays due,
+"""For how long a run of retain waits for a sleeping database: twice what waking takes at most. What is due stays due,
 but a run that gave up at once would be an alarm each time that it wakes."""
 
 
