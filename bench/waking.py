@@ -1,6 +1,6 @@
 """What each function does while the database wakes, in real time: 20 and 45 seconds, silent or refusing.
 
-    python -m bench.waking [--seconds 20 45] [--ways silent refused]
+    python -m bench.waking [--seconds 20 45] [--ways silent refused] [--only match]
 
 The functions' handlers, wiring and waits are the real ones, the database is the embedded PostgreSQL behind a gate that
 opens late (tests/waking.py), and AWS is the tests' fakes. Prints one row a function, and how long the server keeps an
@@ -103,6 +103,7 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     asked.add_argument("--seconds", type=float, nargs="+", default=[20, 45])
     asked.add_argument("--ways", nargs="+", default=["silent", "refused"], choices=["silent", "refused"])
+    asked.add_argument("--only", default="", help="scenes whose name begins with this")
     given = asked.parse_args()
     ways: list[Way] = given.ways
     with tempfile.TemporaryDirectory() as folder, embedded_postgres(Path(folder) / "data") as url:
@@ -112,7 +113,7 @@ def main() -> None:
             master.execute("CREATE ROLE rds_iam NOLOGIN")
         for seconds in given.seconds:
             for way in ways:
-                for name, scene in _scenes().items():
+                for name, scene in [one for one in _scenes().items() if one[0].startswith(given.only)]:
                     house = _prepared(database, name)
                     with (
                         pytest.MonkeyPatch.context() as patch,

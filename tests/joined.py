@@ -1,7 +1,7 @@
 """The functions' real handlers, wiring and waits in this process: a real database behind a gate that wakes slowly,
 fakes for AWS, and a clock that can run fast.
 
-At `speed` 20 a wait of 20 seconds takes one, and every time that anybody reads, or waits for, is as if it had been 20:
+At `speed` 10 a wait of 20 seconds takes two, and every time that anybody reads, or waits for, is as if it had been 20:
 the clock, sleep, and the connect timeouts that the wiring gives. What the database itself measures (its statement
 and lock timeouts) is not made shorter; nothing here comes near them.
 """

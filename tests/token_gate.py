@@ -1,12 +1,12 @@
 """What stands in for IAM authentication of Aurora: TLS with a certificate of one's own, and a login by a signed token.
 
 It speaks PostgreSQL's protocol as far as the password, checks the token as Amazon documents it (signed again with the
-same key, it must be the same; for this host, port and user; not older than 15 minutes; and only for a login that has the
-role `rds_iam`), and then passes on to the real server, which trusts its socket. Without TLS it lets nobody in.
+same key, it must be the same; for this host, port and user; not older than 15 minutes; and only for a login that has
+the role `rds_iam`), and then passes on to the real server, which trusts its socket. Without TLS it lets nobody in.
 """
 
 import contextlib
-import datetime
+import datetime as dt
 import hmac
 import select
 import socket
@@ -24,7 +24,7 @@ import psycopg
 SSL_REQUEST = 80877103
 CANCEL_REQUEST = 80877102
 KEY, SECRET, REGION = "AKIAEXAMPLE", "secret-of-the-example", "eu-west-2"
-LASTS = datetime.timedelta(minutes=15)
+LASTS = dt.timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
@@ -74,15 +74,15 @@ def _certificate(subject: Any, issuer: Any, public: Any, signer: Any, host: str 
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
 
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     made = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(public)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(minutes=5))
-        .not_valid_after(now + datetime.timedelta(hours=1))
+        .not_valid_before(now - dt.timedelta(minutes=5))
+        .not_valid_after(now + dt.timedelta(hours=1))
         .add_extension(x509.BasicConstraints(ca=host is None, path_length=None), critical=True)
     )
     if host is not None:
@@ -96,19 +96,19 @@ def _pem(certificate: Any) -> bytes:
     return bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
 
-def _utc_now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)
+def _utc_now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
 
 
 class TokenGate:
-    """Use as a context: listens on 127.0.0.1 at `port`. `shown` is every password that anybody showed: (login, text)."""
+    """Use as a context: listens on 127.0.0.1 at `port`. `shown` is every password that was shown: (login, text)."""
 
     def __init__(
         self,
         target_url: str,
         tls: ssl.SSLContext,
         host: str,
-        clock: Callable[[], datetime.datetime] = _utc_now,
+        clock: Callable[[], dt.datetime] = _utc_now,
     ) -> None:
         folder = parse_qs(urlsplit(target_url).query)["host"][0]
         self._target = str(Path(unquote(folder)) / ".s.PGSQL.5432")
@@ -174,16 +174,16 @@ class TokenGate:
             return "no token"
         if (parts.hostname, parts.port, given.get("DBUser")) != (self.host, self.port, login):
             return "for another host, port or user"
-        made_at = datetime.datetime.strptime(given["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=datetime.UTC)
-        if not datetime.timedelta(minutes=-5) <= self.clock() - made_at <= LASTS:
+        made_at = dt.datetime.strptime(given["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=dt.UTC)
+        if not dt.timedelta(minutes=-5) <= self.clock() - made_at <= LASTS:
             return "too old"
         if not hmac.compare_digest(_signed(self.host, self.port, login, made_at), given["X-Amz-Signature"]):
             return "wrong signature"
         return ""
 
 
-def _signed(host: str, port: int, user: str, at: datetime.datetime) -> str:
-    """The signature that such a token has: SigV4 by hand, as its documentation has it, and not by the library that signs."""
+def _signed(host: str, port: int, user: str, at: dt.datetime) -> str:
+    """The signature that such a token has: SigV4 by hand and not by the library that makes tokens."""
     import hashlib
     from urllib.parse import quote
 

@@ -1,5 +1,5 @@
-"""The bootstrap (design section 7): no password anywhere; a login by a signed token over TLS that checks the host. What is
-tested is the wiring's own conninfo, host, user, token, verify-full, and not DATABASE_URL."""
+"""The bootstrap (design section 7): no password anywhere; a login by a signed token over TLS that checks the host. What
+is tested is the wiring's own conninfo, host, user, token, verify-full, and not DATABASE_URL."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -22,8 +22,8 @@ from tests.token_gate import KEY, REGION, SECRET, Authority, TokenGate
 pytestmark = pytest.mark.integration
 HOST = "proviso.cluster-example.eu-west-2.rds.amazonaws.com"
 OWNER = "proviso_owner"
-# What rds_iam and the master of a new Aurora cluster are: no superuser, may make roles and give rds_iam on. There it may
-# make the extension too, because the service lets it; here only a superuser may.
+# What rds_iam and the master of a new Aurora cluster are: no superuser, may make roles and give rds_iam on. There it
+# may make the extension too, because the service lets it; here only a superuser may.
 NEW_CLUSTER = """
 CREATE EXTENSION vector;
 CREATE ROLE rds_iam NOLOGIN;
@@ -204,7 +204,7 @@ def test_a_server_of_another_authority_is_not_spoken_to(
 def test_a_server_with_a_certificate_for_another_host_is_not_spoken_to(
     migrated: dict[str, Any], asking: Callable[..., Connector], gate: TokenGate
 ) -> None:
-    with pytest.raises(DatabaseAway, match="does not match host name|certificate"):
+    with pytest.raises(DatabaseAway, match="does not match host name"):
         whoever(asking("proviso_match", host="other.cluster-example.eu-west-2.rds.amazonaws.com"))
     assert gate.shown == []
 

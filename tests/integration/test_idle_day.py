@@ -1,7 +1,7 @@
 """A day without a deployment: how often is the database contacted, by whom, and for what? It sleeps when nobody asks.
 
-The functions' own handlers run each minute of a day by a moved clock. After each minute the gate in front of the database
-ends what is open, as the server does with an idle connection; so whoever uses it in a minute is one contact.
+The functions' own handlers run each minute of a day by a moved clock. After each minute the gate in front of the
+database ends what is open, as the server does with an idle connection; so whoever uses it in a minute is one contact.
 """
 
 import itertools
@@ -161,7 +161,7 @@ def routes() -> list[tuple[str, str, str, bool]]:
 
     Tags.add_multi_constructor("!", lambda loader, suffix, node: None)
     found = []
-    resources = yaml.load((Path(ROOT) / "template.yaml").read_text(encoding="utf-8"), Loader=Tags)["Resources"]  # noqa: S506
+    resources = yaml.load((Path(ROOT) / "template.yaml").read_text(encoding="utf-8"), Loader=Tags)["Resources"]
     for name, resource in resources.items():
         for event in resource.get("Properties", {}).get("Events", {}).values():
             if event["Type"] == "HttpApi":
@@ -183,7 +183,7 @@ def _parts(path: str) -> list[str]:
 
 
 def test_nobody_without_a_token_contacts_it_by_any_route(day: Day) -> None:
-    """Where the gateway asks for a token such a request never comes; and if it did, it is refused before the database."""
+    """Where the gateway asks for a token such a request never comes; if it did, it is refused before the database."""
     found = routes()
     assert len(found) > 70
     answers: Counter[int] = Counter()
