@@ -39,6 +39,7 @@ _ENVIRONMENT = {
     "POWERTOOLS_METRICS_NAMESPACE": "Proviso",
     "SIGN_IN_URL": "https://sign-in.example",
     "SIGN_IN_CLIENT_ID": "client",
+    "SIGN_IN_COMMAND_LINE_CLIENT_ID": "command-line",
     "COMPLAINTS_CONTACT": "somebody",
     **{
         name: name.lower()

@@ -128,6 +128,13 @@ def test_each_says_what_to_do_and_where_it_is_written(alarms: dict[str, dict[str
         assert alarm["AlarmActions"] == [{"Ref": "AlarmsTopicArn"}], name
 
 
+def test_what_each_names_is_there_to_be_read(alarms: dict[str, dict[str, Any]], root: Path) -> None:
+    text = (root / "docs/operations.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    anchors = {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    assert {f"alarm-{name.lower()}" for name in [*alarms, "Budget"]} <= anchors
+
+
 def test_no_data_is_a_fault_only_where_something_must_come(alarms: dict[str, dict[str, Any]]) -> None:
     """Most metrics are written when something happens: nothing of them is well. An alarm without data says nothing."""
     breaching = {name for name, alarm in alarms.items() if alarm["TreatMissingData"] == "breaching"}
