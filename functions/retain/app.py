@@ -6,9 +6,10 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
 from functions.retain import routes
+from proviso.domain.errors import DatabaseAway, Fault
 from proviso.edge.batch import Event
 from proviso.edge.http import answer_request, api, plain
-from proviso.edge.telemetry import count, invocation, logger
+from proviso.edge.telemetry import count, count_fault, invocation, logger
 from proviso.wiring import retention as wiring
 
 
@@ -23,8 +24,17 @@ def handler(event: Event, context: Any) -> Event:
     if "requestContext" in event:
         return answer_request(app(), event, context)
     with invocation(context.aws_request_id):
-        done: Event = plain(wiring.retain())
+        try:
+            done: Event = plain(wiring.retain())
+        except Fault as fault:
+            count_fault(fault)
+            if not isinstance(fault, DatabaseAway):
+                count("AnchorsLate", wiring.anchors_late())
+            raise
         logger().info("retained", extra=done)
+        count("AnchorsLate", wiring.anchors_late())
         if done["not_closed"]:
             count("NotClosed", len(done["not_closed"]))
+        if done["suspended"]:
+            count("Suspended", done["suspended"])
         return done

@@ -14,6 +14,7 @@ from proviso.domain.reasons import Reason, Refused
 from proviso.domain.review_ports import Shown, ShownReference
 from proviso.edge.answers import gives
 from proviso.edge.http import act, answer, plain, refusal, routes, subject
+from proviso.edge.telemetry import count
 from proviso.stages import review
 
 router = routes()
@@ -130,7 +131,7 @@ def decide(candidate_id: str, body: CandidateDecisionBody) -> Response[Any]:
             new_id=room.new_id,
             chance=room.chance,
         ),
-        _view,
+        _counted,
     )
 
 
@@ -226,6 +227,13 @@ def pictures(base: str, face: Region | None, references: Sequence[ShownReference
 def box(face: Region | None) -> dict[str, int] | None:
     """Where a face is, as the API gives it."""
     return dict(zip(("x", "y", "width", "height"), face, strict=True)) if face else None
+
+
+def _counted(view: review.CandidateView) -> dict[str, Any]:
+    """S26: what the alarm on false candidates goes by. An answer to a test is none of them."""
+    if view.own is not None and not view.candidate.seeded:
+        count(f"Decision.{view.own.decision.value}")
+    return _view(view)
 
 
 def _view(view: review.CandidateView) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from aws_lambda_powertools.utilities.data_classes import S3Event
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from proviso.domain.errors import Fault
-from proviso.edge.telemetry import count, invocation, logger
+from proviso.edge.telemetry import count, count_fault, invocation, logger
 
 Event = dict[str, Any]
 
@@ -45,7 +45,7 @@ def each_message(
                     "receive_count": record.attributes.approximate_receive_count,
                 },
             )
-            count(f"Fault.{name}")
+            count_fault(error)
             if not ended:
                 raise
             count("MessageEnded")

@@ -25,7 +25,7 @@ from proviso.domain.frame import Jpeg
 from proviso.domain.people import Principal
 from proviso.domain.reasons import Reason, Refused
 from proviso.edge.readable import path_of, unreadable_input, unreadable_path
-from proviso.edge.telemetry import count, invocation, logger
+from proviso.edge.telemetry import count, count_fault, invocation, logger
 
 RETRY_AFTER_S = 5
 STATUS = {
@@ -92,7 +92,10 @@ def _invalid(error: RequestValidationError) -> Response[str]:
     return refusal(Refused(Reason.INVALID, "; ".join(faults)[:1000]))
 
 
-def _away(_: DatabaseAway) -> Response[str]:
+def _away(error: DatabaseAway) -> Response[str]:
+    """Said in the log as well: a wrong certificate or a shut network looks like a database that wakes for ever."""
+    logger().warning("the database is away", extra={"fault": type(error).__name__, "detail": str(error)})
+    count_fault(error)
     return _later("database_away", "the database is resuming; try again in a few seconds")
 
 
@@ -230,4 +233,4 @@ def _later(reason: str, message: str) -> Response[str]:
 
 def _report(error: Exception) -> None:
     logger().error("request failed", extra={"fault": type(error).__name__, "detail": str(error)})
-    count(f"Fault.{type(error).__name__}")
+    count_fault(error)

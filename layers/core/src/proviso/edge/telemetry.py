@@ -11,6 +11,7 @@ from functools import cache
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
+from proviso.domain.errors import DatabaseAway
 from proviso.domain.frame import LedgerEntry
 from proviso.domain.reasons import Reason
 
@@ -52,6 +53,11 @@ def correlated(identifier: str) -> Iterator[None]:
 def count(name: str, value: float = 1) -> None:
     """Add to a counter metric."""
     metrics().add_metric(name=name, unit=MetricUnit.Count, value=value)
+
+
+def count_fault(error: Exception) -> None:
+    """Count a fault by its class. Whatever was being done when the database went away counts as that."""
+    count(f"Fault.{DatabaseAway.__name__ if isinstance(error, DatabaseAway) else type(error).__name__}")
 
 
 def frame_line(row: LedgerEntry) -> None:

@@ -52,7 +52,7 @@ from proviso.domain.review_ports import Changes
 from proviso.domain.timing import Stopwatch
 
 _FIRST_WAIT_S = 0.25
-_LONGEST_WAIT_S = 4.0
+_LONGEST_WAIT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +118,10 @@ def match(*, message: FacesMessage, room: MatchRoom, stopwatch: Stopwatch, give_
                 committed = True
             return _after_commit(row, message, room, stopwatch)
         except TransientFault:
-            if room.clock() + timedelta(seconds=pause) >= give_up_at:
+            left_s = (give_up_at - room.clock()).total_seconds()
+            if left_s <= 0:
                 raise
-            room.wait(pause)
+            room.wait(min(pause, left_s))
             pause = min(pause * 2, _LONGEST_WAIT_S)
 
 
