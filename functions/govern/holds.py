@@ -11,6 +11,7 @@ from proviso import wiring
 from proviso.domain.reasons import Reason
 from proviso.edge.answers import gives
 from proviso.edge.http import routes
+from proviso.edge.telemetry import follow
 from proviso.stages import holds
 
 router = routes()
@@ -36,6 +37,7 @@ def hold(candidate_id: str, body: requests.HoldBody) -> Response[Any]:
             store=room.store,
             clock=room.clock,
             new_id=room.new_id,
+            follow=follow,
         ),
         status=201,
     )
@@ -47,7 +49,9 @@ def list_holds(candidate_id: str) -> Response[Any]:
     room = wiring.govern()
     return acting(
         router.current_event,
-        lambda p: holds.holds(principal=p, candidate_id=candidate_id, store=room.store, clock=room.clock),
+        lambda p: holds.holds(
+            principal=p, candidate_id=candidate_id, store=room.store, clock=room.clock, follow=follow
+        ),
         lambda found: {"holds": found},
     )
 
@@ -68,6 +72,7 @@ def release(candidate_id: str, hold_id: str) -> Response[Any]:
             store=room.store,
             due=room.due,
             clock=room.clock,
+            follow=follow,
         ),
         lambda released: {"released": released},
     )

@@ -49,6 +49,7 @@ class HeldCandidate:
     id: str
     deployment_id: str
     has_evidence: bool
+    correlation_id: str = ""
 
 
 class HoldWork(Protocol):
