@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
@@ -25,11 +26,12 @@ _OF_AN_ACCOUNT = re.compile(r"\b(contacts|subscriptions)/[^\s:,;]+")
 def logger() -> Logger:
     """The function's structured logger, its service from POWERTOOLS_SERVICE_NAME.
 
-    Without the place in the code: the message says it too, and each byte is paid for.
+    Without the place in the code, which the message says too, and without the id of a trace that nobody made: each byte
+    is paid for.
     """
-    return Logger(
-        log_uncaught_exceptions=False, location=None, log_record_order=["level", "message", "correlation_id", "service"]
-    )
+    left_out: dict[str, Any] = {} if tracing.is_on() else {"xray_trace_id": None}
+    order = ["level", "message", "correlation_id", "service"]
+    return Logger(log_uncaught_exceptions=False, location=None, log_record_order=order, **left_out)
 
 
 @cache

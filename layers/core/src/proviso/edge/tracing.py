@@ -15,10 +15,15 @@ from typing import Any
 CORRELATION = "correlation_id"
 
 
+def is_on() -> bool:
+    """Is the parameter Tracing on? Read at first use, like everything of the environment."""
+    return os.environ.get("POWERTOOLS_TRACE_DISABLED", "true").lower() in ("false", "0")
+
+
 @cache
 def _tracer() -> Any:
     """Powertools' tracer, or None where tracing is off. Lambda says whether it traces: only then is there a daemon."""
-    if os.environ.get("POWERTOOLS_TRACE_DISABLED", "true").lower() not in ("false", "0"):
+    if not is_on():
         return None
     from aws_lambda_powertools.tracing import Tracer
 
