@@ -70,8 +70,8 @@ def one_query_finds_the_way_of_the_frame(options: DemoOptions) -> None:
     about = [line for line in way if line["service"] in ("alert", "review", "retain") or line["message"] == "raised"]
     assert {line["candidate_id"] for line in about} == {raised["candidate_id"]}
     assert all(line.get("request_id") for line in way)
-    # The other way round: no line names this candidate without the frame's correlation id, but for those of later frames
-    # on which the same entry was seen again: each is on its own frame's way.
+    # The other way round: no line names this candidate without the frame's correlation id, but for those of later
+    # frames on which the same entry was seen again: each is on its own frame's way.
     others = [line for line in lines if line.get("candidate_id") == raised["candidate_id"] and line not in way]
     assert {line["message"] for line in others} <= {"sighted again"}
 
