@@ -18,6 +18,7 @@ from proviso.domain.frame import LedgerEntry, Outcome
 from proviso.domain.reasons import Reason
 from proviso.edge import tracing
 from proviso.edge.metrics import NAMESPACE, Metric
+from proviso.wiring import tracing_is_on
 
 _OF_AN_ACCOUNT = re.compile(r"\b(contacts|subscriptions)/[^\s:,;]+")
 
@@ -29,7 +30,7 @@ def logger() -> Logger:
     Without the place in the code, which the message says too, and without the id of a trace that nobody made: each byte
     is paid for.
     """
-    left_out: dict[str, Any] = {} if tracing.is_on() else {"xray_trace_id": None}
+    left_out: dict[str, Any] = {} if tracing_is_on() else {"xray_trace_id": None}
     order = ["level", "message", "correlation_id", "service"]
     return Logger(log_uncaught_exceptions=False, location=None, log_record_order=order, **left_out)
 

@@ -6,24 +6,20 @@ context managers are not used, because the SDK's own write down the exception's 
 (`SubsegmentContextManager.__exit__`); subsegments are begun and ended here, and a failed one has a flag.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+from proviso.wiring import tracing_is_on
+
 CORRELATION = "correlation_id"
-
-
-def is_on() -> bool:
-    """Is the parameter Tracing on? Read at first use, like everything of the environment."""
-    return os.environ.get("POWERTOOLS_TRACE_DISABLED", "true").lower() in ("false", "0")
 
 
 @cache
 def _tracer() -> Any:
     """Powertools' tracer, or None where tracing is off. Lambda says whether it traces: only then is there a daemon."""
-    if not is_on():
+    if not tracing_is_on():
         return None
     from aws_lambda_powertools.tracing import Tracer
 

@@ -65,6 +65,11 @@ def new_id() -> str:
     return str(uuid.uuid4())
 
 
+def tracing_is_on() -> bool:
+    """Is the template's parameter Tracing Active?"""
+    return os.environ.get("POWERTOOLS_TRACE_DISABLED", "true") == "false"
+
+
 @cache
 def _read(kind: type[SettingsT]) -> SettingsT:
     return kind.read(os.environ)
