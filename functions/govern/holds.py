@@ -11,7 +11,6 @@ from proviso import wiring
 from proviso.domain.reasons import Reason
 from proviso.edge.answers import gives
 from proviso.edge.http import routes
-from proviso.edge.telemetry import follow
 from proviso.stages import holds
 
 router = routes()
@@ -37,7 +36,6 @@ def hold(candidate_id: str, body: requests.HoldBody) -> Response[Any]:
             store=room.store,
             clock=room.clock,
             new_id=room.new_id,
-            follow=follow,
         ),
         status=201,
     )
@@ -49,9 +47,7 @@ def list_holds(candidate_id: str) -> Response[Any]:
     room = wiring.govern()
     return acting(
         router.current_event,
-        lambda p: holds.holds(
-            principal=p, candidate_id=candidate_id, store=room.store, clock=room.clock, follow=follow
-        ),
+        lambda p: holds.holds(principal=p, candidate_id=candidate_id, store=room.store, clock=room.clock),
         lambda found: {"holds": found},
     )
 
@@ -72,7 +68,6 @@ def release(candidate_id: str, hold_id: str) -> Response[Any]:
             store=room.store,
             due=room.due,
             clock=room.clock,
-            follow=follow,
         ),
         lambda released: {"released": released},
     )

@@ -4,7 +4,7 @@ from proviso.cli.logs import NO_CAMERA, QUERY
 from scripts.telemetry import used_by
 from tests.template.conftest import Template
 
-ON_THE_WAY = ("grant", "detect", "match", "alert", "review", "govern", "retain", "sweep")
+ON_THE_WAY = ("grant", "detect", "match", "alert", "review", "retain", "sweep")
 
 
 def test_one_query_over_the_logs_of_every_function_that_a_frame_meets(

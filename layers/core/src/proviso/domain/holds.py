@@ -49,7 +49,6 @@ class HeldCandidate:
     id: str
     deployment_id: str
     has_evidence: bool
-    correlation_id: str = ""
 
 
 class HoldWork(Protocol):

@@ -9,7 +9,6 @@ from typing import Any
 
 from proviso.domain.audit import Act
 from proviso.domain.holds import BY_PEOPLE, MOST_DAYS, HeldCandidate, Hold, HoldKind
-from proviso.domain.journey import Follow, unfollowed
 from proviso.domain.people import Principal, Role
 from proviso.domain.ports import Clock, DueStore, GovernStore
 from proviso.domain.reasons import Reason, Refused
@@ -26,7 +25,6 @@ def hold(
     store: GovernStore,
     clock: Clock,
     new_id: Callable[[], str],
-    follow: Follow = unfollowed,
 ) -> Hold | Refused:
     """Keep a candidate's evidence for so many days from now. Refused when the evidence is gone already."""
     if refused := principal.needs(Role.AUTHORISER, Role.DATA_PROTECTION_OFFICER):
@@ -43,7 +41,6 @@ def hold(
         candidate = work.held_candidate(candidate_id)
         if candidate is None:
             return Refused(Reason.NOT_FOUND, "candidate")
-        follow(candidate.correlation_id)
         if not candidate.has_evidence or not work.add_hold(made):
             return Refused(Reason.WRONG_STATE, "its evidence is deleted already")
         work.audit(_act(candidate, clock, principal, "evidence_held", _details(made)))
@@ -58,7 +55,6 @@ def release(
     store: GovernStore,
     due: DueStore,
     clock: Clock,
-    follow: Follow = unfollowed,
 ) -> bool | Refused:
     """End a hold before its time. retain is woken, and deletes what is past its hours and not held any more."""
     if refused := principal.needs(Role.AUTHORISER):
@@ -68,7 +64,6 @@ def release(
         candidate = work.held_candidate(candidate_id)
         if candidate is None:
             return Refused(Reason.NOT_FOUND, "candidate")
-        follow(candidate.correlation_id)
         if not work.release_hold(candidate_id, hold_id, principal.sub, now):
             return Refused(Reason.NOT_FOUND, "a hold of that name that stands")
         due.put(f"{HOLD_DUE}{hold_id}", now)
@@ -76,9 +71,7 @@ def release(
     return True
 
 
-def holds(
-    *, principal: Principal, candidate_id: str, store: GovernStore, clock: Clock, follow: Follow = unfollowed
-) -> list[Hold] | Refused:
+def holds(*, principal: Principal, candidate_id: str, store: GovernStore, clock: Clock) -> list[Hold] | Refused:
     """All holds there ever were on a candidate. Looking is recorded (S29)."""
     if refused := principal.needs(Role.AUTHORISER, Role.DATA_PROTECTION_OFFICER, Role.AUDITOR):
         return refused
@@ -86,7 +79,6 @@ def holds(
         candidate = work.held_candidate(candidate_id)
         if candidate is None:
             return Refused(Reason.NOT_FOUND, "candidate")
-        follow(candidate.correlation_id)
         found = work.holds(candidate_id)
         work.audit(_act(candidate, clock, principal, "holds_consulted", {"holds": len(found)}))
     return found

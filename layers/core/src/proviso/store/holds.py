@@ -18,8 +18,7 @@ class HoldTable:
         """What a hold needs to know of a candidate."""
         found = self._session.row(
             """
-            SELECT id, deployment_id, evidence_key <> '' AS has_evidence, correlation_id FROM candidate
-            WHERE id = %(candidate)s
+            SELECT id, deployment_id, evidence_key <> '' AS has_evidence FROM candidate WHERE id = %(candidate)s
             """,
             {"candidate": candidate_id},
         )
