@@ -61,6 +61,12 @@ def test_the_command(tmp_path, monkeypatch):
     assert done.exit_code == 0, done.output
     assert FRAME in done.output
     assert runner.invoke(app, ["logs", "gate-9/2026-11-27/093201.120Z_000003.jpg"]).exit_code == 1
+    listed = runner.invoke(app, ["logs"])
+    assert listed.exit_code == 0
+    assert KEY in "".join(listed.output.split())
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "logs").rename(tmp_path / "demo" / "logs")
+    assert runner.invoke(app, ["logs", KEY]).exit_code == 0  # the demo's, where there is no other
     query = runner.invoke(app, ["logs", KEY, "--query"])
     assert f'correlation_id in ["{FRAME}", "{CAMERA}"] or frame_key = "{FRAME}"' in " ".join(query.output.split())
     assert "{{" not in query.output

@@ -42,25 +42,27 @@ the requests for upload rights only."""
 
 
 def logs(
-    frame: Annotated[str, typer.Argument(help="A frame's key, a correlation id, or a candidate's id")],
+    frame: Annotated[
+        str, typer.Argument(help="A frame's key, a correlation id, or a candidate's id; without it, the last frames")
+    ] = "",
     query: Annotated[
         bool, typer.Option("--query", help="Print the query for CloudWatch Logs Insights, filled in, and do nothing")
     ] = False,
 ) -> None:
-    """One frame's way through all functions of the local cloud, in the order of time."""
+    """One frame's way through all functions of the local cloud, or of the last demo, in the order of time."""
     with plain_faults():
         correlation, camera = names(frame)
         if query:
-            say(filled(correlation, camera))
+            say(filled(correlation, camera) if frame else QUERY)
             return
-        folder = session.here() / "logs"
-        if not folder.is_dir():
-            raise ApiFault("there are no logs of a local cloud; start one with `proviso local`, or add --query")
-        said = list(read(folder))
+        said = list(read(latest(session.here())))
+        if not frame:
+            table("The last frames", ("time", "key", "outcome"), last_frames(said))
+            return
         correlation = frame_of(said, correlation)
         found = way(said, correlation, camera)
         if not found:
-            raise ApiFault(f"no line is about {frame}; `proviso frames` lists what was uploaded")
+            raise ApiFault(f"no line is about {frame}; `proviso logs` lists the last frames")
     say(f"correlation id {correlation}")
     table("Its way", ("time", "function", "what", "outcome", "ms"), [shown(line) for line in found])
 
@@ -74,6 +76,25 @@ def names(given: str) -> tuple[str, str]:
 def filled(frame: str, camera: str) -> str:
     """The query with its parameters put in."""
     return QUERY.replace("{{frame}}", frame).replace("{{camera}}", camera)
+
+
+def latest(data: Path) -> Path:
+    """The logs that were written last: of the local cloud or of the demo. ApiFault when there are none."""
+    found = [folder for folder in (data / "logs", data / "demo/logs") if any(folder.rglob("*.log"))]
+    if not found:
+        raise ApiFault("there are no logs of a local cloud; start one with `proviso local`, or add --query")
+    return max(found, key=lambda folder: max(path.stat().st_mtime for path in folder.rglob("*.log")))
+
+
+def last_frames(lines: Iterable[dict[str, Any]], most: int = 20) -> list[tuple[str, str, str]]:
+    """When each frame was last heard of, its key, and where it stood; the latest first."""
+    frames = {line["frame_key"]: line for line in sorted(lines, key=_when) if "frame_key" in line}
+    latest_first = sorted(frames.values(), key=_when, reverse=True)[:most]
+    return [(_when(line)[11:19], str(line["frame_key"]), str(line.get("outcome", ""))) for line in latest_first]
+
+
+def _when(line: dict[str, Any]) -> str:
+    return str(line["timestamp"])
 
 
 def read(folder: Path) -> Iterator[dict[str, Any]]:
@@ -97,19 +118,13 @@ def frame_of(lines: Iterable[dict[str, Any]], given: str) -> str:
 def way(lines: Iterable[dict[str, Any]], frame: str, camera: str) -> list[dict[str, Any]]:
     """What the query's filter lets pass, in its order."""
     found = (line for line in lines if line.get("correlation_id") in (frame, camera) or line.get("frame_key") == frame)
-    return sorted(found, key=lambda line: str(line["timestamp"]))
+    return sorted(found, key=_when)
 
 
 def shown(line: dict[str, Any]) -> tuple[str, ...]:
-    """A line as a row."""
-    what = [str(line[name]) for name in ("kind", "route", "fault") if name in line]
+    """A line as a row; of a frame's stages the three that took longest."""
+    what = [line["message"], *(str(line[name]) for name in ("kind", "route", "fault") if name in line)]
     outcome = [str(line[name]) for name in ("outcome", "status", "reason") if line.get(name) is not None]
-    stages = line.get("stages_ms", {})
-    ms = f"{line['ms']:.0f}" if "ms" in line else ", ".join(f"{name} {value:.0f}" for name, value in stages.items())
-    return (
-        str(line["timestamp"])[11:23],
-        str(line.get("service", "")),
-        " ".join([line["message"], *what]),
-        " ".join(outcome),
-        ms,
-    )
+    longest = sorted(line.get("stages_ms", {}).items(), key=lambda stage: -stage[1])[:3]
+    ms = f"{line['ms']:.0f}" if "ms" in line else ", ".join(f"{name} {value:.0f}" for name, value in longest)
+    return _when(line)[11:23], str(line.get("service", "")), " ".join(what), " ".join(outcome), ms
