@@ -142,7 +142,7 @@ def test_the_metrics_of_a_searched_frame(capsys):
         telemetry.searched(row)
     blob = json.loads(capsys.readouterr().out)
     units = {one["Name"]: one["Unit"] for one in blob["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
-    assert units == {"Candidates": "Count", "UploadToSearched": "Milliseconds"}
+    assert units == {"Candidates": "Count", "FacesSearched": "Count", "UploadToSearched": "Milliseconds"}
     assert blob["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["service"]]
 
 
@@ -160,9 +160,10 @@ def test_every_metric_of_the_list_is_written_somewhere_and_no_other():
         telemetry.count("Anything")
 
 
-def test_an_idle_month_has_one_custom_metric_and_a_running_trial_three():
-    """0.30 dollars each. Sweep runs each minute of the month: nothing that it writes may be a metric."""
-    assert (of("idle"), of("active")) == (1, 2)
+def test_an_idle_month_has_one_custom_metric_and_a_running_trial_eight():
+    """0.30 dollars each a month, by the hour in which it is written. Sweep runs each minute: nothing that it writes may
+    be a metric."""
+    assert (of("idle"), of("active")) == (1, 7)
     assert not [one for one in Metric if "sweep" in one.value.services]
 
 

@@ -75,6 +75,7 @@ def test_a_refusal_and_a_database_that_sleeps_have_their_answers(wired, monkeypa
 
 
 def test_whatever_else_comes_is_a_call_of_sweep(monkeypatch):
-    done = {"not_closed": (), "waiting": (), "closed": ("d-1",)}
+    done = {"not_closed": (), "suspended": 0, "waiting": (), "closed": ("d-1",)}
     monkeypatch.setattr(wiring, "retain", lambda step: done)
+    monkeypatch.setattr(wiring, "anchors_late", lambda: 0)
     assert app.handler({"reason": "due:d-1"}, CONTEXT)["closed"] == ["d-1"]
