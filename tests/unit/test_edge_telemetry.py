@@ -160,11 +160,21 @@ def test_every_metric_of_the_list_is_written_somewhere_and_no_other():
         telemetry.count("Anything")
 
 
-def test_an_idle_month_has_one_custom_metric_and_a_running_trial_eight():
-    """0.30 dollars each a month, by the hour in which it is written. Sweep runs each minute: nothing that it writes may
-    be a metric."""
-    assert (of("idle"), of("active")) == (1, 7)
-    assert not [one for one in Metric if "sweep" in one.value.services]
+def test_an_idle_month_has_one_custom_metric_and_a_running_trial_nine():
+    """0.30 dollars each a month, by the hour in which it is written. Sweep runs each minute: what it writes must
+    not be written each time."""
+    assert (of("idle"), of("active")) == (1, 8)
+    assert [one for one in Metric if "sweep" in one.value.services] == [Metric.WOKEN]
+
+
+@pytest.mark.parametrize("woken", [0, 1])
+def test_sweep_writes_no_metric_where_it_did_nothing(woken, capsys, monkeypatch):
+    from functions.sweep import app
+
+    counts = {"deleted": 0, "stale": 0, "unprocessed": 0, "woken": woken}
+    monkeypatch.setattr(app.wiring, "sweep", lambda tell: counts)
+    app.handler({}, CONTEXT)
+    assert ("Swept.woken" in capsys.readouterr().out) is bool(woken)
 
 
 def test_the_page_is_the_one_that_would_be_written_now():

@@ -60,6 +60,13 @@ class Metric(Enum):
         "active",
         "with each run of retain: chains of the audit whose heads should be anchored and are not",
     )
+    WOKEN = Described(
+        "Swept.woken",
+        "Count",
+        ("sweep",),
+        "active",
+        "with each run of sweep that woke retain; never 0, so idle it is not",
+    )
     UPLOAD_TO_SEARCHED = Described(
         "UploadToSearched",
         "Milliseconds",
