@@ -85,9 +85,10 @@ safeguards: install-dev ## the attempts to get round the safeguards, a line each
 	@$(BIN)/python -m pytest tests/safeguards -p tests.safeguards.attempts -q -r N --no-header -o console_output_style=classic \
 	  -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
 
-docs: install-dev ## write docs/safeguards.md, docs/threat-model.md and docs/rights.md from what they are about
+docs: install-dev ## write what is made of other things: docs/safeguards.md, threat-model.md, rights.md, telemetry.md's lists
 	@$(BIN)/python scripts/safeguards.py
 	@PYTHONPATH=.:layers/core/src $(BIN)/python scripts/rights.py
+	@PYTHONPATH=.:layers/core/src $(BIN)/python scripts/telemetry.py
 
 lint: install-dev .venv-sam/.done .venv-checkov/.done images-lint ## ruff, mypy, import-linter, cfn-lint, sam validate, checkov, hadolint
 	@$(BIN)/ruff check $(CODE)

@@ -9,7 +9,8 @@ from functions.retain import routes
 from proviso.domain.errors import DatabaseAway, Fault
 from proviso.edge.batch import Event
 from proviso.edge.http import answer_request, api, plain
-from proviso.edge.telemetry import count, count_fault, invocation, logger
+from proviso.edge.metrics import Metric
+from proviso.edge.telemetry import count, count_fault, invocation, logger, step
 from proviso.wiring import retention as wiring
 
 
@@ -25,16 +26,16 @@ def handler(event: Event, context: Any) -> Event:
         return answer_request(app(), event, context)
     with invocation(context.aws_request_id):
         try:
-            done: Event = plain(wiring.retain())
+            done: Event = plain(wiring.retain(step))
         except Fault as fault:
             count_fault(fault)
             if not isinstance(fault, DatabaseAway):
-                count("AnchorsLate", wiring.anchors_late())
+                count(Metric.ANCHORS_LATE, wiring.anchors_late())
             raise
         logger().info("retained", extra=done)
-        count("AnchorsLate", wiring.anchors_late())
+        count(Metric.ANCHORS_LATE, wiring.anchors_late())
         if done["not_closed"]:
-            count("NotClosed", len(done["not_closed"]))
+            count(Metric.NOT_CLOSED, len(done["not_closed"]))
         if done["suspended"]:
-            count("Suspended", done["suspended"])
+            count(Metric.SUSPENDED, done["suspended"])
         return done

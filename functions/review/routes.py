@@ -14,12 +14,18 @@ from proviso.domain.reasons import Reason, Refused
 from proviso.domain.review_ports import Shown, ShownReference
 from proviso.edge.answers import gives
 from proviso.edge.http import act, answer, plain, refusal, routes, subject
-from proviso.edge.telemetry import count
+from proviso.edge.metrics import Metric
+from proviso.edge.telemetry import count, follow
 from proviso.stages import review
 
 router = routes()
 REVIEWING = (Reason.NOT_FOUND, Reason.NOT_TRAINED, Reason.NOT_A_MEMBER, Reason.SAME_PERSON, Reason.ERRS_TOO_OFTEN)
 """Why somebody with the role may still not review this candidate (S17, S19)."""
+DECIDED = {
+    Decision.CONFIRM: Metric.DECISION_CONFIRM,
+    Decision.REJECT: Metric.DECISION_REJECT,
+    Decision.CANNOT_TELL: Metric.DECISION_CANNOT_TELL,
+}
 LOOK = "The candidate: less of it before one's own decision than after"
 
 
@@ -84,7 +90,10 @@ def look(candidate_id: str) -> Response[Any]:
     """
     room = wiring.review()
     return _act(
-        lambda p: review.look(principal=p, candidate_id=candidate_id, store=room.store, clock=room.clock), _view
+        lambda p: review.look(
+            principal=p, candidate_id=candidate_id, store=room.store, clock=room.clock, follow=follow
+        ),
+        _view,
     )
 
 
@@ -130,6 +139,7 @@ def decide(candidate_id: str, body: CandidateDecisionBody) -> Response[Any]:
             clock=room.clock,
             new_id=room.new_id,
             chance=room.chance,
+            follow=follow,
         ),
         _counted,
     )
@@ -154,6 +164,7 @@ def withdraw(candidate_id: str, body: WithdrawalBody) -> Response[Any]:
             outbox=room.outbox,
             changes=room.changes,
             clock=room.clock,
+            follow=follow,
         ),
         _view,
     )
@@ -178,6 +189,7 @@ def demographics(candidate_id: str, body: DemographicsBody) -> Response[Any]:
             ethnicity=body.ethnicity,
             store=room.store,
             clock=room.clock,
+            follow=follow,
         ),
         lambda _: {},
         status=201,
@@ -195,6 +207,7 @@ def _picture(candidate_id: str, reference_id: str | None) -> Response[Any]:
             evidence=room.evidence,
             enrolment=room.enrolment,
             clock=room.clock,
+            follow=follow,
         )
     )
 
@@ -232,7 +245,7 @@ def box(face: Region | None) -> dict[str, int] | None:
 def _counted(view: review.CandidateView) -> dict[str, Any]:
     """S26: what the alarm on false candidates goes by. An answer to a test is none of them."""
     if view.own is not None and not view.candidate.seeded:
-        count(f"Decision.{view.own.decision.value}")
+        count(DECIDED[view.own.decision])
     return _view(view)
 
 

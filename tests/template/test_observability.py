@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 
-from proviso.domain.candidate import Decision
-from proviso.domain.errors import AuditUnwritable, DatabaseAway
-from proviso.domain.frame import Outcome
+from proviso.edge.metrics import Metric as Catalogue
 from tests.template.conftest import Template
 
 ALARMS = {
@@ -37,21 +35,6 @@ OF_AWS = {
     ("AWS/SNS", "NumberOfNotificationsDelivered"): [("TopicName",)],
     ("AWS/SNS", "NumberOfNotificationsFailed"): [("TopicName",)],
     ("AWS/SNS", "SMSMonthToDateSpentUSD"): [()],
-}
-EMITTERS = {
-    "detect": ["functions/detect", "edge/batch.py", "edge/telemetry.py"],
-    "match": ["functions/match", "edge/batch.py", "edge/telemetry.py"],
-    "alert": ["functions/alert", "edge/batch.py"],
-    "govern": ["functions/govern", "edge/http.py", "edge/telemetry.py"],
-    "review": ["functions/review", "edge/http.py", "edge/telemetry.py"],
-    "retain": ["functions/retain", "edge/http.py", "edge/telemetry.py"],
-    "sweep": ["functions/sweep"],
-}
-CHANGING = {
-    r"Frame\.(.+)": {one.value for one in Outcome},
-    r"Decision\.(.+)": {one.value for one in Decision},
-    r"Fault\.(.+)": {DatabaseAway.__name__, AuditUnwritable.__name__},
-    r"Swept\.(.+)": {"deleted", "stale", "unprocessed", "woken"},
 }
 Metric = tuple[str, str, tuple[tuple[str, str], ...]]
 
@@ -91,28 +74,9 @@ def on_the_board(observability: Template) -> list[Metric]:
     return found
 
 
-def emitted(root: Path, service: str) -> set[str]:
-    """The names that a function counts, in its own code and what it shares: `Frame.{row.outcome.value}`."""
-    names: set[str] = set()
-    for place in EMITTERS[service]:
-        where = root / place if place.startswith("functions") else root / "layers/core/src/proviso" / place
-        for path in [where] if where.is_file() else sorted(where.rglob("*.py")):
-            text = path.read_text(encoding="utf-8")
-            names |= set(re.findall(r'\bcount\(\s*f?"([^"]+)"', text))
-            if "count_fault(" in text:
-                names.add("Fault.{}")
-    return names
-
-
-def is_written(root: Path, service: str, name: str) -> bool:
-    found = emitted(root, service)
-    if name in found:
-        return True
-    for pattern, values in CHANGING.items():
-        match = re.fullmatch(pattern, name)
-        if match and match[1] in values:
-            return any(re.sub(r"\{.*", "", one) == name[: match.start(1)] for one in found)
-    return False
+def is_written(service: str, name: str) -> bool:
+    """Is it in the catalogue, for this function? (tests/unit/test_edge_telemetry.py: what is in it is written.)"""
+    return any(one.value.name == name and service in one.value.services for one in Catalogue)
 
 
 def test_the_alarms_are_these(alarms: dict[str, dict[str, Any]]) -> None:
@@ -142,27 +106,25 @@ def test_no_data_is_a_fault_only_where_something_must_come(alarms: dict[str, dic
     assert {a["TreatMissingData"] for n, a in alarms.items() if n not in breaching} == {"notBreaching"}
 
 
-def test_alarms_and_graphs_name_what_is_measured(
-    observability: Template, alarms: dict[str, dict[str, Any]], root: Path
-) -> None:
+def test_alarms_and_graphs_name_what_is_measured(observability: Template, alarms: dict[str, dict[str, Any]]) -> None:
     """An alarm on a name that nobody writes is silent for ever."""
     named = [metric for alarm in alarms.values() for metric in in_alarm(alarm)] + on_the_board(observability)
-    assert len(named) > 60
+    assert len(named) > 50
     for namespace, name, dimensions in named:
         if namespace == "Proviso":
             ((kind, service),) = dimensions
             assert kind == "service"
-            assert is_written(root, service, name), (service, name)
+            assert is_written(service, name), (service, name)
         else:
             assert tuple(key for key, _ in dimensions) in OF_AWS[namespace, name], name
 
 
-def test_a_name_that_nobody_writes_would_be_found(root: Path) -> None:
-    assert is_written(root, "retain", "NotClosed")
-    assert not is_written(root, "retain", "NotOpen")
-    assert not is_written(root, "sweep", "NotClosed")
-    assert not is_written(root, "match", "Frame.lost")
-    assert not is_written(root, "alert", "Frame.orphaned")
+def test_a_name_that_nobody_writes_would_be_found() -> None:
+    assert is_written("retain", "NotClosed")
+    assert not is_written("retain", "NotOpen")
+    assert not is_written("sweep", "NotClosed")
+    assert not is_written("match", "Frame.lost")
+    assert not is_written("alert", "Frame.orphaned")
 
 
 def test_what_sweep_counts_is_what_is_looked_for(root: Path) -> None:

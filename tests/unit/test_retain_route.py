@@ -78,7 +78,7 @@ def test_a_refusal_and_a_database_that_sleeps_have_their_answers(wired, monkeypa
 def counted(monkeypatch):
     """What the function counts, by name; and one chain is late."""
     found = {}
-    monkeypatch.setattr(app, "count", lambda name, value=1: found.update({name: value}))
+    monkeypatch.setattr(app, "count", lambda name, value=1: found.update({name.value.name: value}))
     monkeypatch.setattr(app, "count_fault", lambda error: found.update({f"Fault.{type(error).__name__}": 1}))
     monkeypatch.setattr(wiring, "anchors_late", lambda: 1)
     return found
@@ -86,14 +86,14 @@ def counted(monkeypatch):
 
 def test_whatever_else_comes_is_a_call_of_sweep(monkeypatch, counted):
     done = {"not_closed": (), "waiting": (), "closed": ("d-1",), "suspended": 0}
-    monkeypatch.setattr(wiring, "retain", lambda: done)
+    monkeypatch.setattr(wiring, "retain", lambda step: done)
     assert app.handler({"reason": "due:d-1"}, CONTEXT)["closed"] == ["d-1"]
     assert counted == {"AnchorsLate": 1}
 
 
 def test_what_the_alarms_go_by_is_counted(monkeypatch, counted):
     done = {"not_closed": ("d-1", "d-2"), "waiting": (), "closed": (), "suspended": 1}
-    monkeypatch.setattr(wiring, "retain", lambda: done)
+    monkeypatch.setattr(wiring, "retain", lambda step: done)
     app.handler({"reason": "due:d-1"}, CONTEXT)
     assert counted == {"NotClosed": 2, "Suspended": 1, "AnchorsLate": 1}
 
@@ -106,7 +106,7 @@ def test_what_the_alarms_go_by_is_counted(monkeypatch, counted):
     ],
 )
 def test_a_run_that_fails_tells_as_well(monkeypatch, counted, fault, expected):
-    def fails():
+    def fails(step):
         raise fault
 
     monkeypatch.setattr(wiring, "retain", fails)

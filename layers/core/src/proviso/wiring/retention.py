@@ -2,11 +2,15 @@
 
 import os
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from typing import Any
 
 from proviso import settings
+from proviso.domain.frame import LedgerEntry
+from proviso.domain.journey import Step
 from proviso.domain.people import Principal
 from proviso.domain.reasons import Refused
 from proviso.wiring import _changes, _connector, _principal, _read, now
@@ -20,8 +24,8 @@ WAKES_WITHIN = timedelta(seconds=100)
 but a run that gave up at once would be an alarm each time that it wakes."""
 
 
-def sweep() -> dict[str, int]:
-    """One sweep."""
+def sweep(tell: Callable[[LedgerEntry], None]) -> dict[str, int]:
+    """One sweep; `tell` is told each frame that ended in it."""
     from proviso.cloud.clients import client
     from proviso.cloud.frames import S3Frames
     from proviso.cloud.ledger import DynamoLedger
@@ -41,15 +45,16 @@ def sweep() -> dict[str, int]:
         gauge=SqsGauge(client("sqs"), read.queue_urls),
         look=S3QueueLook(client("s3"), read.permits_bucket),
         waker=LambdaWaker(client("lambda"), read.retain_function_name),
+        tell=tell,
     )
 
 
-def retain() -> Any:
-    """One run of retain."""
+def retain(step: Step) -> Any:
+    """One run of retain; `step` is told what it did with candidates."""
     from proviso.stages.retain import retain as retain_once
     from proviso.stages.retain_room import wait_until_awake
 
-    room = _retain_room()
+    room = replace(_retain_room(), step=step)
     wait_until_awake(room.store.connect, clock=now, wait=time.sleep, give_up_at=now() + WAKES_WITHIN)
     return retain_once(room=room)
 
