@@ -3,9 +3,9 @@
 usage: python bench/durations.py [ROUNDS] [--write]
 
 Each function runs in its own process under AWS's runtime client, as in the local cloud, with one thread. Of each warm
-call is measured: the processor time of the process (Linux only), what it asked the stand-in for AWS and how
-long that took to answer, the rest of the time (the database, for functions that have one) and the bytes it logged. Only
-the processor time travels to another machine; `proviso cost` puts AWS's own latencies in the place of the rest.
+call is measured: the processor time of the process (Linux only), what it asked the stand-in for AWS and how long that
+took to answer, the processor time of its database connection, and the bytes it logged. Only processor time travels to
+another machine; `proviso cost` puts AWS's own latencies in the place of the rest.
 With --write the figures go to layers/core/src/proviso/cli/cost/durations.json.
 """
 
@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 import psycopg
+
 from proviso.cli import places
 from proviso.cli.demo.run import DemoOptions, cloud_options, demo_policy
 from proviso.cli.demo.scene import NORTH, Person, Scene, Studio
@@ -36,6 +37,7 @@ from proviso.local.counting import Request, RequestCounter, counting, tally
 from proviso.local.worker import Invocation
 
 OUT = Path("layers/core/src/proviso/cli/cost/durations.json")
+ROLES = {"MatchFunction": "proviso_match", "RetainFunction": "proviso_retain"}
 AWAY = [Person("astronaut", 90, 150 + 200 * n, 320) for n in range(6)]
 """Up to six people who are on no list, side by side."""
 
@@ -45,6 +47,7 @@ class Call:
     """One warm call."""
 
     cpu_ms: float
+    database_ms: float
     wall_ms: float
     served_ms: float
     requests: Sequence[Request]
@@ -77,8 +80,17 @@ class Bench:
         assert process is not None
         return int(process.pid)
 
+    def database(self, function: str) -> dict[int, float]:
+        """Processor time of the connections that this function's role holds, by process."""
+        role = ROLES.get(function)
+        if role is None:
+            return {}
+        with psycopg.connect(self.cloud.database_url) as connection:
+            found = connection.execute("SELECT pid FROM pg_stat_activity WHERE usename = %s", (role,)).fetchall()
+        return {pid: cpu_ms(pid) for (pid,) in found}
+
     def call(self, function: str, event: Any) -> Call:
-        mark, before = self.counter.mark(), cpu_ms(self.pid(function))
+        mark, before, database = self.counter.mark(), cpu_ms(self.pid(function)), self.database(function)
         done: Invocation = self.cloud.invoke(function, event)
         if not done.ok:
             sys.exit(f"{function}: {done.error}")
@@ -88,6 +100,7 @@ class Bench:
         lines = [one for one in done.log if one.startswith("{")]
         return Call(
             cpu_ms(self.pid(function)) - before,
+            sum(after - database.get(pid, 0.0) for pid, after in self.database(function).items()),
             done.duration_ms,
             sum(one.milliseconds for one in asked),
             asked,
@@ -105,16 +118,15 @@ class Bench:
         return str(key)
 
     def case(self, function: str, make: Callable[[], Any]) -> dict[str, Any]:
-        """Several warm calls: the mean of processor time, medians of the others, the lower quartile of the rest."""
+        """Several warm calls: the mean of processor time, medians of the others."""
         calls = [self.call(function, make()) for _ in range(self.rounds + 3)][3:]
-        rest = [max(0.0, one.wall_ms - one.cpu_ms - one.served_ms) for one in calls]
         return {
             "function": function,
             "calls": len(calls),
             "cpu_ms": round(statistics.fmean(one.cpu_ms for one in calls), 1),
             "wall_ms": round(statistics.median(one.wall_ms for one in calls), 1),
             "served_ms": round(statistics.median(one.served_ms for one in calls), 1),
-            "rest_ms": round(statistics.quantiles(rest, n=4)[0], 1),  # others use this machine too
+            "database_ms": round(statistics.fmean(one.database_ms for one in calls), 1),
             "requests": dict(tally(calls[-1].requests)),
             "log_bytes": round(statistics.fmean(one.log_bytes for one in calls)),
             "log_lines": max(one.log_lines for one in calls),
@@ -198,9 +210,7 @@ def measure(bench: Bench, models: places.Models) -> dict[str, Any]:
         cloud.wait_idle(30)
     notices = cloud.client("s3").list_objects_v2(Bucket=cloud.physical("OutboxBucket"), Prefix="notices/")
     notice = notices["Contents"][0]["Key"]
-    bench.s3.put_bucket_notification_configuration(
-        Bucket=cloud.physical("FramesBucket"), NotificationConfiguration={}
-    )
+    bench.s3.put_bucket_notification_configuration(Bucket=cloud.physical("FramesBucket"), NotificationConfiguration={})
     cases: dict[str, Any] = {}
     cases["detect, no face"] = bench.case("DetectFunction", lambda: s3_event(bench.upload(())))
     cases["detect, no face, ten frames"] = bench.case(
@@ -312,8 +322,11 @@ def main(rounds: int, write: bool) -> None:
         play.prepare()
         found = measure(Bench(cloud, counter, play, rounds), models)
     for name, case in found["cases"].items():
-        print(f"{name}: cpu {case['cpu_ms']}, wall {case['wall_ms']}, served {case['served_ms']}, rest {case['rest_ms']}"
-              f" ms; {case['requests']}; {case['log_lines']} lines, {case['log_bytes']} bytes")
+        print(
+            f"{name}: cpu {case['cpu_ms']}, database {case['database_ms']}, wall {case['wall_ms']}, "
+            f"served {case['served_ms']}"
+            f" ms; {case['requests']}; {case['log_lines']} lines, {case['log_bytes']} bytes"
+        )
     print(json.dumps(found["cold"]), json.dumps(found["peak_memory_mb"]))
     if write:
         (root / OUT).write_text(json.dumps(found, indent=1) + "\n", "utf-8")

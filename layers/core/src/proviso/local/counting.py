@@ -98,7 +98,9 @@ def named(environ: Mapping[str, Any]) -> tuple[str, str]:
     target = str(environ.get("HTTP_X_AMZ_TARGET", ""))
     if target:
         prefix, _, operation = target.partition(".")
-        return ("dynamodb" if prefix.startswith("DynamoDB") else "sqs" if "SQS" in prefix else prefix.lower()), operation
+        return (
+            "dynamodb" if prefix.startswith("DynamoDB") else "sqs" if "SQS" in prefix else prefix.lower()
+        ), operation
     scope = str(environ.get("HTTP_AUTHORIZATION", "")).partition("Credential=")[2].split(",")[0].split("/")
     service = scope[3] if len(scope) > 3 else "s3"
     if service != "s3":

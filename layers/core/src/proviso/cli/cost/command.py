@@ -63,7 +63,9 @@ def cost(
     cameras: Annotated[int, typer.Option(help="Cameras")] = _DEFAULT.cameras,
     hours: Annotated[float, typer.Option(help="Hours a month in which a deployment is active")] = _DEFAULT.hours,
     fps: Annotated[float, typer.Option(help="Frames a second and camera")] = _DEFAULT.fps,
-    faces_share: Annotated[float, typer.Option(help="Share of uploads with a usable face, 0 to 1")] = _DEFAULT.faces_share,
+    faces_share: Annotated[
+        float, typer.Option(help="Share of uploads with a usable face, 0 to 1")
+    ] = _DEFAULT.faces_share,
     faces: Annotated[int, typer.Option(help="Faces in each of those")] = _DEFAULT.faces,
     listed: Annotated[int, typer.Option("--list", help="Entries on the watchlist")] = _DEFAULT.list_size,
     sms: Annotated[int, typer.Option(help="SMS a month, to the United Kingdom")] = _DEFAULT.sms,
@@ -198,14 +200,18 @@ def show(found: Estimate) -> None:
         )  # fmt: skip
         for what, amount, base in _lines(found, service):
             table.add_row(f"  {escape(what)}", _dollars(amount), _dollars(base), "")
-    table.add_row("[bold]together[/bold]", _dollars(found.month.total), _dollars(found.idle.total),
-                  _dollars(found.million_total) if found.million else "")
+    table.add_row(
+        "[bold]together[/bold]",
+        _dollars(found.month.total),
+        _dollars(found.idle.total),
+        _dollars(found.million_total) if found.million else "",
+    )
     console.print(table)
     say("A million frames: what running adds to an idle month, without SMS and e-mails, which come by the notice.")
     other = found.rekognition
     say(
-        f"Amazon Rekognition for the same frames, its calls alone: {_dollars(other.all_faces)} a month where every face is "
-        f"searched, {_dollars(other.largest_face)} where only the largest of each frame is."
+        f"Amazon Rekognition for the same frames, its calls alone: {_dollars(other.all_faces)} a month where every "
+        f"face is searched, {_dollars(other.largest_face)} where only the largest of each frame is."
     )
     for text, met, why in verdicts(found):
         say(f"{'met' if met else 'MISSED'}: {text}; {why}")
@@ -213,7 +219,8 @@ def show(found: Estimate) -> None:
     given = f"; of your own account: {', '.join(sorted(found.clock.billed))}" if found.clock.billed else ""
     say(
         f"A core of Lambda is taken to be {found.clock.speed:g} times the measured one (assumed), AWS's answers "
-        f"{found.clock.waits:g} times what docs/cost.md assumes{given}. {found.month.batch:.1f} uploads a call of detect."
+        f"{found.clock.waits:g} times what docs/cost.md assumes{given}. "
+        f"{found.month.batch:.1f} uploads a call of detect."
     )
     for sentence in found.prices.doubtful():
         say(f"Price in doubt: {sentence}")

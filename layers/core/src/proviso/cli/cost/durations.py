@@ -1,8 +1,8 @@
 """How long a call of a function is charged for: from what was measured on one machine, or from the user's CloudWatch.
 
-A call's time here is taken apart: processor time, which another processor changes (`speed`); answers of AWS, for which
-there are assumptions (`usage.WAIT_MS`); and, where there is a database, the rest. Lambda gives a function memory/1769 of a
-processor core, and no single thread more than one.
+A call's time is taken apart: processor time, which another processor changes (`speed`), the database's with it; and
+answers of AWS, for which there are assumptions (`usage.WAIT_MS`). Lambda gives a function memory/1769 of a processor
+core, and no single thread more than one.
 """
 
 import csv
@@ -19,8 +19,10 @@ from proviso.cli.cost import usage
 
 CORE_MB = 1769
 """The memory at which a function has one core, in AWS's words."""
-_FUNCTIONS = {one.removesuffix("Function").lower(): one for one in (
-    usage.DETECT, usage.MATCH, usage.ALERT, usage.SWEEP, usage.RETAIN, usage.REVIEW, usage.GRANT)}
+_FUNCTIONS = {
+    one.removesuffix("Function").lower(): one
+    for one in (usage.DETECT, usage.MATCH, usage.ALERT, usage.SWEEP, usage.RETAIN, usage.REVIEW, usage.GRANT)
+}
 
 
 class DurationsFault(ValueError):
@@ -29,10 +31,10 @@ class DurationsFault(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One measured kind of call: milliseconds of processor, of the rest (database), and bytes of log."""
+    """One measured kind of call: milliseconds of processor, of the database's, and bytes of log."""
 
     cpu_ms: float
-    rest_ms: float
+    database_ms: float
     log_bytes: float
 
 
@@ -63,15 +65,15 @@ class Measured:
         """One upload with so many faces and entries; the search grows with both."""
         base = self._at("match, {n} faces, list 1", faces)
         small, large = self.case("match, 3 faces, list 1"), self.case("match, 3 faces, list 10000")
-        search = max(0.0, large.rest_ms - small.rest_ms) / (3 * 9999) * faces * max(0, listed - 1)
-        return Case(base.cpu_ms, base.rest_ms + search, base.log_bytes)
+        search = max(0.0, large.database_ms - small.database_ms) / (3 * 9999) * faces * max(0, listed - 1)
+        return Case(base.cpu_ms, base.database_ms + search, base.log_bytes)
 
     def _at(self, form: str, faces: int) -> Case:
         low, high = self.case(form.format(n=1)), self.case(form.format(n=6))
         share = (faces - 1) / 5
         return Case(
             max(0.0, low.cpu_ms + (high.cpu_ms - low.cpu_ms) * share),
-            max(0.0, low.rest_ms + (high.rest_ms - low.rest_ms) * share),
+            max(0.0, low.database_ms + (high.database_ms - low.database_ms) * share),
             low.log_bytes,
         )
 
@@ -91,7 +93,7 @@ class Clock:
         if self.billed is not None and function in self.billed:
             return self.billed[function]
         trips = usage.DATABASE_TRIPS.get(function, 0)
-        waiting = usage.waits_ms(asked) * self.waits + (case.rest_ms + trips * self.waits if trips else 0.0)
+        waiting = (usage.waits_ms(asked) + trips) * self.waits + case.database_ms / self.speed
         return ceil(self.cpu_ms(case.cpu_ms, memory_mb) + waiting)
 
     def cpu_ms(self, cpu_ms: float, memory_mb: int) -> float:
@@ -119,7 +121,7 @@ def measured(values: Mapping[str, Any]) -> Measured:
             f"{machine['runtime_client']}, pack {values['pack']}, {values['frame']}"
         )
         return Measured(
-            {name: Case(one["cpu_ms"], one["rest_ms"], one["log_bytes"]) for name, one in values["cases"].items()},
+            {name: Case(one["cpu_ms"], one["database_ms"], one["log_bytes"]) for name, one in values["cases"].items()},
             {name: one["init_cpu_ms"] + one["first_cpu_ms"] for name, one in values["cold"].items()},
             dict(values["peak_memory_mb"]),
             about,

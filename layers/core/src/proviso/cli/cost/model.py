@@ -30,8 +30,8 @@ class ScenarioFault(ValueError):
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """A month of use. `hours` active in the month; `fps` frames a second and camera; `burst` frames an upload;
-    `faces_share` of uploads have a usable face, `faces` each; `list_size` entries; `candidates` opened; `reviewers` pages
-    open while it is active; `contacts` people who are told; `due` objects that sweep looks at."""
+    `faces_share` of uploads have a usable face, `faces` each; `list_size` entries; `candidates` opened; `reviewers`
+    pages open while it is active; `contacts` people who are told; `due` objects that sweep looks at."""
 
     cameras: int = 2
     hours: float = 40.0
@@ -51,8 +51,9 @@ class Scenario:
     def __post_init__(self) -> None:
         limits = {
             "cameras": (0, 10_000), "hours": (0, MONTH_H), "fps": (0, 60), "faces_share": (0, 1), "faces": (1, 256),
-            "list_size": (1, 1_000_000), "sms": (0, 10_000_000), "emails": (0, 10_000_000), "candidates": (0, 10_000_000),
-            "reviewers": (0, 1000), "contacts": (0, 10_000), "burst": (1, 5), "due": (0, 10_000),
+            "list_size": (1, 1_000_000), "sms": (0, 10_000_000), "emails": (0, 10_000_000),
+            "candidates": (0, 10_000_000), "reviewers": (0, 1000), "contacts": (0, 10_000), "burst": (1, 5),
+            "due": (0, 10_000),
         }  # fmt: skip
         for name, (least, most) in limits.items():
             value = getattr(self, name)
@@ -164,7 +165,7 @@ def _batch(scenario: Scenario, plant: Plant, clock: Clock) -> float:
 
 def _detect_ms(clock: Clock, plant: Plant, asked: usage.Asked, case: Case, burst: int) -> float:
     """A burst is looked at frame by frame: of the measured time nearly all is that."""
-    looked = Case(case.cpu_ms * burst, case.rest_ms, case.log_bytes)
+    looked = Case(case.cpu_ms * burst, case.database_ms, case.log_bytes)
     return clock.call_ms(DETECT, looked, asked, plant.memory_mb[DETECT])
 
 
@@ -191,38 +192,67 @@ def _calls(scenario: Scenario, plant: Plant, clock: Clock, batch: float) -> Iter
             (cold(DETECT, hours, copies) + sessions * copies) if uploads and what.endswith("without faces") else 0.0,
         )  # fmt: skip
     matched = measured.match(min(256, scenario.faces), scenario.list_size)
-    matched = Case(matched.cpu_ms * scenario.burst, matched.rest_ms, matched.log_bytes)
+    matched = Case(matched.cpu_ms * scenario.burst, matched.database_ms, matched.log_bytes)
     yield Calls(
         MATCH, "uploads with faces", full,
         clock.call_ms(MATCH, matched, usage.SEARCHED, memory[MATCH]), matched.log_bytes,
         (cold(MATCH, hours) + sessions) if full else 0.0,
     )  # fmt: skip
     told = measured.case("alert, a notice again")
-    yield Calls(ALERT, "notices", scenario.candidates * 2, clock.call_ms(ALERT, told, usage.TOLD, memory[ALERT]),
-                told.log_bytes)
+    yield Calls(
+        ALERT, "notices", scenario.candidates * 2, clock.call_ms(ALERT, told, usage.TOLD, memory[ALERT]), told.log_bytes
+    )
     every = plant.schedules.get(ALERT, 300.0)
     asked = _sum(usage.SUBSCRIPTIONS, usage.SUBSCRIPTION, scenario.contacts)
     looked = measured.case("alert, by the clock")
-    yield Calls(ALERT, "by the clock", MONTH_H * 3600 / every, clock.call_ms(ALERT, looked, asked, memory[ALERT]),
-                looked.log_bytes, cold(ALERT, MONTH_H))
+    yield Calls(
+        ALERT,
+        "by the clock",
+        MONTH_H * 3600 / every,
+        clock.call_ms(ALERT, looked, asked, memory[ALERT]),
+        looked.log_bytes,
+        cold(ALERT, MONTH_H),
+    )
     swept = measured.case("sweep, awake")
     every = plant.schedules.get(SWEEP, 60.0)
     asked = _sum(usage.SWEPT, usage.DUE_OBJECT, scenario.due)
-    yield Calls(SWEEP, "by the clock", MONTH_H * 3600 / every, clock.call_ms(SWEEP, swept, asked, memory[SWEEP]),
-                swept.log_bytes, cold(SWEEP, MONTH_H))
+    yield Calls(
+        SWEEP,
+        "by the clock",
+        MONTH_H * 3600 / every,
+        clock.call_ms(SWEEP, swept, asked, memory[SWEEP]),
+        swept.log_bytes,
+        cold(SWEEP, MONTH_H),
+    )
     retained = measured.case("retain, nothing to do")
-    yield Calls(RETAIN, "each minute while active", hours * 60,
-                clock.call_ms(RETAIN, retained, usage.RETAINED, memory[RETAIN]), retained.log_bytes,
-                cold(RETAIN, hours) + sessions)
+    yield Calls(
+        RETAIN,
+        "each minute while active",
+        hours * 60,
+        clock.call_ms(RETAIN, retained, usage.RETAINED, memory[RETAIN]),
+        retained.log_bytes,
+        cold(RETAIN, hours) + sessions,
+    )
     if empty and not (clock.billed and RETAIN in clock.billed):
         yield Calls(RETAIN, "folding what was not searched", hours, ceil(empty / hours * _fold_ms(clock)), 0.0)
     page = measured.case("review, an open page asks")
     asks = scenario.reviewers * hours * usage.PAGE_ASKS_H
-    yield Calls(REVIEW, "open pages ask", asks, clock.call_ms(REVIEW, page, usage.PAGE, memory[REVIEW]), page.log_bytes,
-                (cold(REVIEW, hours) + sessions) if asks else 0.0)
+    yield Calls(
+        REVIEW,
+        "open pages ask",
+        asks,
+        clock.call_ms(REVIEW, page, usage.PAGE, memory[REVIEW]),
+        page.log_bytes,
+        (cold(REVIEW, hours) + sessions) if asks else 0.0,
+    )
     grants = scenario.cameras * hours * usage.GRANTS_H
-    yield Calls(GRANT, "upload rights", grants, clock.call_ms(GRANT, page, {"dynamodb:GetItem": 1, "s3:GetObject": 1},
-                memory[GRANT]), 400.0)
+    yield Calls(
+        GRANT,
+        "upload rights",
+        grants,
+        clock.call_ms(GRANT, page, {"dynamodb:GetItem": 1, "s3:GetObject": 1}, memory[GRANT]),
+        400.0,
+    )
 
 
 def _fold_ms(clock: Clock) -> float:
@@ -240,7 +270,7 @@ def _acu(scenario: Scenario, clock: Clock, plant: Plant) -> tuple[float, list[st
     if not scenario.hours:
         return _LEAST_ACU, []
     rate = scenario.uploads * scenario.faces_share / scenario.hours / 3600
-    busy = rate * clock.measured.match(scenario.faces, scenario.list_size).rest_ms / 1000 / clock.speed
+    busy = rate * clock.measured.match(scenario.faces, scenario.list_size).database_ms / 1000 / clock.speed
     acu = max(_LEAST_ACU, ceil(busy / 0.25) * _LEAST_ACU)
     return acu, [f"searches want about {acu:g} ACU; DatabaseMaximumCapacity must allow them"] if acu > 2 else []
 
@@ -257,12 +287,16 @@ def _lines(
     yield from _lambda(scenario, plant, calls, clock)
     yield Line("S3", "uploads", "s3_put", uploads)
     kept = 1 - 1 / batch  # permits that are read once for several uploads of a camera
-    for service, what, asked, times in _events(scenario, plant, empty, full):
+    for what, asked, times in _events(scenario, plant, empty, full):
         for key, amount in usage.units(asked, times).items():
             yield Line(_SERVICE[key], what, key, amount)
     yield Line("S3", "permits read once a batch", "s3_get", -uploads * kept)
-    yield Line("SQS", "long polls of empty queues", "sqs_request",
-               plant.queues_polled * usage.POLLERS * MONTH_H * 3600 / usage.POLL_S)
+    yield Line(
+        "SQS",
+        "long polls of empty queues",
+        "sqs_request",
+        plant.queues_polled * usage.POLLERS * MONTH_H * 3600 / usage.POLL_S,
+    )
     yield Line("SQS", "frames", "sqs_request", uploads * (usage.MESSAGE_SENT + usage.BATCH_TAKEN / batch))
     yield Line("SQS", "faces", "sqs_request", full * usage.BATCH_TAKEN)
     yield Line("SQS", "notices", "sqs_request", scenario.candidates * 2 * (usage.MESSAGE_SENT + usage.BATCH_TAKEN))
@@ -271,8 +305,9 @@ def _lines(
     yield Line("DynamoDB", "rows", "dynamodb_storage", uploads * usage.ROW_BYTES / _GB * 3 / 30)
     yield Line("Aurora", f"awake, {acu:g} ACU", "aurora_acu_hour", (hours + sessions * 5 / 60) * acu)
     yield Line("Aurora", "storage", "aurora_storage", usage.DATABASE_GB)
-    yield Line("Aurora", "I/O", "aurora_io",
-               full * usage.DATABASE_IO["search"] + hours * 60 * usage.DATABASE_IO["minute"])
+    yield Line(
+        "Aurora", "I/O", "aurora_io", full * usage.DATABASE_IO["search"] + hours * 60 * usage.DATABASE_IO["minute"]
+    )
     yield Line("SNS", "SMS", "sns_sms", scenario.sms, kind=NOTICES)
     yield Line("SNS", "e-mails", "sns_email", scenario.emails, kind=NOTICES)
     yield from _watching(scenario, plant, calls)
@@ -293,34 +328,36 @@ def _lambda(scenario: Scenario, plant: Plant, calls: Sequence[Calls], clock: Clo
         folding = one.what.startswith("folding")  # a longer run, not one more
         yield Line("Lambda", f"{name}: {one.what}", "lambda_request", 0 if folding else one.calls)
         yield Line("Lambda", f"{name}: {one.what}", seconds, one.calls * one.milliseconds / 1000 * gigabytes)
+        if one.function in plant.snapstart:
+            yield Line("Lambda", f"{name}: SnapStart, restores", "snapstart_restore", one.cold * gigabytes)
+            continue
         cold = one.cold * clock.cold_ms(one.function, plant.memory_mb[one.function]) / 1000
         yield Line("Lambda", f"{name}: cold starts", seconds, cold * gigabytes)
-    for memory in plant.snapstart_mb:
-        yield Line("Lambda", "SnapStart: a kept snapshot", "snapstart_cache", memory / 1024 * MONTH_H * 3600)
+    for function in sorted(plant.snapstart):
+        kept = plant.memory_mb[function] / 1024 * MONTH_H * 3600
+        yield Line("Lambda", f"{function.removesuffix('Function').lower()}: SnapStart, kept", "snapstart_cache", kept)
 
 
-def _events(
-    scenario: Scenario, plant: Plant, empty: float, full: float
-) -> Iterable[tuple[str, str, usage.Asked, float]]:
-    """What is asked for, how often. The first of each is for the reader."""
+def _events(scenario: Scenario, plant: Plant, empty: float, full: float) -> Iterable[tuple[str, usage.Asked, float]]:
+    """What is asked for, how often."""
     hours = scenario.hours
     minutes = MONTH_H * 3600 / plant.schedules.get(SWEEP, 60.0)
     looks = MONTH_H * 3600 / plant.schedules.get(ALERT, 300.0)
-    yield "detect", "detect, uploads without faces", usage.NO_FACE, empty
-    yield "detect", "detect, uploads with faces", usage.WITH_FACES, full
-    yield "match", "match", usage.SEARCHED, full
-    yield "match", "match, candidates", usage.RAISED, scenario.candidates
-    yield "alert", "alert, notices", usage.TOLD, scenario.candidates * 2
-    yield "retain", "retain folds what was not searched", usage.FOLDED, empty
-    yield "retain", "retain each minute", usage.RETAINED, hours * 60
-    yield "sweep", "sweep each minute", usage.SWEPT, minutes
-    yield "sweep", "sweep, due objects", usage.DUE_OBJECT, minutes * scenario.due
-    yield "sweep", "sweep wakes retain", usage.WAKES, hours * 60
-    yield "alert", "alert by the clock", usage.SUBSCRIPTIONS, looks
-    yield "alert", "alert by the clock, contacts", usage.SUBSCRIPTION, looks * scenario.contacts
-    yield "review", "open pages", usage.PAGE, scenario.reviewers * hours * usage.PAGE_ASKS_H
+    yield "detect, uploads without faces", usage.NO_FACE, empty
+    yield "detect, uploads with faces", usage.WITH_FACES, full
+    yield "match", usage.SEARCHED, full
+    yield "match, candidates", usage.RAISED, scenario.candidates
+    yield "alert, notices", usage.TOLD, scenario.candidates * 2
+    yield "retain folds what was not searched", usage.FOLDED, empty
+    yield "retain each minute", usage.RETAINED, hours * 60
+    yield "sweep each minute", usage.SWEPT, minutes
+    yield "sweep, due objects", usage.DUE_OBJECT, minutes * scenario.due
+    yield "sweep wakes retain", usage.WAKES, hours * 60
+    yield "alert by the clock", usage.SUBSCRIPTIONS, looks
+    yield "alert by the clock, contacts", usage.SUBSCRIPTION, looks * scenario.contacts
+    yield "open pages", usage.PAGE, scenario.reviewers * hours * usage.PAGE_ASKS_H
     rights = scenario.cameras * hours * usage.GRANTS_H
-    yield "grant", "upload rights", {"dynamodb:GetItem": 1, "s3:GetObject": 1}, rights
+    yield "upload rights", {"dynamodb:GetItem": 1, "s3:GetObject": 1}, rights
 
 
 def _watching(scenario: Scenario, plant: Plant, calls: Sequence[Calls]) -> Iterable[Line]:
@@ -332,8 +369,9 @@ def _watching(scenario: Scenario, plant: Plant, calls: Sequence[Calls]) -> Itera
         yield Line("CloudWatch", f"logs of {one.function.removesuffix('Function').lower()}", "logs_ingested", amount)
     asks = scenario.reviewers * scenario.hours * usage.PAGE_ASKS_H * usage.ACCESS_LOG_BYTES / _GB
     yield Line("CloudWatch", "logs of the API", "logs_ingested", asks)
-    yield Line("CloudWatch", "logs kept", "logs_stored",
-               (written + asks) * usage.STORED_SHARE * plant.retention_days / 30)
+    yield Line(
+        "CloudWatch", "logs kept", "logs_stored", (written + asks) * usage.STORED_SHARE * plant.retention_days / 30
+    )
     for function, metrics in usage.METRICS_ALWAYS.items():
         yield Line("CloudWatch", f"metrics of {function.removesuffix('Function').lower()}", "custom_metric", metrics)
     active = sum(usage.METRICS_ACTIVE.values()) * scenario.hours / MONTH_H

@@ -1,7 +1,7 @@
 """What the template puts into an account that costs by the month or decides what a call costs: read from the template.
 
-Types that cost nothing by themselves are named one by one. Anything else is shown as not counted, so that a new resource
-is not silently free.
+Types that cost nothing by themselves are named one by one. Anything else is shown as not counted, so that a new
+resource is not silently free.
 """
 
 from collections.abc import Mapping
@@ -15,25 +15,79 @@ if TYPE_CHECKING:
     from proviso.local.template import Resource
 
 _PARAMETERS = {"SoftwareBuild": "cost", "ComplaintsContact": "cost@example.org"}
-_FREE = frozenset(
-    f"AWS::{name}"
-    for name in (
-        "ApiGatewayV2::Api ApiGatewayV2::Stage Budgets::Budget CloudFormation::Stack Cognito::ManagedLoginBranding "
-        "Cognito::UserPool Cognito::UserPoolClient Cognito::UserPoolDomain DynamoDB::Table EC2::RouteTable "
-        "EC2::SecurityGroup EC2::SecurityGroupEgress EC2::SecurityGroupIngress EC2::Subnet EC2::VPC "
-        "EC2::SubnetRouteTableAssociation Events::Rule IAM::ManagedPolicy IAM::Role Lambda::Alias Lambda::EventInvokeConfig "
-        "Lambda::EventSourceMapping Lambda::Function Lambda::LayerVersion Lambda::Permission Lambda::Version "
-        "Logs::LogGroup Logs::QueryDefinition RDS::DBCluster RDS::DBClusterParameterGroup RDS::DBInstance "
-        "RDS::DBSubnetGroup S3::Bucket S3::BucketPolicy SNS::Subscription SNS::Topic SNS::TopicPolicy SQS::Queue "
-        "SQS::QueuePolicy CloudWatch::Alarm CloudWatch::Dashboard Serverless::Application"
-    ).split()
-)
+_FREE_KINDS = {
+    "ApiGatewayV2": (
+        "Api",
+        "Stage",
+    ),
+    "Budgets": ("Budget",),
+    "CloudFormation": ("Stack",),
+    "CloudWatch": (
+        "Alarm",
+        "Dashboard",
+    ),
+    "Cognito": (
+        "ManagedLoginBranding",
+        "UserPool",
+        "UserPoolClient",
+        "UserPoolDomain",
+    ),
+    "DynamoDB": ("Table",),
+    "EC2": (
+        "RouteTable",
+        "SecurityGroup",
+        "SecurityGroupEgress",
+        "SecurityGroupIngress",
+        "Subnet",
+        "SubnetRouteTableAssociation",
+        "VPC",
+    ),
+    "Events": ("Rule",),
+    "IAM": (
+        "ManagedPolicy",
+        "Role",
+    ),
+    "Lambda": (
+        "Alias",
+        "EventInvokeConfig",
+        "EventSourceMapping",
+        "Function",
+        "LayerVersion",
+        "Permission",
+        "Version",
+    ),
+    "Logs": (
+        "LogGroup",
+        "QueryDefinition",
+    ),
+    "RDS": (
+        "DBCluster",
+        "DBClusterParameterGroup",
+        "DBInstance",
+        "DBSubnetGroup",
+    ),
+    "S3": (
+        "Bucket",
+        "BucketPolicy",
+    ),
+    "SNS": (
+        "Subscription",
+        "Topic",
+        "TopicPolicy",
+    ),
+    "SQS": (
+        "Queue",
+        "QueuePolicy",
+    ),
+    "Serverless": ("Application",),
+}
+_FREE = frozenset(f"AWS::{service}::{kind}" for service, kinds in _FREE_KINDS.items() for kind in kinds)
 
 
 @dataclass(frozen=True, slots=True)
 class Plant:
     """Figures of the template. `schedules` are seconds between two calls of a function; `uncounted` what has no price
-    here. `retention_days` of the logs."""
+    here; `snapstart` are functions that start from a snapshot. `retention_days` of the logs."""
 
     memory_mb: Mapping[str, int]
     concurrency: Mapping[str, int]
@@ -42,7 +96,7 @@ class Plant:
     alarm_metrics: int
     dashboards: int
     retention_days: int
-    snapstart_mb: tuple[int, ...] = ()
+    snapstart: frozenset[str] = frozenset()
     system_logs: bool = True
     uncounted: tuple[str, ...] = ()
 
@@ -52,7 +106,9 @@ def read_plant(root: Path, parameters: Mapping[str, str] | None = None) -> Plant
     from proviso.local.resources import Identities
     from proviso.local.template import load_stack
 
-    stack = load_stack(root / "template.yaml", _PARAMETERS | dict(parameters or {}), Identities("http://aws", "http://api"))
+    stack = load_stack(
+        root / "template.yaml", _PARAMETERS | dict(parameters or {}), Identities("http://aws", "http://api")
+    )
     found = list(stack.all_resources())
     functions = {one.logical_id: one.resolved() for one in found if one.type == "AWS::Lambda::Function"}
     mappings = [one.resolved() for one in found if one.type == "AWS::Lambda::EventSourceMapping"]
@@ -64,16 +120,18 @@ def read_plant(root: Path, parameters: Mapping[str, str] | None = None) -> Plant
         queues_polled=len(mappings),
         alarm_metrics=sum(_metrics_of(one.resolved()) for one in found if one.type == "AWS::CloudWatch::Alarm"),
         dashboards=sum(one.type == "AWS::CloudWatch::Dashboard" for one in found),
-        retention_days=max((int(one.resolved()["RetentionInDays"]) for one in found if one.type == "AWS::Logs::LogGroup"
-                            and "RetentionInDays" in one.properties), default=30),
-        snapstart_mb=tuple(
-            int(one.get("MemorySize", 128))
-            for one in functions.values()
-            if one.get("SnapStart", {}).get("ApplyOn") == "PublishedVersions"
+        retention_days=max(
+            (
+                int(one.resolved()["RetentionInDays"])
+                for one in found
+                if one.type == "AWS::Logs::LogGroup" and "RetentionInDays" in one.properties
+            ),
+            default=30,
         ),
-        system_logs=not all(
-            one.get("LoggingConfig", {}).get("SystemLogLevel") == "WARN" for one in functions.values()
+        snapstart=frozenset(
+            name for name, one in functions.items() if one.get("SnapStart", {}).get("ApplyOn") == "PublishedVersions"
         ),
+        system_logs=not all(one.get("LoggingConfig", {}).get("SystemLogLevel") == "WARN" for one in functions.values()),
         uncounted=tuple(sorted(_uncounted(found))),
     )
 

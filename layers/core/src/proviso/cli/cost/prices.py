@@ -29,7 +29,8 @@ class Source:
 @dataclass(frozen=True, slots=True)
 class Price:
     """One price for one region. `region` is the one that it is really of (another where this one's was not found,
-    `assumed` where nobody's was); `free` units a month are free for good; `checked` is False where no source says it."""
+    `assumed` where nobody's was, `given` by hand); `free` units a month are free for good; `checked` is False where no
+    source says it."""
 
     key: str
     title: str
@@ -89,7 +90,9 @@ class Prices:
             key, found, value = text.partition("=")
             if not found or key not in changed:
                 raise PricesFault(f"--price {text}: write KEY=DOLLARS with a KEY of {', '.join(sorted(changed))}")
-            changed[key] = replace(changed[key], amount=_dollars(value, f"--price {text}"), region="given")
+            changed[key] = replace(
+                changed[key], amount=_dollars(value, f"--price {text}"), region="given", checked=True
+            )
         return replace(self, by_key=changed)
 
 

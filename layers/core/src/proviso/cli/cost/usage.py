@@ -93,7 +93,7 @@ MESSAGE_SENT, BATCH_TAKEN = 1, 2
 POLLERS, POLL_S = 5, 20
 """An event source mapping long-polls an empty queue all the time. AWS names five pollers, which may go down to two."""
 
-# --- assumed -----------------------------------------------------------------------------------------------------------
+# --- assumed --------------------------------------------------------------------------------------------------------
 
 WAIT_MS: Mapping[str, float] = {
     "s3:GetObject": 25,
@@ -107,7 +107,7 @@ WAIT_MS: Mapping[str, float] = {
 """How long AWS takes to answer, in one region. AWS promises single-digit milliseconds for DynamoDB and names 100 to 200
 for S3's first byte in the worst case; people measure 20 to 40 for small objects. `--waits` scales all of them."""
 DATABASE_TRIPS: Mapping[str, int] = {MATCH: 14, RETAIN: 40}
-"""Statements and commits of a call, each a millisecond of network beyond what they take here."""
+"""Statements and commits of a call, each a millisecond of network beside the database's own time."""
 ROW_BYTES = 400
 """A row of the ledger, in its index too."""
 PLATFORM_LOG_BYTES, ACCESS_LOG_BYTES = 620, 300
