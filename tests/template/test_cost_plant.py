@@ -18,7 +18,8 @@ def test_everything_in_the_template_has_a_price_or_is_known_to_have_none(plant: 
 
 
 def test_what_is_charged_by_the_month_or_decides_a_call_s_price(plant: Plant) -> None:
-    assert plant.memory_mb["DetectFunction"] == 1769
+    assert plant.memory_mb["DetectFunction"] == 1024
+    assert plant.memory_mb["MatchFunction"] == 1769
     assert plant.queues_polled == len(plant.concurrency) == 3
     assert plant.schedules["SweepFunction"] == 60
     assert plant.alarm_metrics >= 20

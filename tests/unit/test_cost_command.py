@@ -28,6 +28,8 @@ def test_the_standard_trial(run: Any) -> None:
         "a million frames",
         "Amazon Rekognition for the same frames",
         "an idle month under $5",
+        "The same in other uses: --burst 5",
+        "here over 14,400 frames",
         "awslambdaric",
         "assumed",
         "Price in doubt: sns_sms",

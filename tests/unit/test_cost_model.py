@@ -72,9 +72,9 @@ def test_an_hour_by_hand() -> None:
     found = month(ONE_HOUR)
     assert found.batch == 1
     assert quantity(found, "s3_put", "uploads") == 3600
-    # without a face: received, finish and the index; folded an hour later: the row and the index. With: three at match
-    # and detect.
-    assert quantity(found, "dynamodb_write") == 2700 * 3 + 2700 * 2 + 900 * (1 + 2)
+    # without a face: received, finish and the index. With: received at detect, the end at match
+    assert quantity(found, "dynamodb_write") == 2700 * 3 + 900 * 2
+    assert quantity(found, "dynamodb_read", "folded") == pytest.approx(2700 * 400 / 4096 / 2)
     # three requests a frame, three more with faces; retain's runs ask six queues; the polls of the whole month
     polls = 3 * 5 * 730 * 3600 / 20
     assert quantity(found, "sqs_request") == 3600 * 3 + 900 * 3 + 60 * 6 + polls
@@ -87,9 +87,9 @@ def test_what_a_call_of_detect_is_charged_for() -> None:
     found = month(ONE_HOUR)
     waits = 2 * 25 + 20 + 2 * 5  # two GETs, a DELETE, two writes
     (calls,) = [one for one in found.calls if one.what == "uploads without faces"]
-    assert calls.milliseconds == ceil(20 / 0.5 + waits)
+    assert calls.milliseconds == ceil((20 + 10) / 0.5 + waits)
     line = next(one for one in found.lines if one.what == "detect: uploads without faces" and "gb_second" in one.key)
-    assert line.quantity == pytest.approx(2700 * 0.120 * 1769 / 1024)
+    assert line.quantity == pytest.approx(2700 * 0.140 * 1769 / 1024)
     assert line.amount == pytest.approx(line.quantity * 0.0000133334)
 
 
@@ -146,9 +146,7 @@ def test_faster_frames_are_taken_together() -> None:
 
 
 def test_too_many_frames_are_said() -> None:
-    warnings = " ".join(month(Scenario(cameras=200, fps=10)).warnings)
-    assert "DetectConcurrency" in warnings
-    assert "retain would need" in warnings
+    assert "DetectConcurrency" in " ".join(month(Scenario(cameras=200, fps=10)).warnings)
 
 
 def test_the_user_s_own_durations_go_first() -> None:
@@ -175,16 +173,18 @@ def test_targets_name_their_lines() -> None:
     (million, idle) = verdicts(found)
     assert million[1] is (found.million_total <= 12)
     assert "S3" in million[2]
-    assert idle[1] is False
-    assert "dashboard 3.00" in idle[2]
-    free = estimate(Scenario(), PLANT, PRICES, CLOCK, free=True)
-    assert verdicts(free)[1][1] is True
+    assert idle[1] is True, "held against what is left after what every account is given"
+    assert "at list price: CloudWatch dashboard 3.00" in idle[2]
+    dear = estimate(Scenario(), replace(PLANT, alarm_metrics=100), PRICES, CLOCK)
+    assert verdicts(dear)[1][1] is False
+    assert "CloudWatch alarms 9.00" in verdicts(dear)[1][2]
     low, high = found.million_range
     assert low <= found.million_total <= high
 
 
 def test_without_frames_there_is_no_price_of_a_million() -> None:
     found = estimate(Scenario(hours=0), PLANT, PRICES, CLOCK)
+    assert found.million_elsewhere == {}
     assert [text for text, _, _ in verdicts(found) if "million" in text] == []
 
 
@@ -239,3 +239,10 @@ def test_rekognition_for_the_same_frames_by_hand() -> None:
     assert found.calls == 360_000 + 216_000
     assert found.all_faces == pytest.approx(360 + 216 + 0.005)
     assert found.largest_face == pytest.approx(360.005)
+
+
+def test_bursts_and_a_busy_site_are_shown_beside_it() -> None:
+    found = estimate(Scenario(), PLANT, PRICES, CLOCK)
+    assert list(found.million_elsewhere) == ["--burst 5", "--cameras 10 --fps 5", "--cameras 10 --fps 5 --burst 5"]
+    assert max(found.million_elsewhere.values()) < found.million_total
+    assert found.million_elsewhere["--burst 5"] == estimate(Scenario(burst=5), PLANT, PRICES, CLOCK).million_total

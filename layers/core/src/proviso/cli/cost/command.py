@@ -1,7 +1,8 @@
 """`proviso cost`: a table by line, an idle month and Rekognition beside it, the targets, and a picture."""
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,7 +26,8 @@ _RANGE = ((0.6, 0.6), (0.25, 2.0))
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """All that is shown."""
+    """All that is shown. `idle_free`: an idle month with what AWS gives every account for good taken off; `idle_list`: without.
+    `million_elsewhere`: dollars a million frames in other uses, by the options that would show them."""
 
     scenario: Scenario
     prices: Prices
@@ -33,9 +35,11 @@ class Estimate:
     clock: Clock
     free: bool
     month: Bill
-    idle: Bill
+    idle_list: Bill
+    idle_free: Bill
     million: dict[str, float]
     million_range: tuple[float, float]
+    million_elsewhere: dict[str, float]
     rekognition: Rekognition
 
     @property
@@ -44,19 +48,33 @@ class Estimate:
 
 
 def estimate(scenario: Scenario, plant: Plant, prices: Prices, clock: Clock, *, free: bool = False) -> Estimate:
-    """Month, idle month, per million frames with its range, and Rekognition."""
+    """Month, idle month, per million frames with its range and in other uses, and Rekognition."""
 
-    def sums(this: Clock) -> tuple[Bill, Bill, dict[str, float]]:
-        month = bill(scenario, plant, prices, this, free=free)
-        idle = bill(scenario.idle(), plant, prices, this, free=free)
-        return month, idle, per_million(month, idle, scenario.frames)
+    def sums(this: Clock, use: Scenario = scenario) -> tuple[Bill, Bill, dict[str, float]]:
+        month = bill(use, plant, prices, this, free=free)
+        idle = bill(use.idle(), plant, prices, this, free=free)
+        return month, idle, per_million(month, idle, use.frames)
 
-    month, idle, million = sums(clock)
+    month, _, million = sums(clock)
+    idle_list, idle_free = (bill(scenario.idle(), plant, prices, clock, free=each) for each in (False, True))
     ends = [sum(sums(Clock(clock.measured, speed, waits, clock.billed))[2].values()) for speed, waits in _RANGE]
+    others = {name: sum(sums(clock, use)[2].values()) for name, use in _others(scenario).items()}
     yardstick = rekognition(scenario, prices)
     total = sum(million.values())
     spread = (min(total, *ends), max(total, *ends))
-    return Estimate(scenario, prices, plant, clock, free, month, idle, million, spread, yardstick)
+    return Estimate(
+        scenario, prices, plant, clock, free, month, idle_list, idle_free, million, spread, others, yardstick
+    )
+
+
+def _others(scenario: Scenario) -> dict[str, Scenario]:
+    """The same use in bursts, on a busy site, and both: the options that differ. Nothing where nothing runs."""
+    if not scenario.frames:
+        return {}
+    busy = replace(scenario, cameras=max(10, scenario.cameras), fps=max(5.0, scenario.fps))
+    options = f"--cameras {busy.cameras} --fps {busy.fps:g}"
+    found = {"--burst 5": replace(scenario, burst=5), options: busy, f"{options} --burst 5": replace(busy, burst=5)}
+    return {name: use for name, use in found.items() if use != scenario}
 
 
 def cost(
@@ -141,16 +159,20 @@ def verdicts(found: Estimate) -> list[tuple[str, bool, str]]:
                 f"most of it: {named}",
             )
         )
-    lines = sorted(found.idle.lines, key=lambda line: -line.amount)[:4]
-    named = ", ".join(f"{line.service} {line.what} {line.amount:.2f}" for line in lines)
     answers.append(
         (
-            f"an idle month under ${model.TARGET_IDLE:.0f}: ${found.idle.total:.2f}",
-            found.idle.total < model.TARGET_IDLE,
-            f"most of it: {named}",
+            f"an idle month under ${model.TARGET_IDLE:.0f}: ${found.idle_free.total:.2f} with what AWS gives every "
+            f"account for good, ${found.idle_list.total:.2f} at list price",
+            found.idle_free.total < model.TARGET_IDLE,
+            f"most of it: {_largest(found.idle_free)}; at list price: {_largest(found.idle_list)}",
         )
     )
     return answers
+
+
+def _largest(month: Bill) -> str:
+    lines = sorted(month.lines, key=lambda line: -line.amount)[:4]
+    return ", ".join(f"{line.service} {line.what} {line.amount:.2f}" for line in lines)
 
 
 def as_values(found: Estimate) -> dict[str, Any]:
@@ -166,9 +188,21 @@ def as_values(found: Estimate) -> dict[str, Any]:
         "durations": found.clock.measured.about,
         "billed_ms_given": dict(found.clock.billed or {}),
         "month": {"total": found.month.total, "lines": [asdict(line) for line in found.month.lines]},
-        "idle_month": {"total": found.idle.total, "lines": [asdict(line) for line in found.idle.lines]},
+        "idle_month_at_list_price": {
+            "total": found.idle_list.total,
+            "lines": [asdict(line) for line in found.idle_list.lines],
+        },
+        "idle_month": {
+            "total": found.idle_free.total,
+            "lines": [asdict(line) for line in found.idle_free.lines],
+        },
         "calls": [asdict(one) for one in found.month.calls],
-        "per_million_frames": {"total": found.million_total, "range": found.million_range, "by_service": found.million},
+        "per_million_frames": {
+            "total": found.million_total,
+            "range": found.million_range,
+            "by_service": found.million,
+            "elsewhere": found.million_elsewhere,
+        },
         "rekognition": asdict(found.rekognition),
         "targets": [{"target": text, "met": met, "lines": why} for text, met, why in verdicts(found)],
         "doubtful_prices": found.prices.doubtful(),
@@ -189,25 +223,35 @@ def show(found: Estimate) -> None:
         + ("what is free for good taken off" if found.free else "nothing taken off for the free tier")
     )
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for name in ("", "a month", "idle month", "a million frames"):
+    for name in ("", "a month", "a million frames", "idle month", "at list price"):
         table.add_column(name, justify="right" if name else "left", no_wrap=True)
-    month, idle = found.month.by_service(), found.idle.by_service()
-    for service in sorted({*month, *idle}, key=lambda name: -month.get(name, 0.0)):
+    months = [found.month, found.idle_free, found.idle_list]
+    services = [one.by_service() for one in months]
+    for service in sorted({name for one in services for name in one}, key=lambda name: -services[0].get(name, 0.0)):
         million = found.million.get(service)
-        table.add_row(
-            f"[bold]{escape(service)}[/bold]", _dollars(month.get(service, 0.0)), _dollars(idle.get(service, 0.0)),
-            "" if million is None else _dollars(million),
-        )  # fmt: skip
-        for what, amount, base in _lines(found, service):
-            table.add_row(f"  {escape(what)}", _dollars(amount), _dollars(base), "")
-    table.add_row(
-        "[bold]together[/bold]",
-        _dollars(found.month.total),
-        _dollars(found.idle.total),
-        _dollars(found.million_total) if found.million else "",
-    )
+        shown = [_dollars(one.get(service, 0.0)) for one in services]
+        shown.insert(1, "" if million is None else _dollars(million))
+        table.add_row(f"[bold]{escape(service)}[/bold]", *shown)
+        for what, amounts in _lines(months, service):
+            table.add_row(f"  {escape(what)}", _dollars(amounts[0]), "", *map(_dollars, amounts[1:]))
+    totals = [_dollars(one.total) for one in months]
+    totals.insert(1, _dollars(found.million_total) if found.million else "")
+    table.add_row("[bold]together[/bold]", *totals)
     console.print(table)
-    say("A million frames: what running adds to an idle month, without SMS and e-mails, which come by the notice.")
+    say(
+        "A million frames: what running adds to an idle month, without SMS and e-mails, which come by the notice. "
+        "Idle month: what AWS gives every account for good is taken off; beside it, nothing is."
+    )
+    if found.million_elsewhere:
+        others = "; ".join(f"{name} {_dollars(value)}" for name, value in found.million_elsewhere.items())
+        say(f"The same in other uses: {others}.")
+    if found.million:
+        hour = found.month.acu * found.prices.of("aurora_acu_hour").amount
+        an_hour = one.frames / one.hours
+        say(
+            f"An hour of an awake database is {_dollars(hour)}, here over {an_hour:,.0f} frames: "
+            f"{_dollars(hour / an_hour * 1e6)} of a million."
+        )
     other = found.rekognition
     say(
         f"Amazon Rekognition for the same frames, its calls alone: {_dollars(other.all_faces)} a month where every "
@@ -230,18 +274,15 @@ def show(found: Estimate) -> None:
         say(f"Warning: {sentence}")
 
 
-def _lines(found: Estimate, service: str) -> list[tuple[str, float, float]]:
-    """Lines of a service by what they are for, those of half a cent or more."""
-    base: dict[str, float] = {}
-    for line in found.idle.lines:
-        if line.service == service:
-            base[line.what] = base.get(line.what, 0.0) + line.amount
-    amounts: dict[str, float] = dict.fromkeys(base, 0.0)
-    for line in found.month.lines:
-        if line.service == service:
-            amounts[line.what] = amounts.get(line.what, 0.0) + line.amount
-    rows = [(what, amount, base.get(what, 0.0)) for what, amount in amounts.items()]
-    return sorted((row for row in rows if max(row[1:]) >= 0.005), key=lambda row: -row[1])
+def _lines(months: Sequence[Bill], service: str) -> list[tuple[str, list[float]]]:
+    """Lines of a service by what they are for, those of half a cent or more in any of the months."""
+    amounts: dict[str, list[float]] = {}
+    for number, month in enumerate(months):
+        for line in month.lines:
+            if line.service == service:
+                amounts.setdefault(line.what, [0.0] * len(months))[number] += line.amount
+    rows = [(what, each) for what, each in amounts.items() if max(each) >= 0.005]
+    return sorted(rows, key=lambda row: (-row[1][0], -row[1][2]))
 
 
 def _dollars(amount: float) -> str:

@@ -17,8 +17,6 @@ from proviso.cli.cost.usage import ALERT, DETECT, GRANT, MATCH, RETAIN, REVIEW, 
 
 MONTH_H = 730.0
 NOTICES, TARGET_MILLION, TARGET_IDLE = "notices", 12.0, 5.0
-RETAIN_S = 300.0
-"""What a run of retain may take."""
 _LEAST_ACU = 0.5
 _GB = 1e9
 
@@ -126,9 +124,6 @@ def bill(scenario: Scenario, plant: Plant, prices: Prices, clock: Clock, *, free
     rate = scenario.uploads / max(scenario.hours, 1e-9) / 3600
     if _busy(scenario, plant, clock) * rate > 10 * plant.concurrency.get(DETECT, 5):
         warnings.append("frames come faster than detect is allowed to look: raise DetectConcurrency")
-    fold_s = _fold_ms(clock) * rate * 3600 * (1 - scenario.faces_share) / 1000 if scenario.hours else 0.0
-    if fold_s > RETAIN_S:
-        warnings.append(f"retain would need {fold_s:.0f} s to fold an hour's frames, and has {RETAIN_S:.0f}")
     lines = [line for line in _lines(scenario, plant, calls, batch, acu, clock) if line.quantity]
     return Bill(_priced(lines, prices, free), calls, batch, acu, tuple(warnings))
 
@@ -233,8 +228,6 @@ def _calls(scenario: Scenario, plant: Plant, clock: Clock, batch: float) -> Iter
         retained.log_bytes,
         cold(RETAIN, hours) + sessions,
     )
-    if empty and not (clock.billed and RETAIN in clock.billed):
-        yield Calls(RETAIN, "folding what was not searched", hours, ceil(empty / hours * _fold_ms(clock)), 0.0)
     page = measured.case("review, an open page asks")
     asks = scenario.reviewers * hours * usage.PAGE_ASKS_H
     yield Calls(
@@ -253,11 +246,6 @@ def _calls(scenario: Scenario, plant: Plant, clock: Clock, batch: float) -> Iter
         clock.call_ms(GRANT, page, {"dynamodb:GetItem": 1, "s3:GetObject": 1}, memory[GRANT]),
         400.0,
     )
-
-
-def _fold_ms(clock: Clock) -> float:
-    """One row of the ledger after the other: the answer, and about a millisecond of processor for the request."""
-    return usage.waits_ms(usage.FOLDED) * clock.waits + 1 / clock.speed
 
 
 def _sum(base: usage.Asked, each: usage.Asked, times: int) -> dict[str, int]:
@@ -300,8 +288,8 @@ def _lines(
     yield Line("SQS", "frames", "sqs_request", uploads * (usage.MESSAGE_SENT + usage.BATCH_TAKEN / batch))
     yield Line("SQS", "faces", "sqs_request", full * usage.BATCH_TAKEN)
     yield Line("SQS", "notices", "sqs_request", scenario.candidates * 2 * (usage.MESSAGE_SENT + usage.BATCH_TAKEN))
-    scanned = empty / max(hours, 1e-9) / 2 * usage.ROW_BYTES / 4096 * 0.5  # half an hour's rows on the mean
-    yield Line("DynamoDB", "retain looks through the index each minute", "dynamodb_read", hours * 60 * scanned)
+    pages = empty * usage.ROW_BYTES / 4096 * 0.5  # each row once, four kilobytes half a unit
+    yield Line("DynamoDB", "rows that are folded", "dynamodb_read", pages)
     yield Line("DynamoDB", "rows", "dynamodb_storage", uploads * usage.ROW_BYTES / _GB * 3 / 30)
     yield Line("Aurora", f"awake, {acu:g} ACU", "aurora_acu_hour", (hours + sessions * 5 / 60) * acu)
     yield Line("Aurora", "storage", "aurora_storage", usage.DATABASE_GB)
@@ -325,8 +313,7 @@ def _lambda(scenario: Scenario, plant: Plant, calls: Sequence[Calls], clock: Clo
     for one in calls:
         gigabytes = plant.memory_mb[one.function] / 1024
         name = one.function.removesuffix("Function").lower()
-        folding = one.what.startswith("folding")  # a longer run, not one more
-        yield Line("Lambda", f"{name}: {one.what}", "lambda_request", 0 if folding else one.calls)
+        yield Line("Lambda", f"{name}: {one.what}", "lambda_request", one.calls)
         yield Line("Lambda", f"{name}: {one.what}", seconds, one.calls * one.milliseconds / 1000 * gigabytes)
         if one.function in plant.snapstart:
             yield Line("Lambda", f"{name}: SnapStart, restores", "snapstart_restore", one.cold * gigabytes)
@@ -348,7 +335,7 @@ def _events(scenario: Scenario, plant: Plant, empty: float, full: float) -> Iter
     yield "match", usage.SEARCHED, full
     yield "match, candidates", usage.RAISED, scenario.candidates
     yield "alert, notices", usage.TOLD, scenario.candidates * 2
-    yield "retain folds what was not searched", usage.FOLDED, empty
+    yield "retain folds an hour", usage.FOLDED, hours if empty else 0
     yield "retain each minute", usage.RETAINED, hours * 60
     yield "sweep each minute", usage.SWEPT, minutes
     yield "sweep, due objects", usage.DUE_OBJECT, minutes * scenario.due
@@ -364,7 +351,7 @@ def _watching(scenario: Scenario, plant: Plant, calls: Sequence[Calls]) -> Itera
     platform = usage.PLATFORM_LOG_BYTES if plant.system_logs else 0
     written = 0.0
     for one in calls:
-        amount = one.calls * (one.log_bytes + (0 if one.what.startswith("folding") else platform)) / _GB
+        amount = one.calls * (one.log_bytes + platform) / _GB
         written += amount
         yield Line("CloudWatch", f"logs of {one.function.removesuffix('Function').lower()}", "logs_ingested", amount)
     asks = scenario.reviewers * scenario.hours * usage.PAGE_ASKS_H * usage.ACCESS_LOG_BYTES / _GB

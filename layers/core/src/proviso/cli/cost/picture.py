@@ -37,11 +37,11 @@ def draw(found: "Estimate", path: Path) -> None:
         met = found.million_total <= model.TARGET_MILLION
         _bars(figure.add_subplot(grid[0]), found.million, title, f"target ${model.TARGET_MILLION:.0f}", met)
     idle: dict[str, float] = {}
-    for line in found.idle.lines:
+    for line in found.idle_list.lines:
         idle[f"{line.service}: {line.what}"] = idle.get(f"{line.service}: {line.what}", 0.0) + line.amount
-    met = found.idle.total < model.TARGET_IDLE
-    title = f"An idle month: ${found.idle.total:.2f}"
-    _bars(figure.add_subplot(grid[-1]), idle, title, f"target under ${model.TARGET_IDLE:.0f}", met)
+    met = found.idle_free.total < model.TARGET_IDLE
+    title = f"An idle month at list price: ${found.idle_list.total:.2f}"
+    _bars(figure.add_subplot(grid[-1]), idle, title, f"under ${model.TARGET_IDLE:.0f}", met)
     _say(
         figure,
         0.07,

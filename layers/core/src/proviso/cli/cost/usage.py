@@ -27,14 +27,8 @@ NO_FACE: Asked = {
 """detect, one upload without a usable face, its camera's permit included."""
 WITH_FACES: Asked = {"dynamodb:PutItem": 1, "s3:GetObject": 2, "sqs:SendMessage": 1}
 """detect, one upload with faces, its camera's permit included."""
-SEARCHED: Asked = {
-    "dynamodb:GetItem": 1,
-    "dynamodb:PutItem": 1,
-    "dynamodb:UpdateItem": 1,
-    "s3:DeleteObject": 1,
-    "s3:GetObject": 2,
-}
-"""match, one upload. Its PutItem finds the row that detect wrote, which is charged like a write."""
+SEARCHED: Asked = {"dynamodb:GetItem": 1, "dynamodb:UpdateItem": 1, "s3:DeleteObject": 1, "s3:GetObject": 2}
+"""match, one upload."""
 RAISED: Asked = {"s3:PutObject": 3}
 """match, more where a candidate is opened: evidence, notice, mark for the pages."""
 TOLD: Asked = {
@@ -45,10 +39,10 @@ TOLD: Asked = {
     "sns:request": 1,
 }
 """alert, one notice to one contact."""
-FOLDED: Asked = {"dynamodb:UpdateItem": 1, "dynamodb:index": 1}
-"""retain, each row of a frame that was not searched, once its hour is over."""
-RETAINED: Asked = {"dynamodb:Scan": 1, "s3:GetObject": 5, "s3:ListObjectsV2": 7}
-"""retain, a run that finds nothing to do; the scan's units come by the rows in the index."""
+FOLDED: Asked = {"dynamodb:Query": 1}
+"""retain, an hour of which frames were not searched, once it is over; its units come by the rows."""
+RETAINED: Asked = {"s3:GetObject": 5, "s3:ListObjectsV2": 7}
+"""retain, a run that finds nothing to do."""
 SWEPT: Asked = {"s3:ListObjectsV2": 3}
 """sweep, when nothing is due."""
 DUE_OBJECT: Asked = {"s3:GetObject": 1}
@@ -78,7 +72,7 @@ BILLED: Mapping[str, tuple[str, float]] = {
     "dynamodb:UpdateItem": ("dynamodb_write", 1),
     "dynamodb:index": ("dynamodb_write", 1),
     "dynamodb:GetItem": ("dynamodb_read", 1),
-    "dynamodb:Scan": ("dynamodb_read", 0.5),
+    "dynamodb:Query": ("dynamodb_read", 0.5),
     "sqs:SendMessage": ("sqs_request", 1),
     "sqs:GetQueueAttributes": ("sqs_request", 1),
     "sns:request": ("sns_request", 1),
