@@ -148,7 +148,7 @@ def test_a_run_of_retain_and_what_it_folds(stage: Stage) -> None:
     assert stage.cloud.wait_idle(30)
     retained(stage)  # the hours before this stage was there
     quiet = retained(stage)
-    assert quiet == dict(usage.RETAINED)
+    assert quiet in (dict(usage.RETAINED), together(usage.RETAINED, usage.WAITING))  # one was raised, and may be over
     earlier = stage.play.clock() - timedelta(hours=2)
     ledger = DynamoLedger(stage.cloud.client("dynamodb"), stage.cloud.physical("LedgerTable"), stage.play.clock)
     for n in range(3):
@@ -159,7 +159,7 @@ def test_a_run_of_retain_and_what_it_folds(stage: Stage) -> None:
     more = {name: folded.get(name, 0) - quiet.get(name, 0) for name in {*folded, *quiet}}
     hours = more.pop("dynamodb:Query")
     assert 1 <= hours <= 4 * usage.FOLDED["dynamodb:Query"]
-    assert {name: count for name, count in more.items() if count and not name.startswith("s3:")} == {}, "none a row"
+    assert {name: count for name, count in more.items() if count and not name.startswith("s3:")} == {}, "one a row"
 
 
 def unfold(stage: Stage) -> None:

@@ -26,8 +26,8 @@ _RANGE = ((0.6, 0.6), (0.25, 2.0))
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """All that is shown. `idle_free`: an idle month with what AWS gives every account for good taken off; `idle_list`: without.
-    `million_elsewhere`: dollars a million frames in other uses, by the options that would show them."""
+    """All that is shown. `idle_free`: an idle month with what AWS gives every account for good taken off; `idle_list`:
+    without. `million_elsewhere`: dollars a million frames in other uses, by the options that would show them."""
 
     scenario: Scenario
     prices: Prices

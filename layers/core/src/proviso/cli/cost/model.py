@@ -281,7 +281,7 @@ def _lines(
     yield Line("S3", "permits read once a batch", "s3_get", -uploads * kept)
     yield Line(
         "SQS",
-        "long polls of empty queues",
+        "polls of empty queues",
         "sqs_request",
         plant.queues_polled * usage.POLLERS * MONTH_H * 3600 / usage.POLL_S,
     )
@@ -337,11 +337,12 @@ def _events(scenario: Scenario, plant: Plant, empty: float, full: float) -> Iter
     yield "alert, notices", usage.TOLD, scenario.candidates * 2
     yield "retain folds an hour", usage.FOLDED, hours if empty else 0
     yield "retain each minute", usage.RETAINED, hours * 60
+    yield "retain, candidates", usage.WAITING, scenario.candidates * usage.WAITS_MIN
     yield "sweep each minute", usage.SWEPT, minutes
     yield "sweep, due objects", usage.DUE_OBJECT, minutes * scenario.due
     yield "sweep wakes retain", usage.WAKES, hours * 60
     yield "alert by the clock", usage.SUBSCRIPTIONS, looks
-    yield "alert by the clock, contacts", usage.SUBSCRIPTION, looks * scenario.contacts
+    yield "alert, each contact", usage.SUBSCRIPTION, looks * scenario.contacts
     yield "open pages", usage.PAGE, scenario.reviewers * hours * usage.PAGE_ASKS_H
     rights = scenario.cameras * hours * usage.GRANTS_H
     yield "upload rights", {"dynamodb:GetItem": 1, "s3:GetObject": 1}, rights

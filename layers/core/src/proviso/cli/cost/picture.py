@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from proviso.cli.cost.command import Estimate
 
 _INK, _BAR, _OVER = "#1d2433", "#2f6f9f", "#b4531f"
-_MOST, _WIDE = 8, 27
+_MOST, _WIDE = 8, 24
 
 
 def draw(found: "Estimate", path: Path) -> None:
@@ -21,7 +21,7 @@ def draw(found: "Estimate", path: Path) -> None:
 
     figure: Any = Figure(figsize=(6.4, 10.4), dpi=150, facecolor="white")
     FigureCanvasAgg(figure)
-    grid = figure.add_gridspec(2 if found.million else 1, 1, left=0.36, right=0.96, top=0.83, bottom=0.1, hspace=0.3)
+    grid = figure.add_gridspec(2 if found.million else 1, 1, left=0.38, right=0.96, top=0.83, bottom=0.115, hspace=0.3)
     one, other = found.scenario, found.rekognition
     free = "free tier taken off" if found.free else "nothing taken off for the free tier"
     _say(figure, 0.975, "What Proviso costs at AWS", 19, weight="bold")
@@ -37,14 +37,15 @@ def draw(found: "Estimate", path: Path) -> None:
         met = found.million_total <= model.TARGET_MILLION
         _bars(figure.add_subplot(grid[0]), found.million, title, f"target ${model.TARGET_MILLION:.0f}", met)
     idle: dict[str, float] = {}
-    for line in found.idle_list.lines:
+    for line in found.idle_free.lines:
         idle[f"{line.service}: {line.what}"] = idle.get(f"{line.service}: {line.what}", 0.0) + line.amount
     met = found.idle_free.total < model.TARGET_IDLE
-    title = f"An idle month at list price: ${found.idle_list.total:.2f}"
-    _bars(figure.add_subplot(grid[-1]), idle, title, f"under ${model.TARGET_IDLE:.0f}", met)
+    title = f"An idle month: ${found.idle_free.total:.2f}"
+    _bars(figure.add_subplot(grid[-1]), idle, title, f"target under ${model.TARGET_IDLE:.0f}", met)
     _say(
         figure,
-        0.07,
+        0.085,
+        f"Idle: after what AWS gives every account; ${found.idle_list.total:.2f} at list price.\n"
         f"The whole month: ${found.month.total:,.2f}, SMS and e-mails included.\n"
         f"Amazon Rekognition's calls for the same frames: ${other.all_faces:,.0f}.",
         13,
@@ -73,7 +74,7 @@ def _bars(axes: Any, amounts: dict[str, float], title: str, target: str, met: bo
     axes.set_xlim(0, most * 1.25)
     verdict = f"{title}  ({target}: {'met' if met else 'missed'})"
     axes.text(
-        -0.55, 1.03, verdict, transform=axes.transAxes, fontsize=14, color=_INK, weight="bold", parse_math=False
+        -0.6, 1.03, verdict, transform=axes.transAxes, fontsize=14, color=_INK, weight="bold", parse_math=False
     )  # fmt: skip
     axes.tick_params(axis="y", labelsize=12, length=0, colors=_INK)
     axes.xaxis.set_visible(False)

@@ -41,8 +41,10 @@ TOLD: Asked = {
 """alert, one notice to one contact."""
 FOLDED: Asked = {"dynamodb:Query": 1}
 """retain, an hour of which frames were not searched, once it is over; its units come by the rows."""
-RETAINED: Asked = {"s3:GetObject": 5, "s3:ListObjectsV2": 7}
+RETAINED: Asked = {"s3:GetObject": 4, "s3:ListObjectsV2": 7}
 """retain, a run that finds nothing to do."""
+WAITING: Asked = {"s3:GetObject": 1}
+"""retain, more for each candidate that waits: is its notice there?"""
 SWEPT: Asked = {"s3:ListObjectsV2": 3}
 """sweep, when nothing is due."""
 DUE_OBJECT: Asked = {"s3:GetObject": 1}
@@ -114,6 +116,8 @@ SESSION_H = 8.0
 """A use runs for so many hours at a time; after each the database stays up until it may sleep."""
 PAGE_ASKS_H = 7200
 """An open page asks twice a second."""
+WAITS_MIN = 2
+"""A candidate waits so long for a decision."""
 GRANTS_H, REQUESTS_A_SESSION = 8, 300
 """Upload rights a camera and hour; requests of people to the API in a session."""
 DATABASE_IO, DATABASE_GB = {"search": 8, "minute": 20}, 0.2
