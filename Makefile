@@ -77,8 +77,9 @@ safeguards: install-dev ## the attempts to get round the safeguards, a line each
 	@$(BIN)/python -m pytest tests/safeguards -p tests.safeguards.attempts -q -r N --no-header -o console_output_style=classic \
 	  -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
 
-docs: install-dev ## write docs/safeguards.md and docs/threat-model.md from docs/safeguards.toml, code, SQL and tests
+docs: install-dev ## write docs/safeguards.md and docs/threat-model.md from docs/safeguards.toml, code, SQL and tests; docs/telemetry.md's lists
 	@$(BIN)/python scripts/safeguards.py
+	@PYTHONPATH=.:layers/core/src $(BIN)/python scripts/telemetry.py
 
 lint: install-dev .venv-sam/.done ## ruff, mypy, import-linter, cfn-lint, sam validate
 	@$(BIN)/ruff check $(CODE)

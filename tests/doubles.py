@@ -473,6 +473,9 @@ class MemoryDeployments(Memory):
             f"evidence/{key}/{one}.jpg" for key, ids in self.old_evidence.items() for one in candidate_ids if one in ids
         ]
 
+    def correlations(self, candidate_ids: Sequence[str]) -> dict[str, str]:
+        return {one: f"frame-of-{one}" for one in candidate_ids}
+
     def list_standing(self, watchlist_id: str) -> ListStanding | None:
         return self.lists.get(watchlist_id)
 

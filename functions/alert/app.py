@@ -3,26 +3,31 @@ SNS's answer and its own note of it, since SNS knows no message again and silenc
 
 The same queue brings word of contacts that were written or removed; by the clock all subscriptions are looked at."""
 
+import re
 from typing import Any
 
 from proviso.edge.batch import Event, each_message, s3_keys
-from proviso.edge.telemetry import correlated, count, invocation, logger
+from proviso.edge.metrics import Metric
+from proviso.edge.telemetry import correlated, count, follow, invocation, logger
 from proviso.wiring import alerting as wiring
+
+_NOTICE = re.compile(r"notices/([0-9a-f-]{36})/\d-([a-z]+)\.json")
 
 
 def handler(event: Event, context: Any) -> Event:
     """SQS batch of S3 notifications → partial batch response; schedule → counts."""
     if isinstance(event, dict) and event.get("source") == "aws.events":
         return _check(context)
-    alert = wiring.alert_invocation()
+    alert = wiring.alert_invocation(follow)
 
     def message(body: str) -> None:
         for key in s3_keys(body):
-            with correlated(key.split("/")[1] if key.count("/") >= 2 else key[:80]):
+            with correlated(""):  # alert says it, once it has read the notice
                 outcome = alert(key)
-                what = "contact" if key.startswith("contacts/") else "notice"
-                logger().info(what, extra={what: key, "outcome": outcome})
-                count(f"{what.capitalize()}.{outcome}")
+                found = _NOTICE.fullmatch(key)
+                # Of a contact's key nothing: it names an account. Of another key nothing either: it may name anything.
+                about = {"candidate_id": found[1], "kind": found[2]} if found else {}
+                logger().info("notice" if found else "contact", extra={**about, "outcome": outcome})
 
     return each_message(event, context, message)
 
@@ -31,5 +36,5 @@ def _check(context: Any) -> Event:
     with invocation(context.aws_request_id):
         counts = wiring.alert_check()
         logger().info("subscriptions looked at", extra=dict(counts))
-        count("ContactsUnreachable", counts["unreachable"])
+        count(Metric.CONTACTS_UNREACHABLE, counts["unreachable"])
         return dict(counts)

@@ -6,11 +6,12 @@ from proviso import wiring
 from proviso.domain.candidate import correlation_id
 from proviso.edge.batch import Event, each_message, s3_keys
 from proviso.edge.telemetry import correlated, frame_line
+from proviso.edge.tracing import span
 
 
 def handler(event: Event, context: Any) -> Event:
     """SQS batch of S3 notifications → partial batch response."""
-    detect = wiring.detect_invocation()
+    detect = wiring.detect_invocation(span)
 
     def message(body: str) -> None:
         for key in s3_keys(body):

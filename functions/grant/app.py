@@ -11,6 +11,7 @@ from proviso.domain.reasons import Reason, Refused
 from proviso.edge.answers import gives
 from proviso.edge.batch import Event
 from proviso.edge.http import answer, answer_request, api, bearer, plain, refusal, routes
+from proviso.edge.telemetry import follow
 
 router = routes()
 
@@ -25,7 +26,12 @@ def grant(camera: str) -> Response[Any]:
     `Authorization: Bearer <the camera's key>`; the gateway asks for no token, because a camera is no person.
     """
     granted = wiring.grant()(camera, bearer(router.current_event))
-    return refusal(granted) if isinstance(granted, Refused) else answer(200, plain(granted))
+    if isinstance(granted, Refused):
+        if granted.reason is not Reason.CAMERA_KEY:  # else anybody may have written anything there
+            follow(camera)
+        return refusal(granted)
+    follow(camera)
+    return answer(200, plain(granted))
 
 
 @cache

@@ -8,7 +8,8 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from functions.retain import routes
 from proviso.edge.batch import Event
 from proviso.edge.http import answer_request, api, plain
-from proviso.edge.telemetry import count, invocation, logger
+from proviso.edge.metrics import Metric
+from proviso.edge.telemetry import count, invocation, logger, step
 from proviso.wiring import retention as wiring
 
 
@@ -23,8 +24,8 @@ def handler(event: Event, context: Any) -> Event:
     if "requestContext" in event:
         return answer_request(app(), event, context)
     with invocation(context.aws_request_id):
-        done: Event = plain(wiring.retain())
+        done: Event = plain(wiring.retain(step))
         logger().info("retained", extra=done)
         if done["not_closed"]:
-            count("NotClosed", len(done["not_closed"]))
+            count(Metric.NOT_CLOSED, len(done["not_closed"]))
         return done

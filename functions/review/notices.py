@@ -14,6 +14,7 @@ from proviso.domain.reasons import Reason
 from proviso.domain.recipient_ports import Noticed
 from proviso.edge.answers import gives
 from proviso.edge.http import act, plain, routes
+from proviso.edge.telemetry import follow
 from proviso.stages import recipient
 
 router = routes()
@@ -57,7 +58,10 @@ def look(notice_id: str) -> Response[Any]:
     """
     room = wiring.review()
     return _act(
-        lambda p: recipient.look(principal=p, candidate_id=notice_id, store=room.recipients, clock=room.clock), _view
+        lambda p: recipient.look(
+            principal=p, candidate_id=notice_id, store=room.recipients, clock=room.clock, follow=follow
+        ),
+        _view,
     )
 
 
@@ -98,6 +102,7 @@ def outcome(notice_id: str, body: OutcomeBody) -> Response[Any]:
             changes=room.changes,
             clock=room.clock,
             new_id=room.new_id,
+            follow=follow,
         ),
         _view,
     )
@@ -111,7 +116,9 @@ def slip(notice_id: str) -> Response[Any]:
     """
     room = wiring.review()
     return _act(
-        lambda p: recipient.slip(principal=p, candidate_id=notice_id, store=room.recipients, clock=room.clock),
+        lambda p: recipient.slip(
+            principal=p, candidate_id=notice_id, store=room.recipients, clock=room.clock, follow=follow
+        ),
         lambda found: _slip(found, room.complaints),
     )
 
@@ -131,6 +138,7 @@ def hold(notice_id: str, body: HoldRequestBody) -> Response[Any]:
             store=room.recipients,
             clock=room.clock,
             new_id=room.new_id,
+            follow=follow,
         ),
         lambda until: {"held_until": until},
     )
@@ -147,6 +155,7 @@ def _picture(notice_id: str, reference_id: str | None) -> Response[Any]:
             evidence=room.evidence,
             enrolment=room.enrolment,
             clock=room.clock,
+            follow=follow,
         )
     )
 

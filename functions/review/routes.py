@@ -14,6 +14,7 @@ from proviso.domain.reasons import Reason, Refused
 from proviso.domain.review_ports import Shown, ShownReference
 from proviso.edge.answers import gives
 from proviso.edge.http import act, answer, plain, refusal, routes, subject
+from proviso.edge.telemetry import follow
 from proviso.stages import review
 
 router = routes()
@@ -83,7 +84,10 @@ def look(candidate_id: str) -> Response[Any]:
     """
     room = wiring.review()
     return _act(
-        lambda p: review.look(principal=p, candidate_id=candidate_id, store=room.store, clock=room.clock), _view
+        lambda p: review.look(
+            principal=p, candidate_id=candidate_id, store=room.store, clock=room.clock, follow=follow
+        ),
+        _view,
     )
 
 
@@ -129,6 +133,7 @@ def decide(candidate_id: str, body: CandidateDecisionBody) -> Response[Any]:
             clock=room.clock,
             new_id=room.new_id,
             chance=room.chance,
+            follow=follow,
         ),
         _view,
     )
@@ -153,6 +158,7 @@ def withdraw(candidate_id: str, body: WithdrawalBody) -> Response[Any]:
             outbox=room.outbox,
             changes=room.changes,
             clock=room.clock,
+            follow=follow,
         ),
         _view,
     )
@@ -177,6 +183,7 @@ def demographics(candidate_id: str, body: DemographicsBody) -> Response[Any]:
             ethnicity=body.ethnicity,
             store=room.store,
             clock=room.clock,
+            follow=follow,
         ),
         lambda _: {},
         status=201,
@@ -194,6 +201,7 @@ def _picture(candidate_id: str, reference_id: str | None) -> Response[Any]:
             evidence=room.evidence,
             enrolment=room.enrolment,
             clock=room.clock,
+            follow=follow,
         )
     )
 

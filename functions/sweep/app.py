@@ -2,16 +2,21 @@
 
 from typing import Any
 
+from proviso.domain.candidate import correlation_id
+from proviso.domain.frame import LedgerEntry
 from proviso.edge.batch import Event
-from proviso.edge.telemetry import count, invocation, logger
+from proviso.edge.telemetry import correlated, frame_line, invocation, logger
 from proviso.wiring import retention as wiring
 
 
 def handler(event: Event, context: Any) -> Event:
     """Schedule → counts."""
     with invocation(context.aws_request_id):
-        counts = wiring.sweep()
+        counts = wiring.sweep(_ended)
         logger().info("swept", extra=dict(counts))
-        for name, value in counts.items():
-            count(f"Swept.{name}", value)
         return dict(counts)
+
+
+def _ended(row: LedgerEntry) -> None:
+    with correlated(correlation_id(row.key)):
+        frame_line(row)

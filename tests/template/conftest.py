@@ -1,7 +1,7 @@
 """The templates as CloudFormation would get them: SAM expanded by AWS's own translator, intrinsics left as they are."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,7 @@ def references(value: Any) -> Iterator[str]:
                 yield from references(inner)
 
 
-def read(path: Path) -> Template:
+def read(path: Path, parameters: Mapping[str, str] | None = None) -> Template:
     from samtranslator.parser.parser import Parser
     from samtranslator.translator.translator import Translator
     from samtranslator.yaml_helper import yaml_parse
@@ -102,7 +102,11 @@ def read(path: Path) -> Template:
         if resource["Type"] == "AWS::Serverless::LayerVersion":
             resource["Properties"]["ContentUri"] = "s3://bucket/layer"
     translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION))
-    return Template(path.stem, raw, translator.translate(local, {"AWS::Region": REGION, "AWS::Partition": "aws"}))
+    return Template(
+        path.stem,
+        raw,
+        translator.translate(local, {"AWS::Region": REGION, "AWS::Partition": "aws"} | dict(parameters or {})),
+    )
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from proviso.domain.contacts import LOOKED_WITHIN
-from tests.template.conftest import Template, short
+from tests.template.conftest import Template, read, short
 
 IN_NETWORK = {"match", "enrol", "govern", "review", "retain", "migrate"}
 OUTSIDE = {"detect", "alert", "grant", "sweep", "report"}
@@ -66,14 +66,28 @@ def test_layers(template: Template, stage: str) -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_the_tracer_is_off(template: Template, stage: str) -> None:
+def test_the_tracer_is_off_unless_asked_for(template: Template, stage: str) -> None:
     function = template.resources[name_of(stage)]["Properties"]
     assert "TracingConfig" not in function
+    assert not [one for one in managed_policies(template, stage) if "xray" in one.lower()]
     variables = function["Environment"]["Variables"]
-    assert variables["POWERTOOLS_TRACE_DISABLED"] == "true"
+    assert variables["POWERTOOLS_TRACE_DISABLED"] == {"Fn::If": ["WithTracing", "false", "true"]}
     assert variables["POWERTOOLS_TRACER_CAPTURE_RESPONSE"] == "false"
     assert variables["POWERTOOLS_TRACER_CAPTURE_ERROR"] == "false"
     assert variables["POWERTOOLS_LOGGER_LOG_EVENT"] == "false"
+
+
+def managed_policies(template: Template, stage: str) -> list[str]:
+    role = template.resources[f"{name_of(stage)}Role"]["Properties"]
+    return [str(one) for one in role.get("ManagedPolicyArns", [])]
+
+
+def test_asked_for_every_function_is_traced_and_may_write_traces(root: Path) -> None:
+    traced = read(root / "template.yaml", {"Tracing": "Active"})
+    for stage in STAGES:
+        function = traced.resources[name_of(stage)]["Properties"]
+        assert function["TracingConfig"] == {"Mode": {"Ref": "Tracing"}}, stage
+        assert any("xray" in one.lower() for one in managed_policies(traced, stage)), stage
 
 
 @pytest.mark.parametrize("stage", STAGES)

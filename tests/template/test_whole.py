@@ -11,6 +11,7 @@ import pytest
 from proviso.domain.frame import Outcome
 from proviso.domain.policy import Policy
 from proviso.domain.reasons import Refused
+from proviso.edge.metrics import Metric
 from proviso.policies import load
 from tests.template.conftest import Template, listed, references
 
@@ -268,13 +269,8 @@ def test_alarms_on_own_metrics_name_what_the_functions_write(observability: Temp
         ("match", "MessageEnded"),
         ("alert", "ContactsUnreachable"),
     }
-    written = {
-        text
-        for folder in ("functions", "layers/core/src/proviso/edge")
-        for path in (root / folder).rglob("*.py")
-        for text in re.findall(r'count\(f?"([^"]+)"', path.read_text(encoding="utf-8"))
-    }
-    assert {"Frame.{row.outcome.value}", "NotClosed", "ContactsUnreachable"} <= written
+    listed_ones = {(service, one.value.name) for one in Metric for service in one.value.services}
+    assert proviso_metrics(observability) <= listed_ones
 
 
 def test_alarms_watch_the_errors_of_every_function(observability: Template) -> None:

@@ -76,5 +76,5 @@ def test_a_refusal_and_a_database_that_sleeps_have_their_answers(wired, monkeypa
 
 def test_whatever_else_comes_is_a_call_of_sweep(monkeypatch):
     done = {"not_closed": (), "waiting": (), "closed": ("d-1",)}
-    monkeypatch.setattr(wiring, "retain", lambda: done)
+    monkeypatch.setattr(wiring, "retain", lambda step: done)
     assert app.handler({"reason": "due:d-1"}, CONTEXT)["closed"] == ["d-1"]

@@ -44,7 +44,9 @@ class Scene:
             changes=FakeChanges(self.journal),
             pipeline=FakePipeline(),
             software_build=SOFTWARE,
+            step=lambda *said: self.told.append(said),
         )
+        self.told: list[tuple[str, str, str]] = []
         self.message = faces_message(count=2)
         self.key = self.message.frame_key
         self.room.frames.upload(self.key, people(3, 4), NOW)
@@ -145,6 +147,23 @@ def test_a_sighting_joins_the_open_candidate_and_says_nothing_again(scene):
     assert scene.room.evidence.objects == {}
     assert scene.room.outbox.objects == {}
     assert scene.store.acts[0].details["sightings"] == 1
+    # The open candidate is another frame's: the line is on this frame's way, under this frame's correlation id.
+    assert scene.told == [("sighted again", "open", scene.message.correlation_id)]
+
+
+def test_what_was_not_committed_is_not_told(scene):
+    scene.store.open_now = {"e": OpenCandidate("open", "e", CandidateState.RAISED, NOW)}
+    scene.find("e", None)
+    scene.store.permit = Refused(Reason.NOT_ACTIVE)
+    scene.match()
+    assert scene.told == []
+
+
+def test_a_raised_candidate_is_told_under_its_frame(scene):
+    scene.find("e", None)
+    scene.match()
+    (made,) = scene.store.candidates
+    assert scene.told == [("raised", made.id, scene.message.correlation_id)]
 
 
 @pytest.mark.parametrize("reason", [Reason.NOT_ACTIVE, Reason.DIGEST_DIFFERS, Reason.CAMERA_NOT_LISTED])

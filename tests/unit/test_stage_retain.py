@@ -68,6 +68,7 @@ class Scene:
     def __init__(self) -> None:
         self.now = NOW
         self.store = MemoryDeployments(rows={DEPLOYMENT: ACTIVE})
+        self.told: list[tuple[str, str, str]] = []
         self.room = RetainRoom(
             clock=lambda: self.now,
             store=self.store,
@@ -86,6 +87,7 @@ class Scene:
             records=FakeRecords(),
             software_build="test",
             pack="mobilefacenet",
+            step=lambda *said: self.told.append(said),
         )
         self.room.permits.objects[CAMERA] = permit()
         self.room.queues.seen = QueuesSeen(NOW + timedelta(seconds=1), tuple((name, 0) for name in QUEUES))
@@ -205,6 +207,18 @@ def test_an_expiry_is_recorded(scene):
     scene.store.expire_candidates = lambda now: ["c-2", "c-1"]
     assert scene.retain().expired == 2
     assert scene.store.acts[0].details == {"candidates": ["c-1", "c-2"]}
+    assert scene.told == [("candidate expired", one, f"frame-of-{one}") for one in ("c-1", "c-2")]
+
+
+def test_what_is_done_stays_done_when_the_log_cannot_be_told(scene):
+    scene.store.expire_candidates = lambda now: ["c-1"]
+
+    def away(_):
+        raise StorageFault("away")
+
+    scene.store.correlations = away
+    assert scene.retain().expired == 1
+    assert scene.told == []
 
 
 def test_outcomes_that_nobody_recorded_are_closed_in_their_deployments_chains(scene):

@@ -19,6 +19,7 @@ class Room:
     def __init__(self) -> None:
         self.frames, self.ledger, self.due = FakeFrames(), FakeLedger(), FakeDue()
         self.journal = []
+        self.told = []
         self.spool, self.waker = FakeStops(), FakeWaker(self.journal)
         self.gauge, self.look = FakeQueueGauge(), FakeQueueLook(self.journal)
 
@@ -33,6 +34,7 @@ class Room:
             gauge=self.gauge,
             look=self.look,
             waker=self.waker,
+            tell=self.told.append,
         )
 
 
@@ -46,6 +48,7 @@ def test_what_is_too_old_goes_and_what_is_not_stays(room):
     room.frames.upload(frame_key(2), b"", OLD + timedelta(seconds=1))
     assert room.sweep() == {"deleted": 1, "stale": 0, "unprocessed": 1, "woken": 0}
     assert set(room.frames.objects) == {frame_key(2)}
+    assert [(row.key, row.outcome) for row in room.told] == [(frame_key(1), Outcome.UNPROCESSED)]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from proviso.cli import (
     contacts,
     deployments,
     evaluate,
+    logs,
     machine,
     monitoring,
     notices,
@@ -42,6 +43,7 @@ app.command("models")(machine.models)
 app.command("evaluate")(evaluate.evaluate)
 app.command("camera")(upload.camera)
 app.command("frames")(upload.frames)
+app.command("logs")(logs.logs)
 app.command("login")(people.login)
 app.command("stop-all")(deployments.stop_all)
 app.add_typer(policy.group, name="policy")

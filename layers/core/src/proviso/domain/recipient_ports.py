@@ -22,6 +22,7 @@ class Noticed:
 
     `category` decides who is told and is in no view (S20); `asked_at` is the later of the caller's and the database's
     clock, so that one that is behind shows nothing for longer. `over_at`: when its deployment is, or was, over.
+    `correlation_id`: the frame's, for the log.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Noticed:
     face: Region | None
     outcome: Outcome | None
     asked_at: datetime
+    correlation_id: str = ""
 
     @property
     def withdrawn(self) -> bool:

@@ -150,6 +150,9 @@ class RetainWork(AnchorWork, RecordWork, SuspensionWork, Protocol):
     def deployments_of(self, candidate_ids: Sequence[str]) -> dict[str, str]:
         """Which deployment each of these candidates belongs to; suspensions have notices too."""
 
+    def correlations(self, candidate_ids: Sequence[str]) -> dict[str, str]:
+        """The correlation id of the frame that each of these candidates came from."""
+
     def live(self) -> set[str]:
         """The deployments that are active."""
 

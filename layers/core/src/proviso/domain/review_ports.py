@@ -33,7 +33,8 @@ class Shown:
     """A candidate, or a test that looks like one, as a reviewer may see it before their own decision.
 
     `open_to_view`: are its pictures still shown? For twelve hours, while the deployment is not closed and the entry is
-    listed. `seeded` is for stages alone and in no view. The last two are rules of the deployment's policy.
+    listed. `seeded` is for stages alone and in no view, and so is `correlation_id`: the frame's, empty for a test. The
+    two before it are rules of the deployment's policy.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Shown:
     seeded: bool
     reviewers_required: int
     error_limit_percent: int
+    correlation_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

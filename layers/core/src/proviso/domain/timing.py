@@ -1,14 +1,25 @@
 """Durations of the parts of a frame's way, measured with a tick that is passed in (seconds, monotonic)."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+Span = Callable[[str], AbstractContextManager[None]]
+"""What else is put around a stage that is timed: a tracer's subsegment, where one is on."""
+
+
+def unspanned(_: str) -> AbstractContextManager[None]:
+    """Nothing around a stage."""
+    return nullcontext()
 
 
 class Stopwatch:
     """Collects milliseconds by stage name, in the order in which stages end."""
 
-    def __init__(self, tick: Callable[[], float], earlier: tuple[tuple[str, float], ...] = ()) -> None:
+    def __init__(
+        self, tick: Callable[[], float], earlier: tuple[tuple[str, float], ...] = (), span: Span = unspanned
+    ) -> None:
         self._tick = tick
+        self._span = span
         self._laps: dict[str, float] = dict(earlier)
 
     @contextmanager
@@ -16,7 +27,8 @@ class Stopwatch:
         """Time the block; a stage timed twice adds up."""
         started = self._tick()
         try:
-            yield
+            with self._span(stage):
+                yield
         finally:
             self._laps[stage] = self._laps.get(stage, 0.0) + (self._tick() - started) * 1000
 

@@ -14,7 +14,8 @@ from aws_lambda_powertools.utilities.data_classes import S3Event
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from proviso.domain.errors import Fault
-from proviso.edge.telemetry import count, invocation, logger
+from proviso.edge.metrics import Metric
+from proviso.edge.telemetry import count, fault_text, invocation, logger
 
 Event = dict[str, Any]
 
@@ -41,14 +42,14 @@ def each_message(
                 extra={
                     "message_id": record.message_id,
                     "fault": name,
-                    "detail": str(error) if isinstance(error, Fault) else "",
+                    "detail": fault_text(error),
                     "receive_count": record.attributes.approximate_receive_count,
                 },
             )
-            count(f"Fault.{name}")
+            count(Metric.FAULT)
             if not ended:
                 raise
-            count("MessageEnded")
+            count(Metric.MESSAGE_ENDED)
 
     if not isinstance(event, dict) or not isinstance(event.get("Records"), list):
         raise ValueError("not an SQS event: it has no Records; see events/ for samples")

@@ -6,8 +6,10 @@ that a client waits for it to resume instead of reporting a fault.
 
 import base64
 import json
+import re
+import time
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -24,8 +26,9 @@ from proviso.domain.errors import DatabaseAway, Fault, TransientFault
 from proviso.domain.frame import Jpeg
 from proviso.domain.people import Principal
 from proviso.domain.reasons import Reason, Refused
+from proviso.edge.metrics import Metric
 from proviso.edge.readable import path_of, unreadable_input, unreadable_path
-from proviso.edge.telemetry import count, invocation, logger
+from proviso.edge.telemetry import count, fault_text, invocation, logger
 
 RETRY_AFTER_S = 5
 STATUS = {
@@ -65,6 +68,11 @@ STATUS = {
     Reason.POLICY_FORBIDS: 400,
 }
 """Reasons that are not here concern a picture: 422."""
+
+ASKED_ALL_THE_TIME = frozenset({"GET /changes"})
+"""Open pages ask it twice a second. Answered well, it is in the API's own log and not in the function's."""
+_A_CANDIDATE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_REASONS = frozenset({*(reason.value for reason in Reason), "fault", "database_away", "storage_fault"})
 
 PrincipalOf = Callable[[str], Principal | Refused]
 
@@ -116,22 +124,66 @@ def answer_request(app: APIGatewayHttpResolver, event: dict[str, Any], context: 
     """Answer one HTTP API event."""
     if not isinstance(event, dict) or "requestContext" not in event or "rawPath" not in event:
         raise ValueError("not an HTTP API event (payload format 2.0); see events/ for samples")
+    began = time.perf_counter()
     with invocation(context.aws_request_id):
         refused = unreadable_path(event)
         event = {**event, "rawPath": path_of(event)}
-        if refused is None and (fault := unreadable_input(event)) and _reads_input(app, event):
+        asked = _asked(app, event)
+        if refused is None and (fault := unreadable_input(event)) and asked and asked.reads_input:
             refused = fault
-        return as_event(refusal(refused)) if refused else app.resolve(event, context)
+        answered = as_event(refusal(refused)) if refused else app.resolve(event, context)
+        _request_line(event, asked, answered, (time.perf_counter() - began) * 1000)
+        return answered
 
 
-def _reads_input(app: APIGatewayHttpResolver, event: dict[str, Any]) -> bool:
-    """Does the route that serves this take more than its path gives?"""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The route that serves a request: as it is written, what its path gives, and whether it takes more than that."""
+
+    route: str
+    given: dict[str, str]
+    reads_input: bool
+
+
+def _asked(app: APIGatewayHttpResolver, event: dict[str, Any]) -> Asked | None:
     method, path = event["requestContext"].get("http", {}).get("method"), event["rawPath"]
     for route in (*app._static_routes, *app._dynamic_routes):
         found = route.rule.match(path)
         if route.method == method and found:
-            return bool(set(signature(route.func).parameters) - set(found.groupdict()))
-    return False
+            given = found.groupdict()
+            return Asked(f"{method} {route.path}", given, bool(set(signature(route.func).parameters) - set(given)))
+    return None
+
+
+def _request_line(event: dict[str, Any], asked: Asked | None, answered: dict[str, Any], ms: float) -> None:
+    """One line a request: the route as it is written, never the path, and the candidate that was acted on. A
+    correlation id is on it where the route's stage said which frame that came from."""
+    status = answered.get("statusCode", 500)
+    if asked is not None and asked.route in ASKED_ALL_THE_TIME and status == 200:
+        return
+    given = asked.given if asked else {}
+    candidate = given.get("candidate_id") or given.get("notice_id") or ""
+    logger().info(
+        "request",
+        extra={
+            "route": asked.route if asked else "no route",
+            "status": status,
+            "ms": round(ms, 1),
+            "api_request": str(event["requestContext"].get("requestId", "")),
+            # What is no candidate's name may be anything that somebody wrote into an address.
+            **({"candidate_id": candidate} if _A_CANDIDATE.fullmatch(candidate) else {}),
+            **({"reason": reason} if status >= 400 and (reason := _reason_of(answered)) else {}),
+        },
+    )
+
+
+def _reason_of(answered: dict[str, Any]) -> str:
+    try:
+        said = json.loads(answered.get("body") or "")
+    except ValueError:
+        return ""
+    reason = said.get("reason") if isinstance(said, dict) else None
+    return reason if isinstance(reason, str) and reason in _REASONS else ""
 
 
 def act(
@@ -178,7 +230,6 @@ def bearer(event: APIGatewayProxyEventV2) -> str:
 
 def refusal(refused: Refused) -> Response[str]:
     """A refusal as an HTTP answer."""
-    count(f"Refused.{refused.reason.value}")
     return answer(STATUS.get(refused.reason, 422), {"reason": refused.reason.value, "message": refused.sentence})
 
 
@@ -229,5 +280,5 @@ def _later(reason: str, message: str) -> Response[str]:
 
 
 def _report(error: Exception) -> None:
-    logger().error("request failed", extra={"fault": type(error).__name__, "detail": str(error)})
-    count(f"Fault.{type(error).__name__}")
+    logger().error("request failed", extra={"fault": type(error).__name__, "detail": fault_text(error)})
+    count(Metric.FAULT)

@@ -78,6 +78,7 @@ STOOD_IN = {
             "AWS::CloudWatch::Dashboard",
             "AWS::Logs::LogGroup",
             "AWS::Logs::MetricFilter",
+            "AWS::Logs::QueryDefinition",
         ],
         _WATCH,
     ),

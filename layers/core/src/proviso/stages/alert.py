@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from proviso.domain.contact_ports import AlertLedger, ContactDesk
 from proviso.domain.contacts import Members, audience, by_language
 from proviso.domain.errors import TransientFault
+from proviso.domain.journey import Follow, unfollowed
 from proviso.domain.notice import Kind, Notice
 from proviso.domain.ports import Clock, NoticeClaim, Outbox, PermitStore, Publisher
 from proviso.domain.wording import Wording, texts
@@ -40,7 +41,7 @@ class AlertRoom:
     console_url: str = ""
 
 
-def alert(*, key: str, room: AlertRoom) -> str:
+def alert(*, key: str, room: AlertRoom, follow: Follow = unfollowed) -> str:
     """Send one notice, or say why not: sent, nobody (there is nobody to tell), duplicate, superseded, not_tried, stale,
     withheld, sent_in_part (then it went stale or was withheld), gone, not_a_notice.
 
@@ -53,6 +54,7 @@ def alert(*, key: str, room: AlertRoom) -> str:
         return "not_a_notice"
     if notice is None:
         return "gone"
+    follow(notice.correlation_id)
     claim = room.notices.claim(notice, room.clock(), LEASE_S)
     if claim is NoticeClaim.BUSY:
         raise TransientFault(f"{key} is being sent by another call")

@@ -141,6 +141,7 @@ def _close(room: RetainRoom, deployment: Deployment) -> Certificate | str | None
         work.close(certificate, ACTOR)
         details = {"left": _by_store(certificate.counts), "held": certificate.held}
         work.audit(deployment_act(deployment_id, now, ACTOR, "deployment_closed", details))
+    room.told("deployment closed", candidates)
     return None
 
 

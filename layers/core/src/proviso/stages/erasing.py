@@ -7,6 +7,7 @@ compares both sides first: what the database does not know of any more is erased
 from datetime import datetime
 
 from proviso.domain.audit import behind, deployment_act, system_act
+from proviso.domain.candidate import evidence_key
 from proviso.domain.errors import StorageFault
 from proviso.domain.pairs import PAIR_PICTURES
 from proviso.domain.ports import StopRecord
@@ -119,6 +120,7 @@ def _delete_evidence(room: RetainRoom, deployment_id: str, candidates: list[str]
         raise StorageFault(
             f"{len(left)} evidence pictures of deployment {deployment_id} are there after their deletion"
         )
+    room.told("evidence deleted", [one for one in candidates if evidence_key(deployment_id, one) in keys])
     return len(keys)
 
 

@@ -33,6 +33,7 @@ from proviso.domain.candidate import (
 from proviso.domain.errors import Fault, PipelineMismatch, TransientFault
 from proviso.domain.face import Box, Template
 from proviso.domain.frame import Counts, FrameKey, Image, Jpeg, LedgerEntry, Outcome
+from proviso.domain.journey import Step, untold
 from proviso.domain.messages import MAX_FACES, FacesMessage
 from proviso.domain.notice import raised_notice
 from proviso.domain.permit import CheckedPermit, ahead_of_clock, past_age
@@ -70,6 +71,7 @@ class MatchRoom:
     changes: Changes
     pipeline: Pipeline
     software_build: str
+    step: Step = untold
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +148,11 @@ def _attempt(row: LedgerEntry, message: FacesMessage, room: MatchRoom, stopwatch
         return _finish(row, Outcome.UNREADABLE, probes, message, room, stopwatch)
     with stopwatch.lap("permit again"):
         taken_back = _taken_back(message, room)  # after the connect: a stop may have come while the database woke
+    joined: list[str] = []
     with stopwatch.lap("search"), room.store.work() as work:
-        refused = _search(work, message, room, upload, probes, taken_back)
+        refused = _search(work, message, room, upload, probes, taken_back, joined)
+    for candidate in joined:  # another frame's candidate, which this frame sighted again
+        room.step("sighted again", candidate, message.correlation_id)
     if refused is not None:
         outcome = Outcome.STALE if refused.reason is Reason.STALE else Outcome.REFUSED
         return _finish(row, outcome, refused, message, room, stopwatch)
@@ -209,6 +214,7 @@ def _search(
     upload: _Upload,
     probes: Sequence[Probe],
     taken_back: Refused | None,
+    joined: list[str],
 ) -> Refused | None:
     """Everything that is one transaction: gate, search, candidates, evidence, row, audit. None when it is committed."""
     if work.was_searched(message.frame_key):
@@ -237,7 +243,7 @@ def _search(
         return Refused(Reason.TOO_MANY_FRAMES, f"{message.frames}, where {permit.burst_frames} were authorised")
     searched = probes[:MAX_FACES]
     pairings = pair(work.search(permit, [probe.template for probe in searched]))
-    opened = _raise(work, permit, pairings, searched, message, room, upload, now)
+    opened = _raise(work, permit, pairings, searched, message, room, upload, now, joined)
     counts = Counts(
         detected=message.detected + len(probes) - len(message.tracks),
         refused=message.refused,
@@ -278,6 +284,7 @@ def _raise(
     room: MatchRoom,
     upload: _Upload,
     now: datetime,
+    joined: list[str],
 ) -> list[Candidate]:
     """Join each pairing to its entry's open candidate, or open one with its evidence (rule 7, S15, S21)."""
     if not pairings:
@@ -288,6 +295,7 @@ def _raise(
         current = open_now.get(pairing.hit.entry_id)
         if current is not None and joins(current, message.captured_at, permit.policy.same_entry_window_s):
             work.join(current.id, message.frame_key, message.captured_at, pairing.hit.similarity)
+            joined.append(current.id)
             continue
         candidate = _candidate(permit, pairing, message, now)
         shown = best(probes[pairing.face_index].faces)
@@ -362,6 +370,7 @@ def _after_commit(row: LedgerEntry, message: FacesMessage, room: MatchRoom, stop
         for candidate, message_prefix in raised:
             if candidate.state is CandidateState.RAISED:  # not what froze with its own transaction (S26)
                 room.outbox.put(raised_notice(candidate, message_prefix))
+            room.step("raised", candidate.id, candidate.correlation_id)
         if raised:
             with suppress(TransientFault):  # open pages ask by themselves too, later
                 room.changes.mark()

@@ -16,6 +16,7 @@ from proviso.domain.audit import Act
 from proviso.domain.errors import TransientFault
 from proviso.domain.frame import Jpeg
 from proviso.domain.holds import MOST_DAYS, Hold, HoldKind
+from proviso.domain.journey import Follow, unfollowed
 from proviso.domain.outcome import ASKED_FOR, Action, Outcome, Result, outcome_fault
 from proviso.domain.people import Principal, Role
 from proviso.domain.ports import Clock, PictureStore
@@ -65,10 +66,12 @@ def notices(*, principal: Principal, store: RecipientStore, clock: Clock) -> Not
     return Notices(now, tuple(one for one in found if takes.takes(one.place, one.category) and _asked_for(one)))
 
 
-def look(*, principal: Principal, candidate_id: str, store: RecipientStore, clock: Clock) -> NoticeView | Refused:
+def look(
+    *, principal: Principal, candidate_id: str, store: RecipientStore, clock: Clock, follow: Follow = unfollowed
+) -> NoticeView | Refused:
     """One notice."""
     with store.work() as work:
-        found = _noticed(work, principal, candidate_id, clock())
+        found = _noticed(work, principal, candidate_id, clock(), follow)
         if isinstance(found, Refused):
             return found
         work.audit(_act(clock, principal, found, "notice_consulted", {}))
@@ -84,6 +87,7 @@ def picture(
     evidence: PictureStore,
     enrolment: PictureStore,
     clock: Clock,
+    follow: Follow = unfollowed,
 ) -> Jpeg | Refused:
     """The evidence picture (reference_id None) or one reference's enrolment picture. The look is committed first.
 
@@ -93,7 +97,7 @@ def picture(
     the wrong person, or may have been.
     """
     with store.work() as work:
-        found = _noticed(work, principal, candidate_id, clock())
+        found = _noticed(work, principal, candidate_id, clock(), follow)
         if isinstance(found, Refused):
             return found
         if found.withdrawn:
@@ -123,6 +127,7 @@ def record(
     changes: Changes,
     clock: Clock,
     new_id: Callable[[], str],
+    follow: Follow = unfollowed,
 ) -> NoticeView | Refused:
     """Say what came of it (S22). It may be said again: all are kept, the latest stands. Where somebody was engaged the
     database itself holds the picture (S24); where that is gone already, the outcome counts all the same."""
@@ -130,7 +135,7 @@ def record(
         return Refused(Reason.INVALID, fault)
     with store.work() as work:
         now = clock()
-        found = _noticed(work, principal, candidate_id, now)
+        found = _noticed(work, principal, candidate_id, now, follow)
         if isinstance(found, Refused):
             return found
         said = Outcome(new_id(), candidate_id, result, action, principal.sub, now)
@@ -150,10 +155,12 @@ def record(
     return view
 
 
-def slip(*, principal: Principal, candidate_id: str, store: RecipientStore, clock: Clock) -> Slip | Refused:
+def slip(
+    *, principal: Principal, candidate_id: str, store: RecipientStore, clock: Clock, follow: Follow = unfollowed
+) -> Slip | Refused:
     """What the person is given: what it was, who answers for it, until when their picture is kept."""
     with store.work() as work:
-        found = _noticed(work, principal, candidate_id, clock())
+        found = _noticed(work, principal, candidate_id, clock(), follow)
         if isinstance(found, Refused):
             return found
         particulars = work.particulars(candidate_id)
@@ -171,6 +178,7 @@ def hold(
     store: RecipientStore,
     clock: Clock,
     new_id: Callable[[], str],
+    follow: Follow = unfollowed,
 ) -> datetime | Refused:
     """The person asked that the picture be kept: a complaint's hold, recorded by the recipient for them (S24).
 
@@ -181,7 +189,7 @@ def hold(
         return Refused(Reason.INVALID, "reason: say what the person asked for")
     with store.work() as work:
         now = clock()
-        found = _noticed(work, principal, candidate_id, now)
+        found = _noticed(work, principal, candidate_id, now, follow)
         if isinstance(found, Refused):
             return found
         standing = [one for one in work.holds(candidate_id) if one.stands(found.asked_at)]
@@ -196,7 +204,9 @@ def hold(
         return max(one.until for one in standing)
 
 
-def _noticed(work: RecipientWork, principal: Principal, candidate_id: str, now: datetime) -> Noticed | Refused:
+def _noticed(
+    work: RecipientWork, principal: Principal, candidate_id: str, now: datetime, follow: Follow
+) -> Noticed | Refused:
     """The notice, if this person may have it. What their contact does not take is for them not there: to say why would
     tell its category (S20)."""
     if refused := principal.needs(Role.RECIPIENT):
@@ -204,6 +214,7 @@ def _noticed(work: RecipientWork, principal: Principal, candidate_id: str, now: 
     found = work.noticed(candidate_id, now)
     if found is None:
         return Refused(Reason.NOT_FOUND, "notice")
+    follow(found.correlation_id)
     if not work.receives_for(found.deployment_id, principal.sub):
         return Refused(Reason.NOT_A_MEMBER)
     if not work.takes(principal.sub).takes(found.place, found.category):

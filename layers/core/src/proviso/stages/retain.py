@@ -177,6 +177,7 @@ def _expire(room: RetainRoom) -> int:
         expired = work.expire_candidates(now)
         if expired:
             work.audit(system_act(now, ACTOR, "candidates_expired", "candidates", {"candidates": sorted(expired)}))
+    room.told("candidate expired", expired)
     if expired:
         with suppress(StorageFault):  # open pages see by their own clock that its time is over
             room.changes.mark()
@@ -196,6 +197,7 @@ def _close_outcomes(room: RetainRoom) -> int:
             details = {"candidates": sorted(candidates)}
             work.audit(deployment_act(deployment_id, now, ACTOR, "outcomes_not_recorded", details))
         following = work.next_outcome()
+    room.told("outcome not recorded", [one for candidates in closed.values() for one in candidates])
     if following is not None:  # never at once: what is due in this run is taken away at its end
         room.due.put(OUTCOMES_DUE, max(following, now + LOOK_EVERY))
     return sum(len(candidates) for candidates in closed.values())
@@ -238,6 +240,7 @@ def _put_lost_notices(room: RetainRoom) -> int:
         if room.outbox.has(candidate.id, kind) or room.outbox.has_receipt(candidate.id, kind):
             continue
         room.outbox.put(lost_notice(candidate, kind, message_prefix, useful_until, category))
+        room.step(f"lost notice put: {kind.value}", candidate.id, candidate.correlation_id)
         count += 1
     return count
 

@@ -4,13 +4,14 @@ A bucket that fails, or one deployment that cannot be closed, keeps no other fro
 the rest is done, and the fault is raised at the end. Only when the database is away is there nothing left to do.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from proviso.domain.deployment import Deployment
 from proviso.domain.errors import DatabaseAway, Fault, PermitUnreadable
+from proviso.domain.journey import Step, untold
 from proviso.domain.ports import (
     Anchors,
     Clock,
@@ -34,7 +35,7 @@ ACTOR = "function:retain"
 @dataclass(frozen=True, slots=True)
 class RetainRoom:
     """What retain works on. `software_build` and `pack`: of this very software; they say which pack a deployment of the
-    same build used."""
+    same build used. `step` is told what was done with a candidate, for the log."""
 
     clock: Clock
     store: RetainStore
@@ -53,6 +54,18 @@ class RetainRoom:
     records: RecordShelf
     software_build: str
     pack: str
+    step: Step = untold
+
+    def told(self, what: str, candidates: Collection[str]) -> None:
+        """Say of these candidates, under their frames' correlation ids, that this was done. After the commit, and a
+        fault changes nothing: what is done is done."""
+        if not candidates:
+            return
+        with suppress(Fault):
+            with self.store.work() as work:
+                frames = work.correlations(sorted(candidates))
+            for candidate, correlation in sorted(frames.items()):
+                self.step(what, candidate, correlation)
 
 
 @dataclass

@@ -24,6 +24,7 @@ from proviso.domain.candidate import (
 )
 from proviso.domain.errors import TransientFault
 from proviso.domain.frame import Jpeg
+from proviso.domain.journey import Follow, unfollowed
 from proviso.domain.notice import confirmed_notice, withdrawn_notice
 from proviso.domain.people import Principal, Role
 from proviso.domain.ports import Clock, Outbox, PictureStore
@@ -101,11 +102,13 @@ def pending(*, principal: Principal, store: ReviewStore, clock: Clock) -> Waitin
         )
 
 
-def look(*, principal: Principal, candidate_id: str, store: ReviewStore, clock: Clock) -> CandidateView | Refused:
+def look(
+    *, principal: Principal, candidate_id: str, store: ReviewStore, clock: Clock, follow: Follow = unfollowed
+) -> CandidateView | Refused:
     """One candidate. What is confirmed is shown, without pictures, to a reviewer who may not decide any more too: they
     can still take it back."""
     with store.work() as work:
-        shown = _reviewable(work, principal, candidate_id, clock())
+        shown = _reviewable(work, principal, candidate_id, clock(), follow)
         if isinstance(shown, Refused) and _about_the_person(shown):
             standing = work.shown(candidate_id, principal.sub)
             member = standing is not None and work.reviews_for(standing.deployment_id, principal.sub)
@@ -126,10 +129,11 @@ def picture(
     evidence: PictureStore,
     enrolment: PictureStore,
     clock: Clock,
+    follow: Follow = unfollowed,
 ) -> Jpeg | Refused:
     """The evidence picture (reference_id None) or one reference's enrolment picture. The look is committed first."""
     with store.work() as work:
-        shown = _reviewable(work, principal, candidate_id, clock())
+        shown = _reviewable(work, principal, candidate_id, clock(), follow)
         if isinstance(shown, Refused):
             return shown
         if not shown.open_to_view:
@@ -160,6 +164,7 @@ def decide(
     clock: Clock,
     new_id: Callable[[], str],
     chance: Callable[[], float],
+    follow: Follow = unfollowed,
 ) -> CandidateView | Refused:
     """Record a decision, and after a confirmation put the recipients' notice. A lost notice is put again by retain."""
     if not reason.strip():
@@ -167,7 +172,7 @@ def decide(
     now = clock()
     review = Review(new_id(), candidate_id, principal.sub, decision, reason.strip(), now)
     with store.work() as work:
-        shown = _reviewable(work, principal, candidate_id, clock())
+        shown = _reviewable(work, principal, candidate_id, clock(), follow)
         if isinstance(shown, Refused):
             return shown
         decided = work.decide(review, now)
@@ -195,6 +200,7 @@ def withdraw(
     outbox: Outbox,
     changes: Changes,
     clock: Clock,
+    follow: Follow = unfollowed,
 ) -> CandidateView | Refused:
     """Take a confirmation back and tell the recipients: by any reviewer of the deployment, also after a stop, and also
     when their training has run out."""
@@ -207,6 +213,7 @@ def withdraw(
         shown = work.shown(candidate_id, principal.sub)
         if shown is None:
             return Refused(Reason.NOT_FOUND, "candidate")
+        follow(shown.correlation_id)
         if not work.reviews_for(shown.deployment_id, principal.sub):
             return Refused(Reason.NOT_A_MEMBER)
         if shown.seeded:  # answered as a candidate that nobody confirmed: or asking would tell a test before its answer
@@ -232,10 +239,11 @@ def record_demographics(
     ethnicity: Ethnicity,
     store: ReviewStore,
     clock: Clock,
+    follow: Follow = unfollowed,
 ) -> bool | Refused:
     """What groups the reviewer saw (S28): optional, after their own decision, once. Of a test nothing is kept."""
     with store.work() as work:
-        shown = _reviewable(work, principal, candidate_id, clock())
+        shown = _reviewable(work, principal, candidate_id, clock(), follow)
         if isinstance(shown, Refused):
             return shown
         if work.own_review(candidate_id, principal.sub) is None:
@@ -260,7 +268,9 @@ def _view(work: ReviewWork, principal: Principal, shown: Shown, now: datetime) -
     )
 
 
-def _reviewable(work: ReviewWork, principal: Principal, candidate_id: str, now: datetime) -> Shown | Refused:
+def _reviewable(
+    work: ReviewWork, principal: Principal, candidate_id: str, now: datetime, follow: Follow
+) -> Shown | Refused:
     """The candidate, if this person may review it: a trained reviewer (S19) whom the deployment names, and who neither
     requested, authorised nor listed (S17)."""
     if refused := principal.needs(Role.REVIEWER) or principal.needs_training(now):
@@ -268,6 +278,7 @@ def _reviewable(work: ReviewWork, principal: Principal, candidate_id: str, now: 
     shown = work.shown(candidate_id, principal.sub)
     if shown is None:
         return Refused(Reason.NOT_FOUND, "candidate")
+    follow(shown.correlation_id)
     return _barred(work, principal, shown) or shown
 
 

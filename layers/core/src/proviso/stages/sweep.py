@@ -6,6 +6,7 @@ kept as footage (S25). Touching the database here would
 keep it awake for ever, so what is due is read from small objects in S3.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -25,6 +26,10 @@ from proviso.domain.retain_ports import QueueGauge, QueueLook
 from proviso.domain.retention import QueuesSeen
 
 
+def _nobody(_: LedgerEntry) -> None:
+    """Is told, and says nothing."""
+
+
 def sweep(
     *,
     clock: Clock,
@@ -36,11 +41,12 @@ def sweep(
     gauge: QueueGauge,
     look: QueueLook,
     waker: Waker,
+    tell: Callable[[LedgerEntry], None] = _nobody,
 ) -> dict[str, int]:
     """Delete what is too old and wake retain if needed. Returns counts: deleted, stale, unprocessed, woken.
 
     A frame whose row cannot be written, or that cannot be deleted, keeps neither the others nor retain waiting: the
-    first fault is raised at the end.
+    first fault is raised at the end. `tell` is told each frame that ended here.
     """
     now = clock()
     counts = {"deleted": 0, "stale": 0, "unprocessed": 0, "woken": 0}
@@ -58,6 +64,7 @@ def sweep(
             final = _final(frame, ledger, now, age_limit_s)
             if ledger.finish(final):
                 counts[final.outcome.value] += 1
+                tell(final)
         except StorageFault as error:
             fault = fault or error
         try:

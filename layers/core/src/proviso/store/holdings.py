@@ -88,6 +88,14 @@ class HoldingTables:
         )
         return {str(candidate): str(deployment) for candidate, deployment in found}
 
+    def correlations(self, candidate_ids: Sequence[str]) -> dict[str, str]:
+        """The correlation id of each one's frame; what is no candidate is left out."""
+        found = self._session.tuples(
+            "SELECT id, correlation_id FROM candidate WHERE id = ANY (%(candidates)s)",
+            {"candidates": list(candidate_ids)},
+        )
+        return {str(candidate): str(correlation) for candidate, correlation in found}
+
     def live(self) -> set[str]:
         """Deployments that are active."""
         found = self._session.tuples("SELECT id FROM deployment WHERE state = 'active'")

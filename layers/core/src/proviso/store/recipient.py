@@ -25,7 +25,7 @@ SELECT c.id, c.deployment_id, c.state, c.camera, c.place, c.captured_at, c.raise
        LEAST(c.decided_at + make_interval(secs => (d.policy ->> 'notice_useful_s')::integer), ended.moment)
            AS useful_until,
        ended.moment AS over_at, d.policy ->> 'message_prefix' AS message_prefix, c.calibrated, c.evidence_key, c.face,
-       e.category,
+       e.category, c.correlation_id,
        GREATEST(%(now)s, clock_timestamp()) AS asked_at,
        o.id AS outcome_id, o.result, o.action, o.recorded_by, o.recorded_at
 FROM candidate c

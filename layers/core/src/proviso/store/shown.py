@@ -30,7 +30,7 @@ OPEN = """
 _SHOWN = (
     """
 SELECT c.id, c.deployment_id, c.camera, c.place, c.captured_at, c.raised_at, c.decide_by, c.state, c.evidence_key,
-       c.face,
+       c.face, c.correlation_id,
        d.state <> 'closed' AND e.removed_at IS NULL AND clock_timestamp() < c.raised_at + interval '12 hours'
            AS open_to_view,"""
     + RULES
@@ -95,6 +95,7 @@ def shown(row: dict[str, Any], *, seeded: bool) -> Shown:
         state=CandidateState(row["state"]),
         face=tuple(row["face"]) if row["face"] else None,
         seeded=seeded,
+        correlation_id="" if seeded else row["correlation_id"],
     )
 
 

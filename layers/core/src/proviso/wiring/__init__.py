@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -22,6 +22,7 @@ from proviso.domain.camera import UploadGrant
 from proviso.domain.contact_ports import ContactBoard
 from proviso.domain.errors import TransientFault
 from proviso.domain.frame import LedgerEntry
+from proviso.domain.journey import Step, untold
 from proviso.domain.messages import FacesMessage
 from proviso.domain.pairs import PairStore
 from proviso.domain.people import Principal
@@ -44,7 +45,7 @@ from proviso.domain.recipient_ports import RecipientStore
 from proviso.domain.retain_ports import RetainStore
 from proviso.domain.review_ports import Changes, ReviewStore
 from proviso.domain.subject_ports import SubjectKeys
-from proviso.domain.timing import Stopwatch
+from proviso.domain.timing import Span, Stopwatch, unspanned
 
 SettingsT = TypeVar("SettingsT", bound=settings.Settings)
 _CONNECT_S = 8
@@ -64,6 +65,11 @@ def new_id() -> str:
     return str(uuid.uuid4())
 
 
+def tracing_is_on() -> bool:
+    """Is the template's parameter Tracing Active?"""
+    return os.environ.get("POWERTOOLS_TRACE_DISABLED", "true") == "false"
+
+
 @cache
 def _read(kind: type[SettingsT]) -> SettingsT:
     return kind.read(os.environ)
@@ -72,7 +78,7 @@ def _read(kind: type[SettingsT]) -> SettingsT:
 # --- frames ----------------------------------------------------------------------------------------------------------
 
 
-def detect_invocation() -> Callable[[str], LedgerEntry]:
+def detect_invocation(span: Span = unspanned) -> Callable[[str], LedgerEntry]:
     """detect for one invocation: a camera's permit is read once in it, and never kept for the next (rule 1)."""
     from proviso.stages.detect import detect
 
@@ -90,7 +96,7 @@ def detect_invocation() -> Callable[[str], LedgerEntry]:
         return detect(
             key=key,
             clock=now,
-            stopwatch=Stopwatch(time.perf_counter),
+            stopwatch=Stopwatch(time.perf_counter, span=span),
             permit_for=permit_for,
             frames=frames,
             ledger=ledger,
@@ -119,17 +125,20 @@ def _detect_parts() -> Any:
     )
 
 
-def match_invocation(remaining_ms: Callable[[], int]) -> Callable[[FacesMessage], LedgerEntry]:
-    """match for one invocation, which gives up in time to report what it could not do."""
+def match_invocation(
+    remaining_ms: Callable[[], int], step: Step = untold, span: Span = unspanned
+) -> Callable[[FacesMessage], LedgerEntry]:
+    """match for one invocation, which gives up in time to report what it could not do. `step` is told what became of
+    candidates."""
     from proviso.stages.match import match
 
-    room = _match_room()
+    room = replace(_match_room(), step=step)
     give_up_at = now() + timedelta(milliseconds=remaining_ms()) - _BEFORE_THE_END
 
     def one(message: FacesMessage) -> LedgerEntry:
         if now() >= give_up_at:
             raise TransientFault(f"no time is left in this call for frame {message.frame_key}")
-        stopwatch = Stopwatch(time.perf_counter, message.stages)
+        stopwatch = Stopwatch(time.perf_counter, message.stages, span)
         return match(message=message, room=room, stopwatch=stopwatch, give_up_at=give_up_at)
 
     return one

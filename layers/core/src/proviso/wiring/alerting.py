@@ -6,11 +6,14 @@ from functools import cache
 from typing import Any
 
 from proviso import settings
+from proviso.domain.journey import Follow, unfollowed
 from proviso.wiring import _read, now
 
 
-def alert_invocation() -> Callable[[str], str]:
-    """alert: what a key in the outbox stands for, a notice or somebody's contact. Gives what became of it."""
+def alert_invocation(about: Follow = unfollowed) -> Callable[[str], str]:
+    """alert: what a key in the outbox stands for, a notice or somebody's contact. Gives what became of it.
+
+    `about` is told the correlation id of each notice's frame."""
     from proviso.cloud.contacts import CONTACTS, sub_of
     from proviso.stages.alert import alert
     from proviso.stages.subscriptions import follow
@@ -19,7 +22,7 @@ def alert_invocation() -> Callable[[str], str]:
 
     def one(key: str) -> str:
         if not key.startswith(CONTACTS):
-            return alert(key=key, room=room)
+            return alert(key=key, room=room, follow=about)
         sub = sub_of(key)
         return "not_a_contact" if sub is None else follow(sub=sub, room=subscriptions)
 

@@ -1,11 +1,15 @@
 """What runs by the clock, joined with its wings: sweep, retain, and the look into all that is held."""
 
 import os
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from typing import Any
 
 from proviso import settings
+from proviso.domain.frame import LedgerEntry
+from proviso.domain.journey import Step
 from proviso.domain.people import Principal
 from proviso.domain.reasons import Refused
 from proviso.wiring import _changes, _connector, _principal, _read, now
@@ -14,8 +18,8 @@ CHECK_S = 15
 """After how long a look into all stores begins no other store: the API waits for 29 s."""
 
 
-def sweep() -> dict[str, int]:
-    """One sweep."""
+def sweep(tell: Callable[[LedgerEntry], None]) -> dict[str, int]:
+    """One sweep; `tell` is told each frame that ended in it."""
     from proviso.cloud.clients import client
     from proviso.cloud.frames import S3Frames
     from proviso.cloud.ledger import DynamoLedger
@@ -35,14 +39,15 @@ def sweep() -> dict[str, int]:
         gauge=SqsGauge(client("sqs"), read.queue_urls),
         look=S3QueueLook(client("s3"), read.permits_bucket),
         waker=LambdaWaker(client("lambda"), read.retain_function_name),
+        tell=tell,
     )
 
 
-def retain() -> Any:
-    """One run of retain."""
+def retain(step: Step) -> Any:
+    """One run of retain; `step` is told what it did with candidates."""
     from proviso.stages.retain import retain as retain_once
 
-    return retain_once(room=_retain_room())
+    return retain_once(room=replace(_retain_room(), step=step))
 
 
 def retain_principal(sub: str) -> Principal | Refused:
