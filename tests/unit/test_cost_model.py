@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proviso.cli.cost import usage
 from proviso.cli.cost.command import estimate, verdicts
 from proviso.cli.cost.durations import Case, Clock, Measured
 from proviso.cli.cost.model import Bill, Scenario, ScenarioFault, bill, per_million
 from proviso.cli.cost.plant import Plant
 from proviso.cli.cost.prices import Tier, read_prices
 from proviso.cli.cost.rekognition import rekognition, tiered
+from proviso.edge import metrics
 
 PLANT = Plant(
     memory_mb={
@@ -102,9 +102,9 @@ def test_a_function_with_less_memory_has_less_of_a_core() -> None:
 def test_what_an_idle_month_costs_by_hand() -> None:
     found = month(Scenario(due=0, contacts=0).idle())
     assert quantity(found, "s3_put") == 43800 * 3 + 8760 * 2
-    assert quantity(found, "custom_metric") == 5
+    assert quantity(found, "custom_metric") == metrics.of("idle")
     assert quantity(found, "alarm_metric") == 22
-    watching = 22 * 0.10 + 3.00 + 5 * 0.30
+    watching = 22 * 0.10 + 3.00 + metrics.of("idle") * 0.30
     services = found.by_service()
     assert services["CloudWatch"] == pytest.approx(watching, abs=0.1)  # and a few logs
     assert services["SQS"] == pytest.approx(1_971_000 * 0.4e-6)
@@ -114,7 +114,7 @@ def test_what_an_idle_month_costs_by_hand() -> None:
 
 def test_metrics_of_active_hours_are_charged_by_the_hour() -> None:
     found = month(replace(ONE_HOUR, hours=73))
-    assert quantity(found, "custom_metric", "active") == pytest.approx(sum(usage.METRICS_ACTIVE.values()) * 0.1)
+    assert quantity(found, "custom_metric", "active") == pytest.approx(metrics.of("active") * 0.1)
 
 
 def test_what_is_free_is_taken_off_once_and_never_below_nothing() -> None:

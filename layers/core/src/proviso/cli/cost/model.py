@@ -14,6 +14,7 @@ from proviso.cli.cost.durations import Case, Clock
 from proviso.cli.cost.plant import Plant
 from proviso.cli.cost.prices import Prices
 from proviso.cli.cost.usage import ALERT, DETECT, GRANT, MATCH, RETAIN, REVIEW, SWEEP
+from proviso.edge import metrics
 
 MONTH_H = 730.0
 NOTICES, TARGET_MILLION, TARGET_IDLE = "notices", 12.0, 5.0
@@ -360,9 +361,8 @@ def _watching(scenario: Scenario, plant: Plant, calls: Sequence[Calls]) -> Itera
     yield Line(
         "CloudWatch", "logs kept", "logs_stored", (written + asks) * usage.STORED_SHARE * plant.retention_days / 30
     )
-    for function, metrics in usage.METRICS_ALWAYS.items():
-        yield Line("CloudWatch", f"metrics of {function.removesuffix('Function').lower()}", "custom_metric", metrics)
-    active = sum(usage.METRICS_ACTIVE.values()) * scenario.hours / MONTH_H
+    yield Line("CloudWatch", "metrics of the whole month", "custom_metric", metrics.of("idle"))
+    active = metrics.of("active") * scenario.hours / MONTH_H
     yield Line("CloudWatch", "metrics of active hours", "custom_metric", active)
     yield Line("CloudWatch", "alarms", "alarm_metric", plant.alarm_metrics)
     yield Line("CloudWatch", "dashboard", "dashboard", plant.dashboards)

@@ -58,12 +58,6 @@ SUBSCRIPTION: Asked = {"s3:GetObject": 2, "s3:PutObject": 1}
 PAGE: Asked = {"s3:GetObject": 2}
 """review, an open page asks whether something changed."""
 
-METRICS_ALWAYS: Mapping[str, int] = {SWEEP: 4, ALERT: 1}
-"""Custom metrics that are sent all month: Swept.*, ContactsUnreachable."""
-METRICS_ACTIVE: Mapping[str, int] = {DETECT: 2, MATCH: 3, ALERT: 1}
-"""Those of the hours in which frames come: Frame.received and .no_face; Frame.searched, FacesSearched, Candidates;
-Notice.sent."""
-
 BILLED: Mapping[str, tuple[str, float]] = {
     "s3:PutObject": ("s3_put", 1),
     "s3:PostObject": ("s3_put", 1),
