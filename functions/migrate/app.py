@@ -1,9 +1,11 @@
 """migrate: the schema and its login roles, at deploy, as CloudFormation's custom resource `Custom::DatabaseSchema`.
 
-CloudFormation waits for an answer at a signed address; without one it waits an hour. So there is always an answer.
+CloudFormation waits for an answer at a signed address; without one it waits an hour. So there is always an answer: also
+when the work takes longer than this function may.
 """
 
 import json
+from threading import Lock, Timer
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -11,27 +13,54 @@ from proviso import wiring
 from proviso.domain.errors import Fault
 
 _PHYSICAL_ID = "proviso-schema"  # always the same: an update is never a replacement
+_TO_ANSWER_S = 40
+"""What is kept of the function's time to say that it was not enough: the answer itself may take 30 s."""
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Create, Update: migrate. Delete: nothing, since the tables go with the cluster. Returns what it answered."""
-    status, reason, applied = "SUCCESS", "", []
+    answer = _Answer(event)
+    left_s = context.get_remaining_time_in_millis() / 1000 - _TO_ANSWER_S
+    late = Timer(left_s, answer.send, ("FAILED", f"not done after {left_s:.0f} s; deploy again", []))
+    late.daemon = True
+    status, reason, applied = "SUCCESS", "done", []
     if event["RequestType"] != "Delete":
+        late.start()
         try:
             applied = wiring.migrate(event.get("ResourceProperties", {}))
         except Exception as error:  # noqa: BLE001  the boundary: whatever it was, CloudFormation must be told
             status, reason = "FAILED", str(error) if isinstance(error, Fault) else type(error).__name__
-    answer = {
-        "Status": status,
-        "Reason": reason[:1000] or "done",
-        "PhysicalResourceId": _PHYSICAL_ID,
-        "Data": {"Applied": ",".join(applied)},
-        **{name: event.get(name, "") for name in ("StackId", "RequestId", "LogicalResourceId")},
-    }
-    if url := event.get("ResponseURL"):
-        if not url.startswith(("https://", "http://127.0.0.1:")):  # the second is the local cloud
-            raise ValueError("ResponseURL is not an address of CloudFormation")
-        # S3 signed this address without a content type, so none may be sent.
-        request = Request(url, json.dumps(answer).encode(), {"Content-Type": ""}, method="PUT")  # noqa: S310
-        urlopen(request, timeout=30).close()  # noqa: S310
-    return answer
+        late.cancel()
+    return answer.send(status, reason, applied)
+
+
+class _Answer:
+    """The one answer to an event; whoever comes second finds what the first said."""
+
+    def __init__(self, event: dict[str, Any]) -> None:
+        self._event = event
+        self._lock = Lock()
+        self._sent: dict[str, Any] = {}
+
+    def send(self, status: str, reason: str, applied: list[str]) -> dict[str, Any]:
+        with self._lock:
+            if not self._sent:
+                self._sent = {
+                    "Status": status,
+                    "Reason": reason[:1000],
+                    "PhysicalResourceId": _PHYSICAL_ID,
+                    "Data": {"Applied": ",".join(applied)},
+                    **{name: self._event.get(name, "") for name in ("StackId", "RequestId", "LogicalResourceId")},
+                }
+                _put(self._event.get("ResponseURL"), self._sent)
+            return self._sent
+
+
+def _put(url: str | None, answer: dict[str, Any]) -> None:
+    if not url:
+        return
+    if not url.startswith(("https://", "http://127.0.0.1:")):  # the second is the local cloud
+        raise ValueError("ResponseURL is not an address of CloudFormation")
+    # S3 signed this address without a content type, so none may be sent.
+    request = Request(url, json.dumps(answer).encode(), {"Content-Type": ""}, method="PUT")  # noqa: S310
+    urlopen(request, timeout=30).close()  # noqa: S310

@@ -14,12 +14,18 @@ from proviso.domain.reasons import Reason, Refused
 from proviso.domain.review_ports import Shown, ShownReference
 from proviso.edge.answers import gives
 from proviso.edge.http import act, answer, plain, refusal, routes, subject
-from proviso.edge.telemetry import follow
+from proviso.edge.metrics import Metric
+from proviso.edge.telemetry import count, follow
 from proviso.stages import review
 
 router = routes()
 REVIEWING = (Reason.NOT_FOUND, Reason.NOT_TRAINED, Reason.NOT_A_MEMBER, Reason.SAME_PERSON, Reason.ERRS_TOO_OFTEN)
 """Why somebody with the role may still not review this candidate (S17, S19)."""
+DECIDED = {
+    Decision.CONFIRM: Metric.DECISION_CONFIRM,
+    Decision.REJECT: Metric.DECISION_REJECT,
+    Decision.CANNOT_TELL: Metric.DECISION_CANNOT_TELL,
+}
 LOOK = "The candidate: less of it before one's own decision than after"
 
 
@@ -135,7 +141,7 @@ def decide(candidate_id: str, body: CandidateDecisionBody) -> Response[Any]:
             chance=room.chance,
             follow=follow,
         ),
-        _view,
+        _counted,
     )
 
 
@@ -234,6 +240,13 @@ def pictures(base: str, face: Region | None, references: Sequence[ShownReference
 def box(face: Region | None) -> dict[str, int] | None:
     """Where a face is, as the API gives it."""
     return dict(zip(("x", "y", "width", "height"), face, strict=True)) if face else None
+
+
+def _counted(view: review.CandidateView) -> dict[str, Any]:
+    """S26: what the alarm on false candidates goes by. An answer to a test is none of them."""
+    if view.own is not None and not view.candidate.seeded:
+        count(DECIDED[view.own.decision])
+    return _view(view)
 
 
 def _view(view: review.CandidateView) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from typing import Any
 from proviso.domain.candidate import correlation_id
 from proviso.domain.frame import LedgerEntry
 from proviso.edge.batch import Event
-from proviso.edge.telemetry import correlated, frame_line, invocation, logger
+from proviso.edge.metrics import Metric
+from proviso.edge.telemetry import correlated, count, frame_line, invocation, logger
 from proviso.wiring import retention as wiring
 
 
@@ -14,6 +15,8 @@ def handler(event: Event, context: Any) -> Event:
     with invocation(context.aws_request_id):
         counts = wiring.sweep(_ended)
         logger().info("swept", extra=dict(counts))
+        if counts["woken"]:  # not each minute of an idle month
+            count(Metric.WOKEN, counts["woken"])
         return dict(counts)
 
 

@@ -392,6 +392,23 @@ def test_a_database_that_wakes_up_is_waited_for(opened: Open, api: Pretended) ->
     expect(page.locator("#connection")).to_have_text("Live")
 
 
+def test_who_is_refused_the_list_does_not_ask_for_it_again_and_again(opened: Open, api: Pretended) -> None:
+    """Each time would keep the database awake, as long as the page is open."""
+    refused = (403, {"reason": "not_trained", "message": "the training has run out"}, {})
+    api.fault("GET", "/candidates", refused)
+    page = opened(expected=("403",))
+    expect(page.locator("#connection")).not_to_have_text("Live")
+    for _ in range(3):
+        api.asked.clear()
+        page.evaluate("dispatchEvent(new Event('online'))")
+        page.wait_for_timeout(300)
+        assert api.sent("GET", "/changes")
+        assert api.sent("GET", "/candidates") == []
+    api.mark += 1  # as any act of an authoriser makes it
+    page.evaluate("dispatchEvent(new Event('online'))")
+    expect(page.locator("#connection")).to_have_text("Live")
+
+
 def test_a_decision_waits_for_the_database_and_is_recorded_once(opened: Open, api: Pretended) -> None:
     waiting = api.candidate()
     away = (503, {"reason": "database_away", "message": "the database is resuming"}, {"Retry-After": "1"})

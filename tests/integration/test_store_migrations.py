@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
@@ -23,6 +24,7 @@ from tests.embedded_database import Database
 
 pytest_plugins = ["tests.databases"]
 pytestmark = pytest.mark.integration
+CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 300_000)
 
 
 @pytest.fixture
@@ -169,7 +171,7 @@ def test_the_function_answers_what_it_did(
         return ["0001_tables.sql"]
 
     monkeypatch.setattr(wiring, "migrate", apply)
-    handler(event(url, kind), None)
+    handler(event(url, kind), CONTEXT)
     assert asked == [{"SchemaVersion": "4", "FirstAuthoriser": "first"}]
     assert got == [
         {
@@ -197,7 +199,7 @@ def test_the_function_answers_when_it_failed_and_tells_no_secret(
         raise fault
 
     monkeypatch.setattr(wiring, "migrate", fail)
-    handler(event(url), None)
+    handler(event(url), CONTEXT)
     assert (got[0]["Status"], got[0]["Reason"]) == ("FAILED", said)
 
 
@@ -206,11 +208,11 @@ def test_a_deletion_does_nothing_and_says_so(
 ) -> None:
     url, got = answers
     monkeypatch.setattr(wiring, "migrate", None)
-    handler(event(url, "Delete"), None)
+    handler(event(url, "Delete"), CONTEXT)
     assert got[0]["Status"] == "SUCCESS"
 
 
 def test_only_an_address_of_cloudformation_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wiring, "migrate", lambda properties: [])
     with pytest.raises(ValueError, match="address"):
-        handler(event("file:///etc/passwd"), None)
+        handler(event("file:///etc/passwd"), CONTEXT)

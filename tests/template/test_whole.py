@@ -8,10 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from proviso.domain.frame import Outcome
 from proviso.domain.policy import Policy
 from proviso.domain.reasons import Refused
-from proviso.edge.metrics import Metric
 from proviso.policies import load
 from tests.template.conftest import Template, listed, references
 
@@ -248,46 +246,3 @@ def test_alarms_watch_every_queue_and_reach_somebody(observability: Template) ->
     expected = {("ApproximateNumberOfMessagesVisible", f"{q}DeadLetterQueue") for q in ("Frames", "Faces", "Notices")}
     expected |= {("ApproximateAgeOfOldestMessage", f"{q}Queue") for q in ("Frames", "Faces", "Notices")}
     assert watched == expected
-    assert alarms["SweepSilent"]["TreatMissingData"] == "breaching"
-    assert alarms["ContactsUnreachable"]["TreatMissingData"] == "breaching"
-
-
-def proviso_metrics(observability: Template) -> set[tuple[str, str]]:
-    """(service, metric) of the alarms on the functions' own metrics."""
-    plain = list(observability.of("AWS::CloudWatch::Alarm").values())
-    queries = [q["MetricStat"]["Metric"] for a in plain for q in a.get("Metrics", []) if "MetricStat" in q]
-    return {(m["Dimensions"][0]["Value"], m["MetricName"]) for m in plain + queries if m.get("Namespace") == "Proviso"}
-
-
-def test_alarms_on_own_metrics_name_what_the_functions_write(observability: Template, root: Path) -> None:
-    """An alarm on a name that nobody writes is silent for ever."""
-    orphaned = f"Frame.{Outcome.ORPHANED.value}"
-    assert proviso_metrics(observability) == {
-        ("detect", orphaned),
-        ("match", orphaned),
-        ("retain", "NotClosed"),
-        ("match", "MessageEnded"),
-        ("alert", "ContactsUnreachable"),
-    }
-    listed_ones = {(service, one.value.name) for one in Metric for service in one.value.services}
-    assert proviso_metrics(observability) <= listed_ones
-
-
-def test_alarms_watch_the_errors_of_every_function(observability: Template) -> None:
-    watched = {
-        query["MetricStat"]["Metric"]["Dimensions"][0]["Value"]["Ref"]
-        for alarm in observability.of("AWS::CloudWatch::Alarm").values()
-        for query in alarm.get("Metrics", [])
-        if query.get("MetricStat", {}).get("Metric", {}).get("Namespace") == "AWS/Lambda"
-    }
-    # migrate runs at deployment, and the deployment fails with it.
-    stages = ["Detect", "Match", "Alert", "Sweep", "Retain", "Enrol", "Govern", "Review", "Report", "Grant"]
-    assert watched == {f"{stage}Function" for stage in stages}
-
-
-def test_the_dashboard_is_json(observability: Template) -> None:
-    import json
-
-    (board,) = observability.of("AWS::CloudWatch::Dashboard").values()
-    widgets = json.loads(board["DashboardBody"]["Fn::Sub"])["widgets"]
-    assert len(widgets) >= 4

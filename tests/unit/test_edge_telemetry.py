@@ -142,7 +142,7 @@ def test_the_metrics_of_a_searched_frame(capsys):
         telemetry.searched(row)
     blob = json.loads(capsys.readouterr().out)
     units = {one["Name"]: one["Unit"] for one in blob["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
-    assert units == {"Candidates": "Count", "UploadToSearched": "Milliseconds"}
+    assert units == {"Candidates": "Count", "FacesSearched": "Count", "UploadToSearched": "Milliseconds"}
     assert blob["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["service"]]
 
 
@@ -160,10 +160,21 @@ def test_every_metric_of_the_list_is_written_somewhere_and_no_other():
         telemetry.count("Anything")
 
 
-def test_an_idle_month_has_one_custom_metric_and_a_running_trial_three():
-    """0.30 dollars each. Sweep runs each minute of the month: nothing that it writes may be a metric."""
-    assert (of("idle"), of("active")) == (1, 2)
-    assert not [one for one in Metric if "sweep" in one.value.services]
+def test_an_idle_month_has_one_custom_metric_and_a_running_trial_nine():
+    """0.30 dollars each a month, by the hour in which it is written. Sweep runs each minute: what it writes must
+    not be written each time."""
+    assert (of("idle"), of("active")) == (1, 8)
+    assert [one for one in Metric if "sweep" in one.value.services] == [Metric.WOKEN]
+
+
+@pytest.mark.parametrize("woken", [0, 1])
+def test_sweep_writes_no_metric_where_it_did_nothing(woken, capsys, monkeypatch):
+    from functions.sweep import app
+
+    counts = {"deleted": 0, "stale": 0, "unprocessed": 0, "woken": woken}
+    monkeypatch.setattr(app.wiring, "sweep", lambda tell: counts)
+    app.handler({}, CONTEXT)
+    assert ("Swept.woken" in capsys.readouterr().out) is bool(woken)
 
 
 def test_the_page_is_the_one_that_would_be_written_now():

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from functions.retain import app
-from proviso.domain.errors import DatabaseAway
+from proviso.domain.errors import DatabaseAway, StorageFault
 from proviso.domain.holdings import Holding
 from proviso.domain.people import Role
 from proviso.domain.reasons import Reason, Refused
@@ -74,7 +74,42 @@ def test_a_refusal_and_a_database_that_sleeps_have_their_answers(wired, monkeypa
     assert app.handler(asked(), CONTEXT)["statusCode"] == 503
 
 
-def test_whatever_else_comes_is_a_call_of_sweep(monkeypatch):
-    done = {"not_closed": (), "waiting": (), "closed": ("d-1",)}
+@pytest.fixture
+def counted(monkeypatch):
+    """What the function counts, by name; and one chain is late."""
+    found = {}
+    monkeypatch.setattr(app, "count", lambda name, value=1: found.update({name.value.name: value}))
+    monkeypatch.setattr(app, "count_fault", lambda error: found.update({f"Fault.{type(error).__name__}": 1}))
+    monkeypatch.setattr(wiring, "anchors_late", lambda: 1)
+    return found
+
+
+def test_whatever_else_comes_is_a_call_of_sweep(monkeypatch, counted):
+    done = {"not_closed": (), "waiting": (), "closed": ("d-1",), "suspended": 0}
     monkeypatch.setattr(wiring, "retain", lambda step: done)
     assert app.handler({"reason": "due:d-1"}, CONTEXT)["closed"] == ["d-1"]
+    assert counted == {"AnchorsLate": 1}
+
+
+def test_what_the_alarms_go_by_is_counted(monkeypatch, counted):
+    done = {"not_closed": ("d-1", "d-2"), "waiting": (), "closed": (), "suspended": 1}
+    monkeypatch.setattr(wiring, "retain", lambda step: done)
+    app.handler({"reason": "due:d-1"}, CONTEXT)
+    assert counted == {"NotClosed": 2, "Suspended": 1, "AnchorsLate": 1}
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (StorageFault("anchors"), {"Fault.StorageFault": 1, "AnchorsLate": 1}),
+        (DatabaseAway("asleep"), {"Fault.DatabaseAway": 1}),  # who cannot read the database cannot say what is late
+    ],
+)
+def test_a_run_that_fails_tells_as_well(monkeypatch, counted, fault, expected):
+    def fails(step):
+        raise fault
+
+    monkeypatch.setattr(wiring, "retain", fails)
+    with pytest.raises(type(fault)):
+        app.handler({"reason": "due:d-1"}, CONTEXT)
+    assert counted == expected

@@ -6,7 +6,7 @@ import pytest
 
 from proviso.domain.audit import SYSTEM_CHAIN, deployment_act, system_act
 from proviso.domain.errors import DatabaseAway, StorageFault
-from proviso.stages.anchor import anchor, anchor_now, anchor_soon
+from proviso.stages.anchor import LATE_AFTER, anchor, anchor_now, anchor_soon, late
 from tests.doubles import MemoryDeployments
 from tests.fakes.cloud import FakeAnchors, FakeDue
 from tests.samples import NOW
@@ -142,3 +142,35 @@ def test_what_cannot_be_put_down_as_due_fails_nothing(scene):
 
 def replace_minute(minute):
     return NOW.replace(minute=minute, second=0, microsecond=0)
+
+
+def late_now(scene):
+    return late(store=scene.store, clock=scene.clock)
+
+
+def test_a_chain_is_late_when_nobody_could_anchor_it_for_half_an_hour(scene):
+    scene.act("d-1")
+    scene.anchor(at_least_every=timedelta(0))
+    assert late_now(scene) == 0
+    scene.act("d-1")
+    scene.now += LATE_AFTER - timedelta(seconds=1)
+    assert late_now(scene) == 0
+    scene.now += timedelta(seconds=1)
+    assert late_now(scene) == 1
+    scene.anchor()
+    assert late_now(scene) == 0
+
+
+def test_a_chain_that_was_never_anchored_is_late(scene):
+    scene.act("d-1")
+    scene.act(SYSTEM_CHAIN)
+    assert late_now(scene) == len(scene.anchor(at_least_every=timedelta(0))) >= 2
+
+
+def test_a_head_before_its_anchor_is_late(scene):
+    """Records are missing: an older database was restored, or an end was cut off."""
+    scene.act("d-1")
+    scene.act("d-1")
+    scene.anchor(at_least_every=timedelta(0))
+    scene.store.acts.pop()
+    assert late_now(scene) == 1

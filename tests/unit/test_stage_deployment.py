@@ -233,6 +233,25 @@ def test_a_stop_that_cannot_be_recorded_stops_all_the_same(running):
     assert running.permits.objects == {}
 
 
+def test_a_stop_that_cannot_be_recorded_is_spooled_before_the_row_is_tried_again(running):
+    """That may wait for a database that wakes, and be the end of the call."""
+    running.store.faults["audit"] = AuditUnwritable("no")
+    spooled: list[DeploymentState] = []
+    put = running.spool.put
+    running.spool.put = lambda record: (spooled.append(running.state), put(record))
+    running.stop()
+    assert spooled == [DeploymentState.ACTIVE]
+    assert running.state is DeploymentState.STOPPED
+
+
+def test_a_stop_that_can_neither_be_recorded_nor_spooled_stops_the_row(running):
+    running.store.faults["audit"] = AuditUnwritable("no")
+    running.spool.faults["put"] = StorageFault("away")
+    with pytest.raises(StorageFault):
+        running.stop()
+    assert running.state is DeploymentState.STOPPED
+
+
 @pytest.mark.parametrize("method", ["cameras", "read", "delete", "*"])
 def test_a_stop_with_the_bucket_away_stops_the_row_and_says_so(running, method):
     """The row is the gate; a permit that cannot be deleted must not keep it open."""

@@ -328,7 +328,7 @@ def test_transient_faults_are_tried_again_until_the_end_of_the_call(scene):
     scene.store.faults["connect"] = DatabaseAway("resuming")
     with pytest.raises(DatabaseAway):
         scene.match()
-    assert scene.waits == [0.25, 0.5, 1.0, 2.0, 4.0]
+    assert scene.waits == [0.25, 0.5, 1.0, 2.0, 2.0, 2.0, 2.0]
     assert not scene.gone
     scene.now = NOW
 

@@ -15,7 +15,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from proviso.domain.errors import Fault
 from proviso.edge.metrics import Metric
-from proviso.edge.telemetry import count, fault_text, invocation, logger
+from proviso.edge.telemetry import count, count_fault, fault_text, invocation, logger
 
 Event = dict[str, Any]
 
@@ -46,7 +46,7 @@ def each_message(
                     "receive_count": record.attributes.approximate_receive_count,
                 },
             )
-            count(Metric.FAULT)
+            count_fault(error)
             if not ended:
                 raise
             count(Metric.MESSAGE_ENDED)

@@ -26,9 +26,8 @@ from proviso.domain.errors import DatabaseAway, Fault, TransientFault
 from proviso.domain.frame import Jpeg
 from proviso.domain.people import Principal
 from proviso.domain.reasons import Reason, Refused
-from proviso.edge.metrics import Metric
 from proviso.edge.readable import path_of, unreadable_input, unreadable_path
-from proviso.edge.telemetry import count, fault_text, invocation, logger
+from proviso.edge.telemetry import count_fault, fault_text, invocation, logger
 
 RETRY_AFTER_S = 5
 STATUS = {
@@ -100,7 +99,10 @@ def _invalid(error: RequestValidationError) -> Response[str]:
     return refusal(Refused(Reason.INVALID, "; ".join(faults)[:1000]))
 
 
-def _away(_: DatabaseAway) -> Response[str]:
+def _away(error: DatabaseAway) -> Response[str]:
+    """Said in the log as well: a wrong certificate or a shut network looks like a database that wakes for ever."""
+    logger().warning("the database is away", extra={"fault": type(error).__name__, "detail": fault_text(error)})
+    count_fault(error)
     return _later("database_away", "the database is resuming; try again in a few seconds")
 
 
@@ -281,4 +283,4 @@ def _later(reason: str, message: str) -> Response[str]:
 
 def _report(error: Exception) -> None:
     logger().error("request failed", extra={"fault": type(error).__name__, "detail": fault_text(error)})
-    count(Metric.FAULT)
+    count_fault(error)

@@ -30,6 +30,7 @@ class Described:
 
 
 QUEUES = ("alert", "detect", "match")
+PEOPLE_WITH_DATABASE = ("enrol", "govern", "retain", "review")
 PEOPLE = ("enrol", "govern", "grant", "report", "retain", "review")
 
 
@@ -45,6 +46,26 @@ class Metric(Enum):
     )
     CANDIDATES = Described(
         "Candidates", "Count", ("match",), "active", "with a frame that raised candidates, or sighted them again"
+    )
+    FACES_SEARCHED = Described("FacesSearched", "Count", ("match",), "active", "with every searched frame: its faces")
+    DECISION_CONFIRM = Described(
+        "Decision.confirm", "Count", ("review",), "active", "with a reviewer's decision on a real candidate"
+    )
+    DECISION_REJECT = Described("Decision.reject", "Count", ("review",), "active", "as above")
+    DECISION_CANNOT_TELL = Described("Decision.cannot_tell", "Count", ("review",), "active", "as above")
+    ANCHORS_LATE = Described(
+        "AnchorsLate",
+        "Count",
+        ("retain",),
+        "active",
+        "with each run of retain: chains of the audit whose heads should be anchored and are not",
+    )
+    WOKEN = Described(
+        "Swept.woken",
+        "Count",
+        ("sweep",),
+        "active",
+        "with each run of sweep that woke retain; never 0, so idle it is not",
     )
     UPLOAD_TO_SEARCHED = Described(
         "UploadToSearched",
@@ -69,6 +90,23 @@ class Metric(Enum):
         (*QUEUES, *PEOPLE),
         "fault",
         "a message failed and will come back, or a request ended in one of our faults; the log names its class",
+    )
+    DATABASE_AWAY = Described(
+        "Fault.DatabaseAway",
+        "Count",
+        ("match", *PEOPLE_WITH_DATABASE),
+        "fault",
+        "the database was away or waking; a request was answered with 503, a frame waited",
+    )
+    AUDIT_UNWRITABLE = Described(
+        "Fault.AuditUnwritable",
+        "Count",
+        ("match", *PEOPLE_WITH_DATABASE),
+        "fault",
+        "something was refused, or stopped without its record, because the audit could not be written",
+    )
+    SUSPENDED = Described(
+        "Suspended", "Count", ("retain",), "fault", "deployments that a safeguard suspended (S26, S27)"
     )
     NOT_CLOSED = Described(
         "NotClosed", "Count", ("retain",), "fault", "deployments and lists that are over and not counted to zero"

@@ -13,7 +13,7 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from proviso.domain.errors import Fault
+from proviso.domain.errors import AuditUnwritable, DatabaseAway, Fault
 from proviso.domain.frame import LedgerEntry, Outcome
 from proviso.domain.reasons import Reason
 from proviso.edge import tracing
@@ -76,6 +76,17 @@ def count(metric: Metric, value: float = 1) -> None:
     metrics().add_metric(name=one.name, unit=MetricUnit(one.unit), value=value)
 
 
+def count_fault(error: Exception) -> None:
+    """Count a fault; the two that an alarm asks for by themselves under names of their own. Whatever was being done
+    when the database went away counts as that."""
+    if isinstance(error, DatabaseAway):
+        count(Metric.DATABASE_AWAY)
+    elif isinstance(error, AuditUnwritable):
+        count(Metric.AUDIT_UNWRITABLE)
+    else:
+        count(Metric.FAULT)
+
+
 def frame_line(row: LedgerEntry) -> None:
     """One line a frame and function: where it stands now, with its counts and durations. What is zero is left out."""
     counts = {
@@ -105,6 +116,8 @@ def searched(row: LedgerEntry) -> None:
     """The metrics of a frame that match has brought to its end."""
     if row.counts.candidates:
         count(Metric.CANDIDATES, row.counts.candidates)
+    if row.counts.searched:
+        count(Metric.FACES_SEARCHED, row.counts.searched)
     if row.outcome is Outcome.SEARCHED and row.finished_at is not None:
         count(Metric.UPLOAD_TO_SEARCHED, round((row.finished_at - row.received_at).total_seconds() * 1000))
 

@@ -82,6 +82,7 @@ STOOD_IN = {
         ],
         _WATCH,
     ),
+    "AWS::Budgets::Budget": "Budgets: nothing here costs anything",
     **dict.fromkeys(
         [
             "AWS::Cognito::UserPool",

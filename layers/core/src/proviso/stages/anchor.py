@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from proviso.domain.audit import ANCHOR_EVERY, SYSTEM_CHAIN, Head
+from proviso.domain.audit import ANCHOR_EVERY, SYSTEM_CHAIN, Head, behind
 from proviso.domain.errors import Fault, StorageFault
 from proviso.domain.ports import Anchors, Clock, DueStore, GovernStore
 from proviso.domain.retain_ports import RetainStore
 
+LATE_AFTER = 3 * ANCHOR_EVERY
 _AT_A_TIME = 10_000
 """Heads in one object: about 1.5 MB."""
 
@@ -64,6 +65,17 @@ def anchor_soon(*, due: DueStore, clock: Clock) -> None:
     end = now.replace(minute=now.minute // 10 * 10, second=0, microsecond=0) + ANCHOR_EVERY
     with suppress(StorageFault):
         due.put(f"anchor-{end:%Y%m%dT%H%M}", end)
+
+
+def late(*, store: RetainStore, clock: Clock) -> int:
+    """How many chains changed and were not anchored for `LATE_AFTER`, or lie before their own anchor: records are
+    missing there. For the alarm; to be asked after `anchor`, which leaves none of them."""
+    with store.work() as work:
+        heads, anchored = work.heads(), work.anchored()
+    before = {head.chain: head for head in anchored}
+    now = clock()
+    waiting = {head.chain for head in heads if _due(head, before.get(head.chain), now, LATE_AFTER)}
+    return len(waiting.union(behind(anchored, heads)))
 
 
 def _due(head: Head, before: Head | None, now: datetime, at_least_every: timedelta) -> bool:

@@ -278,10 +278,12 @@ def stop(
     try:
         stopped = _stop_rows(sub, deployment_id, store, now, len(deleted))
     except (AuditUnwritable, DatabaseAway) as error:
-        if isinstance(error, AuditUnwritable):
-            stopped = _stop_unrecorded(sub, deployment_id, store, now)
-        spool.put(StopRecord(new_id(), now, sub, deployment_id))
-        spooled = True
+        try:  # first: another wait for a database that wakes may be the end of this call
+            spool.put(StopRecord(new_id(), now, sub, deployment_id))
+            spooled = True
+        finally:
+            if isinstance(error, AuditUnwritable):
+                stopped = _stop_unrecorded(sub, deployment_id, store, now)
     again, fault = delete_permits(permits, deployment_id)  # a start may have written some in between
     if fault is not None:
         raise fault

@@ -53,7 +53,7 @@ from proviso.domain.review_ports import Changes
 from proviso.domain.timing import Stopwatch
 
 _FIRST_WAIT_S = 0.25
-_LONGEST_WAIT_S = 4.0
+_LONGEST_WAIT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,6 +162,11 @@ class Connector:
         """Open the connection if there is none. DatabaseAway."""
         self._open()
 
+    @property
+    def connected(self) -> bool:
+        """Is one open, for all that is known here?"""
+        return self._connection is not None and not self._connection.closed
+
     def close(self) -> None:
         """Close it; the next use opens another."""
         connection, self._connection = self._connection, None
@@ -245,6 +250,11 @@ class Store(Generic[WorkT]):
     def connect(self) -> None:
         """Open the connection, waking the database. DatabaseAway."""
         self._connector.connect()
+
+    @property
+    def connected(self) -> bool:
+        """Is a connection open, for all that is known here?"""
+        return self._connector.connected
 
     def close(self) -> None:
         """Close the connection."""

@@ -71,7 +71,7 @@ def migrate(
         lambda: master_conninfo,
         application_name="proviso-migrate",
         connect_timeout_s=60,
-        statement_timeout_s=600,
+        statement_timeout_s=180,
         lock_timeout_s=60,
         idle_in_transaction_s=60,
     )

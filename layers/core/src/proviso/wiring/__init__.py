@@ -48,10 +48,17 @@ from proviso.domain.subject_ports import SubjectKeys
 from proviso.domain.timing import Span, Stopwatch, unspanned
 
 SettingsT = TypeVar("SettingsT", bound=settings.Settings)
-_CONNECT_S = 8
+_CONNECT_S = 4
 _BEFORE_THE_END = timedelta(seconds=_CONNECT_S + 4)
 """What match keeps of its time to end in order: a last attempt's connect may wait for a database that sleeps, and its
 fault must still reach the batch response."""
+_CONNECTED_BEFORE_THE_END = timedelta(seconds=5)
+"""And where it is connected: of a batch whose first frame woke the database the others are searched in the same call.
+What comes back does so after three minutes, and is stale."""
+_ANSWER_CONNECT_S = 15
+"""How long one who asks the API waits for a sleeping database before 503 says: come again. The function has 29 s, the
+gateway 30 s, and what follows a connection needs its own; where that gives up nobody is told when to come."""
+_MIGRATE_WAITS = timedelta(seconds=60)
 _ABANDON_AFTER_S = 60
 
 
@@ -133,9 +140,10 @@ def match_invocation(
     from proviso.stages.match import match
 
     room = replace(_match_room(), step=step)
-    give_up_at = now() + timedelta(milliseconds=remaining_ms()) - _BEFORE_THE_END
+    ends_at = now() + timedelta(milliseconds=remaining_ms())
 
     def one(message: FacesMessage) -> LedgerEntry:
+        give_up_at = ends_at - (_CONNECTED_BEFORE_THE_END if room.store.connected else _BEFORE_THE_END)
         if now() >= give_up_at:
             raise TransientFault(f"no time is left in this call for frame {message.frame_key}")
         stopwatch = Stopwatch(time.perf_counter, message.stages, span)
@@ -244,7 +252,7 @@ def govern() -> GovernRoom:
     return GovernRoom(
         # A stop must be spooled before the function's time is over (29 s): after the wait for a database that resumes,
         # and two waits for a search that holds its row (with the audit and, if that fails, without).
-        store=PostgresGovernStore(_connector(read, "govern", connect_timeout_s=15, lock_timeout_s=4)),
+        store=PostgresGovernStore(_connector(read, "govern", connect_timeout_s=_ANSWER_CONNECT_S, lock_timeout_s=4)),
         permits=S3Permits(client("s3"), read.permits_bucket),
         due=S3Due(client("s3"), read.permits_bucket),
         spool=S3Stops(client("s3"), read.permits_bucket),
@@ -308,7 +316,7 @@ def enrol() -> EnrolRoom:
     from proviso.store.pairs import PostgresPairStore
 
     read = _read(settings.Enrol)
-    connector = _connector(read, "enrol")
+    connector = _connector(read, "enrol", connect_timeout_s=_ANSWER_CONNECT_S)
     return EnrolRoom(
         store=PostgresGovernStore(connector),
         pairs=PostgresPairStore(connector),
@@ -350,7 +358,7 @@ def review() -> ReviewRoom:
     from proviso.store.review import PostgresReviewStore
 
     read = _read(settings.Review)
-    connector = _connector(read, "review")
+    connector = _connector(read, "review", connect_timeout_s=_ANSWER_CONNECT_S)
     return ReviewRoom(
         store=PostgresReviewStore(connector),
         recipients=PostgresRecipientStore(connector),
@@ -396,6 +404,7 @@ def migrate(properties: Mapping[str, Any]) -> list[str]:
     from proviso.vision.calibrations import shipped_calibrations
 
     read = _read(settings.Migrate)
+    _wait_for(_conninfo(read))
     return apply(
         _conninfo(read)(),
         first_authoriser=properties.get("FirstAuthoriser") or None,
@@ -404,6 +413,16 @@ def migrate(properties: Mapping[str, Any]) -> list[str]:
         clock=now,
         calibrations=shipped_calibrations(),
     )
+
+
+def _wait_for(conninfo: Callable[[], str]) -> None:
+    """A deployment must not fail because the database sleeps: it may refuse at first, and wakes by being asked."""
+    from proviso.stages.retain_room import wait_until_awake
+    from proviso.store.connection import Connector
+
+    asked = Connector(conninfo, application_name="proviso-migrate", connect_timeout_s=_ANSWER_CONNECT_S)
+    wait_until_awake(asked.connect, clock=now, wait=time.sleep, give_up_at=now() + _MIGRATE_WAITS)
+    asked.close()
 
 
 # --- shared ----------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """What runs by the clock, joined with its wings: sweep, retain, and the look into all that is held."""
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -16,6 +17,11 @@ from proviso.wiring import _changes, _connector, _principal, _read, now
 
 CHECK_S = 15
 """After how long a look into all stores begins no other store: the API waits for 29 s."""
+
+
+WAKES_WITHIN = timedelta(seconds=100)
+"""For how long a run of retain waits for a sleeping database: twice what waking takes at most. What is due stays due,
+but a run that gave up at once would be an alarm each time that it wakes."""
 
 
 def sweep(tell: Callable[[LedgerEntry], None]) -> dict[str, int]:
@@ -46,8 +52,18 @@ def sweep(tell: Callable[[LedgerEntry], None]) -> dict[str, int]:
 def retain(step: Step) -> Any:
     """One run of retain; `step` is told what it did with candidates."""
     from proviso.stages.retain import retain as retain_once
+    from proviso.stages.retain_room import wait_until_awake
 
-    return retain_once(room=replace(_retain_room(), step=step))
+    room = replace(_retain_room(), step=step)
+    wait_until_awake(room.store.connect, clock=now, wait=time.sleep, give_up_at=now() + WAKES_WITHIN)
+    return retain_once(room=room)
+
+
+def anchors_late() -> int:
+    """Of how many chains the heads should have been anchored and are not."""
+    from proviso.stages.anchor import late
+
+    return late(store=_retain_room().store, clock=now)
 
 
 def retain_principal(sub: str) -> Principal | Refused:
@@ -89,7 +105,7 @@ def _retain_room() -> Any:
     read = _read(settings.Retain)
     return RetainRoom(
         clock=now,
-        store=PostgresRetainStore(_connector(read, "retain")),
+        store=PostgresRetainStore(_connector(read, "retain", connect_timeout_s=12)),
         permits=S3Permits(client("s3"), read.permits_bucket),
         due=S3Due(client("s3"), read.permits_bucket),
         spool=S3Stops(client("s3"), read.permits_bucket),
