@@ -25,6 +25,7 @@ from proviso.cli import (
     upload,
     watchlists,
 )
+from proviso.cli.account import doctor, teardown
 from proviso.cli.cost import command as costs
 
 app = typer.Typer(
@@ -45,6 +46,9 @@ app.command("camera")(upload.camera)
 app.command("frames")(upload.frames)
 app.command("logs")(logs.logs)
 app.command("login")(people.login)
+app.command("logout")(people.logout)
+app.command("doctor")(doctor.doctor)
+app.command("teardown")(teardown.teardown)
 app.command("stop-all")(deployments.stop_all)
 app.add_typer(policy.group, name="policy")
 app.add_typer(people.group, name="people")
