@@ -26,6 +26,7 @@ from proviso.cli import (
     watchlists,
 )
 from proviso.cli.account import doctor, teardown
+from proviso.cli.cost import command as costs
 
 app = typer.Typer(
     name="proviso",
@@ -63,6 +64,7 @@ app.add_typer(notices.group, name="notices")
 app.add_typer(subjects.group, name="subject")
 app.command("subject-access")(subjects.access)
 app.add_typer(retention.group, name="retention")
+app.command("cost")(costs.cost)
 app.command("calibrate")(calibrate.calibrate)
 app.command("card")(card.card)
 app.add_typer(trial.group, name="trial")

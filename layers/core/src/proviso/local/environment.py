@@ -107,6 +107,7 @@ def _base(function: Function, place: Place, caller: Mapping[str, str]) -> dict[s
         "AWS_LAMBDA_LOG_STREAM_NAME": "local",
         "AWS_LAMBDA_LOG_FORMAT": function.log_format,
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_SDK_UA_APP_ID": function.logical_id,  # in the user agent: who counts requests sees whose they are
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ACCESS_KEY_ID": "local",

@@ -1,0 +1,93 @@
+"""`proviso cost` as its user has it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from proviso.cli.cost import command
+from proviso.cli.main import app
+from tests.unit.test_cost_model import PLANT
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(command, "read_plant", lambda root, parameters=None: PLANT)
+    return lambda *arguments: CliRunner().invoke(app, ["cost", *map(str, arguments)])
+
+
+def test_the_standard_trial(run: Any) -> None:
+    shown = run()
+    assert shown.exit_code == 0, shown.output
+    for said in (
+        "2 cameras, 40 hours a month, 2 frames a second: 576,000 frames",
+        "a million frames",
+        "Amazon Rekognition for the same frames",
+        "an idle month under $5",
+        "The same in other uses: --burst 5",
+        "here over 14,400 frames",
+        "awslambdaric",
+        "assumed",
+        "Price in doubt: sns_sms",
+    ):
+        assert said in shown.output, said
+
+
+def test_a_target_that_is_missed_is_an_answer(run: Any) -> None:
+    shown = run("--price", "s3_put=1")
+    assert shown.exit_code == 0
+    assert "MISSED: a million frames at most $12" in shown.output
+    assert "most of it: S3" in shown.output
+
+
+def test_json_has_every_line_and_both_targets(run: Any) -> None:
+    shown = run("--json", "--free-tier", "--burst", 5, "--fps", 5)
+    values = json.loads(shown.output)
+    assert values["scenario"]["frames"] == 2 * 40 * 3600 * 5
+    assert values["free_tier"] is True
+    assert len(values["targets"]) == 2
+    total = sum(line["amount"] for line in values["month"]["lines"])
+    assert values["month"]["total"] == pytest.approx(total)
+    assert values["per_million_frames"]["total"] == pytest.approx(
+        sum(values["per_million_frames"]["by_service"].values())
+    )
+
+
+@pytest.mark.parametrize("name", ["cost-durations.json", "cost-durations.csv"])
+def test_ones_own_durations(run: Any, name: str) -> None:
+    values = json.loads(run("--json", "--durations", EXAMPLES / name).output)
+    assert values["billed_ms_given"]["DetectFunction"] == 131.4
+    assert 131.4 in {one["milliseconds"] for one in values["calls"] if one["function"] == "DetectFunction"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--hours", 800], "hours must lie between 0 and 730"),
+        (["--faces-share", 2], "faces share must lie between 0 and 1"),
+        (["--region", "mars-1"], "mars-1"),
+        (["--price", "sms=1"], "KEY=DOLLARS"),
+        (["--prices", "nowhere.toml"], "nowhere.toml cannot be read"),
+        (["--durations", "nowhere.json"], "nowhere.json cannot be read"),
+        (["--speed", 0], "--speed"),
+        (["--parameter", "SnapStart"], "NAME=VALUE"),
+    ],
+)
+def test_what_cannot_be_is_said(run: Any, arguments: list[Any], said: str) -> None:
+    shown = run(*arguments)
+    assert shown.exit_code == 2
+    assert said in shown.output.replace("\n", " ")
+
+
+def test_a_picture(run: Any, tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "cost.png"
+    shown = run("--picture", path)
+    assert shown.exit_code == 0, shown.output
+    assert path.read_bytes().startswith(b"\x89PNG")
+    refused = run("--picture", tmp_path / "cost.txt")
+    assert refused.exit_code == 1
+    assert ".png" in refused.output.replace("\n", " ")
