@@ -79,6 +79,11 @@ class Worker:
         log.parent.mkdir(parents=True, exist_ok=True)
 
     @property
+    def environment(self) -> Mapping[str, str]:
+        """What its process finds there, but for the address of its Runtime API."""
+        return self._environment
+
+    @property
     def busy(self) -> bool:
         return self._lock.locked()
 
