@@ -41,20 +41,16 @@ def _secret(default: str) -> Any:
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(_within, _like, _secret))
 class Settings:
-    """Fields are read from environment variables of the same name in capitals. Written without pydantic, whose import and
-    models would be an eighth of what a function's start takes."""
+    """Fields are read from environment variables of the same name in capitals. Without pydantic: its import and models
+    would be an eighth of what a function's start takes."""
 
     stage: str = "local"
 
     @classmethod
     def rules(cls) -> dict[str, Rule]:
         """The fields by name."""
-        found: dict[str, Rule] = {}
-        for kind in reversed(cls.__mro__):
-            for name in kind.__dict__.get("__annotations__", {}):
-                given = kind.__dict__.get(name, _UNSET)
-                found[name] = given if isinstance(given, Rule) else Rule(given is _UNSET, given)
-        return found
+        given = {name: getattr(cls, name, _UNSET) for name in get_type_hints(cls)}
+        return {name: one if isinstance(one, Rule) else Rule(one is _UNSET, one) for name, one in given.items()}
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self:

@@ -1,7 +1,7 @@
 """A database password that lives for 15 minutes: an IAM token, signed locally, so that no endpoint is needed for it.
 
-Signed by botocore's signer, as `generate_db_auth_token` of its RDS client does it, and without that client: it would read
-all that RDS can do, which takes longer than all else that a connect takes.
+Signed by botocore's signer, as `generate_db_auth_token` of its RDS client does it, but without that client, which would
+read all that RDS can do: longer than all else that a connect takes.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ def database_token(*, host: str, port: int, user: str, region: str) -> Callable[
 
         credentials = session().get_credentials()
         if credentials is None:
-            raise ConfigurationFault("there are no AWS credentials to make a database token with; give the function a role")
+            raise ConfigurationFault("no AWS credentials to make a database token with; give the function a role")
         signer = RequestSigner(
             ServiceId("RDS"), region, "rds-db", "v4", credentials, session().get_component("event_emitter")
         )

@@ -1,8 +1,8 @@
 """Queue batches: each message on its own, failures reported one by one, nothing that crashes the rest.
 
 This is the batch boundary: what a message raises makes that message come back, and is logged by its class and our own
-fault's text. Messages of foreign exceptions are not logged, since nobody knows what they carry. A loop of our own and not
-Powertools' processor: that imports all that it could ever parse, a tenth of what a start of detect takes.
+fault's text. Messages of foreign exceptions are not logged, since nobody knows what they carry. A loop of our own and
+not Powertools' processor: that imports all that it could ever parse, a tenth of what a start of detect takes.
 """
 
 import json
