@@ -60,7 +60,7 @@ def test_each_reads_what_it_needs_and_shows_no_secret(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_missing_variable_is_named(kind):
-    needed = [name for name, rule in kind.rules().items() if rule.needed]
+    needed = [name for name, field in kind.model_fields.items() if field.is_required()]
     with pytest.raises(ConfigurationFault) as fault:
         kind.read({name: value for name, value in WHOLE.items() if name == "DATABASE_URL"} if needed else {})
     for name in needed:

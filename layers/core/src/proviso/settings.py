@@ -3,95 +3,37 @@
 What a function does not need is not in its class, and so is not in its environment either.
 """
 
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self, dataclass_transform, get_type_hints
+from typing import Annotated, Self
 from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from proviso.domain.errors import ConfigurationFault
 
-Name = str
-"""Text that is not empty. What is set to nothing, or to spaces, counts as not set."""
+Name = Annotated[str, Field(min_length=1)]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What a field holds when its variable is not set (`needed`: nothing, it must be), and what its text must be."""
+class Settings(BaseModel):
+    """Fields are read from environment variables of the same name in capitals."""
 
-    needed: bool
-    default: Any = None
-    check: Callable[[Any], str] = lambda _: ""
-    shown: bool = True
-
-
-def _within(default: int, least: int, most: int) -> Any:
-    wrong = f"a whole number from {least} to {most} is wanted"
-    return Rule(False, default, lambda value: "" if least <= value <= most else wrong)
-
-
-def _like(pattern: str, wanted: str) -> Any:
-    return Rule(True, check=lambda value: "" if re.search(pattern, value) else wanted)
-
-
-def _secret(default: str) -> Any:
-    return Rule(False, default, shown=False)
-
-
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(_within, _like, _secret))
-class Settings:
-    """Fields are read from environment variables of the same name in capitals. Without pydantic: its import and models
-    would be an eighth of what a function's start takes."""
+    # Built at first use: a function reads one class of these, and a start need not pay for the others.
+    model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=True, defer_build=True)
 
     stage: str = "local"
 
     @classmethod
-    def rules(cls) -> dict[str, Rule]:
-        """The fields by name."""
-        given = {name: getattr(cls, name, _UNSET) for name in get_type_hints(cls)}
-        return {name: one if isinstance(one, Rule) else Rule(one is _UNSET, one) for name, one in given.items()}
-
-    @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self:
         """ConfigurationFault naming every variable that is missing or wrong, never its value."""
-        kinds, values, faults = get_type_hints(cls), {}, []
-        for name, rule in cls.rules().items():
-            text = environment.get(name.upper(), "").strip()
-            if not text and rule.needed:
-                faults.append(f"{name.upper()}: it must be set")
-                continue
-            try:
-                value = _KINDS[kinds[name]](text) if text else rule.default
-            except (KeyError, ValueError):
-                faults.append(f"{name.upper()}: {_WRONG[kinds[name]]}")
-                continue
-            if wrong := rule.check(value):
-                faults.append(f"{name.upper()}: {wrong}")
-            values[name] = value
-        made = object.__new__(cls)
-        made.__dict__.update(values)
-        if not faults and (wrong := made._wrong_together()):
-            faults.append(wrong)
-        if faults:
-            raise ConfigurationFault(f"settings: {'; '.join(sorted(faults))}")
-        return made
-
-    def _wrong_together(self) -> str:
-        """What is wrong with fields that are right one by one; "" when nothing is."""
-        return ""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"settings are frozen: {name}")
-
-    def __repr__(self) -> str:
-        shown = (f"{name}={self.__dict__[name]!r}" for name, rule in self.rules().items() if rule.shown)
-        return f"{type(self).__name__}({', '.join(shown)})"
-
-
-_UNSET = object()
-_KINDS: dict[Any, Callable[[str], Any]] = {str: str, int: int, ZoneInfo: ZoneInfo}
-_WRONG = {str: "", int: "a whole number is wanted", ZoneInfo: "unknown time zone"}
+        values = {name: environment[name.upper()] for name in cls.model_fields if environment.get(name.upper())}
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            faults = sorted(
+                {f"{str(e['loc'][0] if e['loc'] else cls.__name__).upper()}: {e['msg']}" for e in error.errors()}
+            )
+            raise ConfigurationFault(f"settings: {'; '.join(faults)}") from None
 
 
 class Vision(Settings):
@@ -104,7 +46,7 @@ class Vision(Settings):
 class Database(Settings):
     """`database_url` (with the function's own login role) or host, port, name and user with an IAM token."""
 
-    database_url: str = _secret("")
+    database_url: str = Field(default="", repr=False)
     database_host: str = ""
     database_port: int = 5432
     database_name: str = "proviso"
@@ -112,10 +54,11 @@ class Database(Settings):
     database_ca: str = ""
     aws_region: str = ""
 
-    def _wrong_together(self) -> str:
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
         if not self.database_url and not (self.database_host and self.database_user and self.database_ca):
-            return "DATABASE_URL, or DATABASE_HOST, DATABASE_USER and DATABASE_CA, must be set"
-        return ""
+            raise ValueError("DATABASE_URL, or DATABASE_HOST, DATABASE_USER and DATABASE_CA, must be set")
+        return self
 
 
 class Detect(Vision):
@@ -144,6 +87,16 @@ class Zoned(Settings):
 
     time_zone: ZoneInfo = ZoneInfo("Europe/London")
 
+    model_config = ConfigDict(frozen=True, extra="ignore", arbitrary_types_allowed=True)
+
+    @field_validator("time_zone", mode="before")
+    @classmethod
+    def _zone(cls, value: object) -> object:
+        try:
+            return ZoneInfo(value) if isinstance(value, str) else value
+        except (KeyError, ValueError) as error:
+            raise ValueError("unknown time zone") from error
+
 
 class Alert(Zoned):
     outbox_bucket: Name
@@ -152,7 +105,7 @@ class Alert(Zoned):
     reviewers_topic_arn: Name
     recipients_topic_arn: Name
     console_url: str = ""
-    subscription_settles_minutes: int = _within(15, 0, 60)
+    subscription_settles_minutes: int = Field(default=15, ge=0, le=60)
 
 
 class Enrol(Vision, Database):
@@ -187,7 +140,7 @@ class Announcing(Zoned):
 
 
 class Review(Database):
-    sign_in_url: str = _like(r"^https?://[A-Za-z0-9.:-]+(/[A-Za-z0-9._~/-]*)?$", "an http(s) address is wanted")
+    sign_in_url: Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.:-]+(/[A-Za-z0-9._~/-]*)?$")]
     sign_in_client_id: Name
     permits_bucket: Name
     evidence_bucket: Name
@@ -208,7 +161,7 @@ class Retain(Database, Running):
     outbox_bucket: Name
     ledger_table: Name
     notices_table: Name
-    frame_age_limit_seconds: int = _within(120, 1, 3600)
+    frame_age_limit_seconds: int = Field(default=120, ge=1, le=3600)
 
 
 class Report(Settings):
@@ -226,7 +179,7 @@ class Sweep(Settings):
     notices_queue_url: Name
     notices_dead_letter_queue_url: Name
     retain_function_name: Name
-    frame_age_limit_seconds: int = _within(120, 1, 3600)
+    frame_age_limit_seconds: int = Field(default=120, ge=1, le=3600)
 
     @property
     def queue_urls(self) -> dict[str, str]:

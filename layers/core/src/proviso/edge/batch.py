@@ -1,14 +1,17 @@
 """Queue batches: each message on its own, failures reported one by one, nothing that crashes the rest.
 
 This is the batch boundary: what a message raises makes that message come back, and is logged by its class and our own
-fault's text. Messages of foreign exceptions are not logged, since nobody knows what they carry. A loop of our own and
-not Powertools' processor: that imports all that it could ever parse, a tenth of what a start of detect takes.
+fault's text. Messages of foreign exceptions are not logged, since nobody knows what they carry.
 """
 
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import unquote_plus
+
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes import S3Event
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from proviso.domain.errors import Fault
 from proviso.edge.telemetry import count, invocation, logger
@@ -25,34 +28,33 @@ def each_message(
     the dead letters. For messages with more in them than a reference; their correlation id stays in the log.
     """
 
-    def one(record: Event) -> bool:
+    def one(record: SQSRecord) -> None:  # Powertools passes it by that name
         logger().set_correlation_id(None)
         try:
-            handle(record["body"])
-        except Exception as error:  # noqa: BLE001 - the batch boundary: the message comes back, the others go on
+            handle(record.body)
+        except Exception as error:
             name = type(error).__name__
-            receives = int(record["attributes"]["ApproximateReceiveCount"])
+            receives = int(record.attributes.approximate_receive_count)
             ended = last_receive is not None and receives >= last_receive and isinstance(error, Fault)
             logger().warning(
                 "message ended without an outcome" if ended else "message failed and will come back",
                 extra={
-                    "message_id": record["messageId"],
+                    "message_id": record.message_id,
                     "fault": name,
                     "detail": str(error) if isinstance(error, Fault) else "",
-                    "receive_count": str(receives),
+                    "receive_count": record.attributes.approximate_receive_count,
                 },
             )
             count(f"Fault.{name}")
-            if ended:
-                count("MessageEnded")
-            return ended
-        return True
+            if not ended:
+                raise
+            count("MessageEnded")
 
     if not isinstance(event, dict) or not isinstance(event.get("Records"), list):
         raise ValueError("not an SQS event: it has no Records; see events/ for samples")
+    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
     with invocation(context.aws_request_id):
-        failed = [record["messageId"] for record in event["Records"] if not one(record)]
-    return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
+        return dict(process_partial_response(event=event, record_handler=one, processor=processor, context=context))
 
 
 def s3_keys(body: str) -> Iterator[str]:
@@ -67,5 +69,5 @@ def s3_keys(body: str) -> Iterator[str]:
         return
     if not isinstance(notification.get("Records"), list):
         raise ValueError("not an S3 notification: it has no Records")
-    for record in notification["Records"]:
-        yield unquote_plus(record["s3"]["object"]["key"])  # as S3 quoted it
+    for record in S3Event(notification).records:
+        yield unquote_plus(record.s3.get_object.key)  # as S3 quoted it; only S3Event.object_key unquotes
