@@ -13,12 +13,12 @@ PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 CODE := layers functions tests scripts bench
 .DEFAULT_GOAL := help
-.PHONY: help demo install install-dev install-dlib lock test safeguards docs lint openapi calibrations cards screenshots format bench preflight system-deps clean
+.PHONY: help build build-host demo install install-dev install-dlib lock test safeguards docs lint openapi calibrations cards screenshots format bench preflight system-deps clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST) | sort
 
-demo: preflight ## the main job, end to end, on this machine; KEEP=1 leaves it running
+demo: preflight ## the main job, end to end, on this machine; KEEP=1 leaves it running, BUILT=1 runs what make build-host made
 	@$(MAKE) --no-print-directory install
 	@pack="$$PROVISO_PACK"; \
 	if [ -z "$$pack" ]; then \
@@ -28,7 +28,7 @@ demo: preflight ## the main job, end to end, on this machine; KEEP=1 leaves it r
 	    $(MAKE) --no-print-directory install-dlib || exit 1; pack=dlib; \
 	  elif [ $$found -ne 0 ]; then exit $$found; fi; \
 	elif [ "$$pack" = dlib ]; then $(MAKE) --no-print-directory install-dlib || exit 1; fi; \
-	PROVISO_PACK="$$pack" exec $(BIN)/proviso demo $(if $(KEEP),--keep)
+	PROVISO_PACK="$$pack" exec $(BIN)/proviso demo $(if $(KEEP),--keep) $(if $(BUILT),--built out/built)
 
 preflight: # Python, venv, disk, what will be downloaded
 	@$(PYTHON) scripts/preflight.py
@@ -89,12 +89,20 @@ lint: install-dev .venv-sam/.done ## ruff, mypy, import-linter, cfn-lint, sam va
 	@$(SAM) validate --region eu-west-2 --template template.yaml
 	@$(SAM) validate --region eu-west-2 --template template.yaml --lint
 
+# PACK=sface for the other pack that fits; RDS_CA_BUNDLE=/path/to/global-bundle.pem where the publisher cannot be reached.
+PACK ?= mobilefacenet
+BUILD := PYTHONPATH=.:layers/core/src $(BIN)/python scripts/build.py
+build: install .venv-sam/.done ## what is deployed: sam build into .aws-sam/build, then checked and measured (docs/build.md)
+	@$(BUILD) aws --pack "$(PACK)"
+
+build-host: install ## the same functions and layers for this machine, to prove them by: out/built
+	@$(BUILD) host --pack "$(PACK)"
+
 openapi: install-dev ## the API's description, from the routes: layers/core/src/proviso/edge/openapi.json
 	@PYTHONPATH=.:layers/core/src $(BIN)/python scripts/openapi.py
 
 # Pictures of real people, which are no part of this repository. PACK=dlib for the other pack that can be measured.
 FACES ?= ../shared/faces
-PACK ?= mobilefacenet
 calibrations: install-dev ## measure a pack (PACK=dlib: the other) on pictures in FACES, and write its calibration and card
 	@PYTHONPATH=.:layers/core/src $(BIN)/python scripts/calibrations.py "$(PACK)" "$(FACES)"
 	@$(MAKE) --no-print-directory cards

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from proviso.local.environment import environment_of
+from proviso.local.places import in_checkout
 from proviso.local.worker import Function
 
 ROOT = Path("/checkout")
@@ -10,7 +11,7 @@ ROOT = Path("/checkout")
 
 def environment(variables, caller=None, policies=(), sign_in=""):
     function = Function("GovernFunction", "govern", "app.handler", 3.0, 128, variables, in_vpc=False, log_format="Text")
-    return environment_of(function, ROOT, caller or {}, policies, {}, sign_in)
+    return environment_of(function, in_checkout(ROOT), ROOT, caller or {}, policies, {}, sign_in)
 
 
 def test_local_policies_are_those_of_the_checkout():

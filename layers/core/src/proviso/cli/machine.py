@@ -23,6 +23,7 @@ def demo(
     keep: Annotated[bool, typer.Option(help="Leave it running at the end, with its addresses printed")] = False,
     out: Annotated[Path, typer.Option(help="Where the pictures for people are written")] = Path("out/demo"),
     port: Annotated[int, typer.Option(help="Port of the API; 0 for any")] = 0,
+    built: Annotated[Path | None, typer.Option(help="Run functions from this built tree (make build-host)")] = None,
 ) -> None:
     """The main job from end to end, with real photographs. Exit code 0 only if all of it happened."""
     from proviso.cli.demo.run import DemoOptions, run_demo
@@ -32,7 +33,7 @@ def demo(
         models = places.find_models(root, download=True, progress=_downloading)
         # Left running it is the local cloud that other commands find; else it keeps out of the way of one that runs.
         data = places.data_folder(root) if keep else places.data_folder(root) / "demo"
-        code = run_demo(DemoOptions(root, data, out, models, keep, port), console)
+        code = run_demo(DemoOptions(root, data, out, models, keep, port, built), console)
     raise typer.Exit(code)
 
 

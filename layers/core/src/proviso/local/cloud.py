@@ -192,6 +192,9 @@ def local_cloud(
         stack = load_stack(root / "template.yaml", options.parameters, identities)
         cloud = LocalCloud(stack, identities, simulated, gateway)
         cloud.stood_in_for = [*_ALWAYS, *resources.check(stack)]
+        if options.built is not None:
+            from_there = f"Layers and functions: as they were built in {options.built}, under Python 3.13"
+            cloud.stood_in_for = [from_there, *(one for one in cloud.stood_in_for if one != resources.LAYERS)]
         cleanup.callback(cloud._later.shutdown, False, cancel_futures=True)
         resources.create(stack, simulated.client)
         simulated.count_as_confirmed()

@@ -8,9 +8,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from proviso.local.places import OPT, under_opt
 from proviso.local.resources import physical_name
 from proviso.local.template import REGION, Resource
-from proviso.local.worker import Function
+from proviso.local.worker import Function, Place
 
 
 def function_of(resource: Resource) -> Function:
@@ -26,20 +27,27 @@ def function_of(resource: Resource) -> Function:
         environment={name: str(value) for name, value in variables.items()},
         in_vpc=bool(properties.get("VpcConfig")),
         log_format=properties.get("LoggingConfig", {}).get("LogFormat", "Text"),
+        layers=tuple(_layer(resource, one) for one in resource.properties.get("Layers") or []),
     )
+
+
+def _layer(resource: Resource, reference: Mapping[str, str]) -> str:
+    """A layer's own name, which is that of its built folder: its logical id carries a hash once SAM has expanded it."""
+    return str(resource.stack.find(reference["Ref"]).resolved()["LayerName"])
 
 
 def environment_of(
     function: Function,
+    place: Place,
     root: Path,
     caller: Mapping[str, str],
     policies: Sequence[str],
     endpoints: Mapping[str, str],
     sign_in_url: str = "",
 ) -> dict[str, str]:
-    """All variables of a worker but DATABASE_URL and the address of its Runtime API."""
-    environment = _base(function, root, caller) | dict(function.environment)
-    _override(environment, root, caller, policies)
+    """All variables of a worker but DATABASE_URL and the address of its Runtime API. `root` is the checkout."""
+    environment = _base(function, place, caller) | dict(function.environment)
+    _override(environment, place, root, caller, policies)
     if "SIGN_IN_URL" in environment:
         environment["SIGN_IN_URL"] = sign_in_url  # never Cognito's own: no page of this machine may send anybody there
     if "CONSOLE_URL" in environment:
@@ -47,14 +55,22 @@ def environment_of(
     return environment | dict(endpoints)
 
 
-def _override(environment: dict[str, str], root: Path, caller: Mapping[str, str], policies: Sequence[str]) -> None:
+def _override(
+    environment: dict[str, str], place: Place, root: Path, caller: Mapping[str, str], policies: Sequence[str]
+) -> None:
     """What this machine says and not the template: where models and local policies are, which pack, which policies."""
-    environment.pop("PROVISO_MODELS", None)  # a folder of a layer
-    if "PROVISO_POLICY_FOLDER" in environment:
-        environment["PROVISO_POLICY_FOLDER"] = str(root / "layers" / "core" / "policies")
-    for name in ("PROVISO_MODELS", "PROVISO_PACK"):
-        if caller.get(name):
-            environment[name] = caller[name]
+    if place.layers:
+        for name, value in environment.items():
+            if value.startswith(OPT):
+                environment[name] = under_opt(value, place.layers)
+    else:
+        environment.pop("PROVISO_MODELS", None)  # a folder of a layer
+        if "PROVISO_POLICY_FOLDER" in environment:
+            environment["PROVISO_POLICY_FOLDER"] = str(root / "layers" / "core" / "policies")
+        if caller.get("PROVISO_MODELS"):
+            environment["PROVISO_MODELS"] = caller["PROVISO_MODELS"]
+    if caller.get("PROVISO_PACK"):
+        environment["PROVISO_PACK"] = caller["PROVISO_PACK"]
     if "SUBSCRIPTION_SETTLES_MINUTES" in environment:
         environment["SUBSCRIPTION_SETTLES_MINUTES"] = "0"  # moto's filters hold at once
     if "PROVISO_MODELS" in environment:
@@ -72,18 +88,18 @@ def endpoints_of(function: Function, aws: str, lambda_url: str, closed: str) -> 
     return {"AWS_ENDPOINT_URL": aws, "AWS_ENDPOINT_URL_LAMBDA": lambda_url}
 
 
-def _base(function: Function, root: Path, caller: Mapping[str, str]) -> dict[str, str]:
+def _base(function: Function, place: Place, caller: Mapping[str, str]) -> dict[str, str]:
     """A worker's environment from nothing: what Lambda sets, and of the caller's only what a process needs to run."""
     environment = {
         "PATH": caller.get("PATH", "/usr/bin:/bin"),
         "HOME": caller.get("HOME", "/"),
         "LANG": "C.UTF-8",
         "TZ": "UTC",
-        "PYTHONPATH": os.pathsep.join([str(root), str(root / "layers" / "core" / "src")]),
+        "PYTHONPATH": os.pathsep.join(map(str, place.path)),
         "PYTHONUNBUFFERED": "1",
-        "LAMBDA_TASK_ROOT": str(root),
+        "LAMBDA_TASK_ROOT": str(place.folder),
         "_HANDLER": function.handler,
-        "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}",
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_python{_version(place)}",
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
@@ -104,3 +120,8 @@ def _base(function: Function, root: Path, caller: Mapping[str, str]) -> dict[str
     if "XDG_CACHE_HOME" in caller:
         environment["XDG_CACHE_HOME"] = caller["XDG_CACHE_HOME"]
     return environment
+
+
+def _version(place: Place) -> str:
+    """A built tree has one Python; the checkout runs by this one."""
+    return "3.13" if place.layers else f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -32,6 +32,8 @@ _NETWORK = "VPC: functions inside it get a closed port for everything but S3, Dy
 _DATABASE = "Aurora: an embedded PostgreSQL, or the one of DATABASE_URL; it never sleeps"
 _RIGHTS = "IAM: only what cameras are given is held against a role here; tests of the compiled template check the rest"
 _WATCH = "CloudWatch: no alarms, dashboards or log groups; logs are files"
+LAYERS = "Layers: functions run from the checkout with this machine's Python and packages"
+
 STOOD_IN = {
     **dict.fromkeys(
         [
@@ -94,7 +96,7 @@ STOOD_IN = {
         ["AWS::KMS::Key", "AWS::KMS::Alias"],
         "KMS: names only, nothing is encrypted with these keys",
     ),
-    "AWS::Lambda::LayerVersion": "Layers: functions run from the checkout with this machine's Python and packages",
+    "AWS::Lambda::LayerVersion": LAYERS,
     "AWS::Lambda::EventInvokeConfig": "Asynchronous calls: run once, without retries",
     "AWS::CloudFormation::WaitConditionHandle": "Wait conditions: never wait",
 }

@@ -10,7 +10,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -38,10 +37,21 @@ class Function:
     environment: Mapping[str, str]
     in_vpc: bool
     log_format: str = "Text"
+    layers: tuple[str, ...] = ()
 
     @property
     def arn(self) -> str:
         return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self.name}"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a function runs: by which Python, in which folder, with what to import from, and what lies under /opt."""
+
+    python: Path
+    folder: Path
+    path: tuple[Path, ...]
+    layers: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,10 +74,10 @@ class Invocation:
 class Worker:
     """A process for one function: one invocation at a time, started at the first one or by `start`."""
 
-    def __init__(self, function: Function, environment: Mapping[str, str], root: Path, log: Path) -> None:
+    def __init__(self, function: Function, environment: Mapping[str, str], place: Place, log: Path) -> None:
         self.function = function
         self._environment = dict(environment)
-        self._root = root
+        self._place = place
         self._log = log
         self._lock = threading.Lock()
         self._api = RuntimeApi()
@@ -112,8 +122,8 @@ class Worker:
         environment = {**self._environment, "AWS_LAMBDA_RUNTIME_API": self._api.address}
         with self._log.open("ab") as out:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "awslambdaric", self.function.handler],
-                cwd=self._root,
+                [str(self._place.python), "-m", "awslambdaric", self.function.handler],
+                cwd=self._place.folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=out,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from proviso.domain.errors import ConfigurationFault
-from proviso.local import custom_resource, postgres, s3_front
+from proviso.local import custom_resource, places, postgres, s3_front
 from proviso.local.environment import endpoints_of, environment_of, function_of
 from proviso.local.options import LocalCloudOptions
 from proviso.local.template import Stack
@@ -59,6 +59,12 @@ def build_workers(
     passwords = {} if trusted else postgres.new_passwords(roles)
     urls = postgres.role_urls(addresses.database, roles, passwords or None)
     closed = _closed_port(cleanup)
+    caller = options.environment
+    tree = None
+    if options.built is not None:
+        pack = options.environment.get("PROVISO_PACK")
+        tree = places.built(options.built.resolve(), data, root, options.extra_policies, pack)
+        caller = {**caller, "PROVISO_PACK": tree.pack}
     unknown = sorted((options.functions or frozenset()) - {one.logical_id for one in functions})
     if unknown:
         there = ", ".join(sorted(one.logical_id for one in functions))
@@ -68,8 +74,9 @@ def build_workers(
         if not wanted:
             continue
         endpoints = endpoints_of(function, addresses.aws, addresses.functions, closed)
+        place = tree.place(function) if tree is not None else places.in_checkout(root)
         environment = environment_of(
-            function, root, options.environment, options.extra_policies, endpoints, f"{addresses.api}/local"
+            function, place, root, caller, options.extra_policies, endpoints, f"{addresses.api}/local"
         )
         if function.logical_id == s3_front.SIGNS_FOR_CAMERAS:
             front, own = s3_front.in_front_of(addresses.aws, stack.find(function.logical_id))
@@ -83,7 +90,7 @@ def build_workers(
             environment["DATABASE_URL"] = urls[function.environment["DATABASE_USER"]]
         log = data / "logs" / f"{function.logical_id}.log"
         number = max(1, options.concurrency.get(function.logical_id, 1))
-        pool = WorkerPool([Worker(function, environment, root, log) for _ in range(number)])
+        pool = WorkerPool([Worker(function, environment, place, log) for _ in range(number)])
         pools[function.name] = pool
         cleanup.callback(pool.close)
     return Workers(pools, passwords, uploads)

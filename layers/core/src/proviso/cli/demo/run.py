@@ -40,7 +40,7 @@ _FRAMES_TIMEOUT_S = 90.0
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """Where, with which models, and whether to leave it running."""
+    """Where, with which models, and whether to leave it running. `built`: a built tree to run functions from."""
 
     root: Path
     data: Path
@@ -48,13 +48,19 @@ class DemoOptions:
     models: Models
     keep: bool = False
     port: int = 0
+    built: Path | None = None
 
 
 def cloud_options(options: DemoOptions) -> LocalCloudOptions:
     """The local cloud as the demonstration wants it; DATABASE_URL goes first where it is set."""
     environment = dict(options.models.environment) | database()
     return LocalCloudOptions(
-        root=options.root, data=options.data, port=options.port, parameters=PARAMETERS, environment=environment
+        root=options.root,
+        data=options.data,
+        port=options.port,
+        parameters=PARAMETERS,
+        environment=environment,
+        built=options.built,
     )
 
 
