@@ -2,6 +2,6 @@
 
 import gc
 
-# A start makes modules, classes and tables, none of it garbage, and the collector would look through all of it again and
-# again: a seventh of what detect's start takes. `proviso.edge.telemetry` turns it on at the end of the first invocation.
+# A start makes modules, classes and tables, none of it garbage, and the collector would look through all of it again
+# and again: a seventh of what detect's start takes. proviso.edge.telemetry turns it on after the first invocation.
 gc.disable()
