@@ -100,6 +100,11 @@ class Worker:
         return self._place
 
     @property
+    def runtime_api(self) -> RuntimeApi:
+        """What its process talks to now."""
+        return self._api
+
+    @property
     def busy(self) -> bool:
         return self._lock.locked()
 
