@@ -204,6 +204,7 @@ class MemoryDeployments(Memory):
     left_counts: list[StoreCount] = field(default_factory=list)
     certificates: dict[str, object] = field(default_factory=dict)
     searched_keys: set[str] = field(default_factory=set)
+    folds: list[tuple[str, int]] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
     old_evidence: dict[str, list[str]] = field(default_factory=dict)
     lists: dict[str, ListStanding] = field(default_factory=dict)
@@ -397,6 +398,15 @@ class MemoryDeployments(Memory):
     def unput_notices(self, now: datetime) -> list:
         self._do("unput_notices")
         return []
+
+    def folded_until(self) -> str | None:
+        return self.folds[-1][0] if self.folds else None
+
+    def fold(self, hours: Sequence[str], frames: int, at: datetime) -> bool:
+        if self.folds and self.folds[-1][0] >= hours[0]:
+            return False
+        self.folds.append((hours[-1], frames))
+        return True
 
     def searched(self, frame_keys: Sequence[str]) -> set[str]:
         self._do("searched")

@@ -63,7 +63,10 @@ class Cloud:
                         {"AttributeName": "fold", "KeyType": "HASH"},
                         {"AttributeName": "frame_key", "KeyType": "RANGE"},
                     ],
-                    "Projection": {"ProjectionType": "ALL"},
+                    "Projection": {
+                        "ProjectionType": "INCLUDE",
+                        "NonKeyAttributes": ["camera", "outcome", "reason", "received_at", "finished_at"],
+                    },
                 }
             ],
         )

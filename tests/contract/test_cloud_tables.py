@@ -4,20 +4,21 @@ import dataclasses
 import itertools
 import threading
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from proviso.cloud.ledger import DynamoLedger, fold_hour
+from proviso.cloud.ledger import DynamoLedger
 from proviso.cloud.notices import DynamoNotices
 from proviso.domain.errors import StorageFault
-from proviso.domain.frame import LedgerEntry, Outcome
+from proviso.domain.frame import Counts, LedgerEntry, Outcome
 from proviso.domain.notice import Kind, Notice
 from proviso.domain.ports import NoticeClaim
 from proviso.domain.reasons import Reason
+from proviso.domain.retention import fold_hour
 from tests.contract.conftest import Cloud, OneAtATime
 from tests.contract.samples import CAMERA, CANDIDATE, FRAME, NOW, notice, refused, searched
 from tests.fakes.cloud import FakeLedger, FakeNotices
@@ -116,33 +117,25 @@ class TestLedger:
                 thread.join()
             assert sorted(won) == [False] * 7 + [True]
 
-    def test_shows_what_is_to_be_folded_and_nothing_else(self, ledger: Any) -> None:
+    def test_shows_what_ended_unsearched_by_the_hour_of_its_end_and_nothing_else(self, ledger: Any) -> None:
         ledger.received("received", CAMERA, NOW)
         ledger.finish(dataclasses.replace(searched("searched"), finished_at=NOW - timedelta(hours=2)))
         hours = [NOW - timedelta(hours=n) for n in range(5)]
         for number, hour in enumerate(hours):
             ledger.finish(refused(f"hour-{number}", hour))
-        assert {row.key for row in ledger.unfolded(fold_hour(NOW))} == {"hour-1", "hour-2", "hour-3", "hour-4"}
-        assert {row.key for row in ledger.unfolded(fold_hour(hours[3]))} == {"hour-4"}
-        (oldest,) = ledger.unfolded(fold_hour(hours[3]))
-        assert oldest == refused("hour-4", hours[4])
+            ledger.finish(refused(f"another-{number}", hour))
+        for number, hour in enumerate(hours):
+            rows = sorted(ledger.not_searched(fold_hour(hour)), key=lambda row: row.key)
+            assert [row.key for row in rows] == [f"another-{number}", f"hour-{number}"]
+        assert list(ledger.not_searched(fold_hour(NOW + timedelta(hours=1)))) == []
 
-    def test_what_is_folded_is_not_shown_again_and_stays_in_the_ledger(self, ledger: Any) -> None:
-        keys = [f"{number}" for number in range(5)]
-        for key in keys:
-            ledger.finish(refused(key))
-        until = fold_hour(NOW + timedelta(hours=1))
+    def test_shows_of_it_what_is_folded_and_as_often_as_one_asks(self, ledger: Any) -> None:
+        ledger.finish(refused())
         for _ in range(2):
-            ledger.mark_folded(keys[:4])
-        assert [row.key for row in ledger.unfolded(until)] == ["4"]
-        assert sorted(row.key for row in ledger.entries()) == keys
-        assert ledger.get("0") == refused("0")
-        assert ledger.finish(searched("0")) is False
-
-    def test_folding_what_has_expired_brings_nothing_back(self, ledger: Any) -> None:
-        ledger.mark_folded(["expired"])
-        assert ledger.get("expired") is None
-        assert ledger.entries() == []
+            (row,) = ledger.not_searched(fold_hour(refused().finished_at))
+            full = ledger.get(FRAME)
+            assert row == dataclasses.replace(full, detail="", counts=Counts(), stages=(), deployment_id=None)
+            assert (row.camera, row.outcome, row.reason) == (full.camera, Outcome.REFUSED, full.reason)
 
 
 class TestLedgerOnDynamo:
@@ -151,11 +144,11 @@ class TestLedgerOnDynamo:
         for number in range(50):
             ledger.finish(refused(f"{number:02d}"))
         assert len(ledger.entries()) == 50
-        assert len(ledger.unfolded(fold_hour(NOW + timedelta(hours=1)))) == 50
+        assert len({row.key for row in ledger.not_searched(fold_hour(refused().finished_at))}) == 50
 
     def test_rows_expire(self, cloud: Cloud) -> None:
         client, table, now = cloud.client("dynamodb"), cloud.ledger_table(), [NOW]
-        ledger = DynamoLedger(client, table, lambda: now[0], days_kept=3)
+        ledger = DynamoLedger(client, table, lambda: now[0], kept=timedelta(days=3))
 
         def expires() -> int:
             return int(client.get_item(TableName=table, Key={"frame_key": {"S": FRAME}})["Item"]["expires_at"]["N"])
@@ -178,10 +171,6 @@ class TestLedgerOnDynamo:
         entry = dataclasses.replace(refused(reason.value), reason=reason, detail="", camera=None)
         ledger.finish(entry)
         assert ledger.get(reason.value) == entry
-
-    def test_hours_are_utc_and_sort(self) -> None:
-        assert fold_hour(datetime(2026, 11, 22, 20, 59, tzinfo=UTC)) == "2026-11-22T20"
-        assert fold_hour(datetime.fromisoformat("2026-07-01T00:30:00+01:00")) == "2026-06-30T23"
 
 
 @BOTH

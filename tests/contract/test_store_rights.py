@@ -113,6 +113,7 @@ RIGHTS = {
         "group_batch_member": "SI",
         "false_group": "s",
         "suspension": "Su",
+        "ledger_fold": "SI",
     },
     "proviso_report": {},
 }

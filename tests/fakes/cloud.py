@@ -22,7 +22,7 @@ from proviso.domain.camera import BURST_TYPE, FRAME_TYPE, RegisteredCamera, Uplo
 from proviso.domain.canonical import canonical_bytes
 from proviso.domain.contacts import Address, Channel, Contact, Members, Reach
 from proviso.domain.errors import PermitUnreadable, StorageFault
-from proviso.domain.frame import MAX_FRAME_BYTES, Jpeg, LedgerEntry, Outcome
+from proviso.domain.frame import MAX_FRAME_BYTES, Counts, Jpeg, LedgerEntry, Outcome
 from proviso.domain.messages import FacesMessage
 from proviso.domain.notice import Kind, Notice, NoticeTexts, notice_key, receipt_key
 from proviso.domain.permit import Permit
@@ -328,14 +328,13 @@ class FakeOutbox(Fake):
 
 
 class FakeLedger(Fake):
-    """Ledger. `rows`: key to entry; `folded`: keys that `unfolded` no longer shows."""
+    """Ledger. `rows`: key to entry."""
 
     port = "ledger"
 
     def __init__(self, journal: list[str] | None = None, clock: Clock = utc_now) -> None:
         super().__init__(journal)
         self.rows: dict[str, LedgerEntry] = {}
-        self.folded: set[str] = set()
         self._clock = clock
         self._lock = threading.Lock()
 
@@ -361,20 +360,12 @@ class FakeLedger(Fake):
         self._read("get")
         return self.rows.get(key)
 
-    def unfolded(self, until_hour: str) -> list[LedgerEntry]:
-        self._read("unfolded")
-        return [
-            row
-            for row in self.entries()
-            if row.outcome not in (Outcome.RECEIVED, Outcome.SEARCHED)
-            and row.key not in self.folded
-            and row.finished_at is not None
-            and row.finished_at.astimezone(UTC).strftime("%Y-%m-%dT%H") < until_hour
-        ]
-
-    def mark_folded(self, keys: Sequence[str]) -> None:
-        self._change("mark_folded", str(len(keys)))
-        self.folded.update(key for key in keys if key in self.rows)
+    def not_searched(self, hour: str) -> Iterator[LedgerEntry]:
+        self._read("not_searched")
+        for row in self.entries():
+            ended = row.outcome not in (Outcome.RECEIVED, Outcome.SEARCHED) and row.finished_at is not None
+            if ended and row.finished_at.astimezone(UTC).strftime("%Y-%m-%dT%H") == hour:
+                yield dataclasses.replace(row, detail="", counts=Counts(), stages=(), deployment_id=None)
 
     def entries(self) -> list[LedgerEntry]:
         self._read("entries")

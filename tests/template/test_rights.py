@@ -133,7 +133,7 @@ MAY: dict[str, dict[str, set[str]]] = {
         "EnrolFunction": {"SubjectsTable"},
         "GovernFunction": {"SubjectsTable"},
         "GrantFunction": {"CamerasTable"},
-        "RetainFunction": {"LedgerTable", "NoticesTable", "SubjectsTable"},
+        "RetainFunction": {"NoticesTable", "SubjectsTable"},
         "SweepFunction": {"LedgerTable"},
     },
     "dynamodb:PutItem": {
@@ -145,11 +145,10 @@ MAY: dict[str, dict[str, set[str]]] = {
         "DetectFunction": {"LedgerTable"},
         "MatchFunction": {"LedgerTable"},
         "AlertFunction": {"NoticesTable"},
-        "RetainFunction": {"LedgerTable"},
         "SweepFunction": {"LedgerTable"},
     },
     "dynamodb:Query": {"RetainFunction": {"LedgerTable/index/by_fold", "SubjectsTable"}},
-    "dynamodb:Scan": {"RetainFunction": {"LedgerTable/index/by_fold"}, "GovernFunction": {"CamerasTable"}},
+    "dynamodb:Scan": {"GovernFunction": {"CamerasTable"}},
     "dynamodb:DeleteItem": {
         "RetainFunction": {"NoticesTable", "SubjectsTable"},
         "GovernFunction": {"CamerasTable"},

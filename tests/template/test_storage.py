@@ -145,13 +145,16 @@ def test_tables_are_encrypted_expire_their_rows_and_keep_no_copy(template: Templ
         assert "StreamSpecification" not in table, name
 
 
-def test_the_ledger_has_the_index_of_what_is_not_folded(template: Template) -> None:
+def test_the_ledger_has_the_index_of_what_was_not_searched(template: Template) -> None:
     table = template.resources["LedgerTable"]["Properties"]
     assert table["KeySchema"] == [{"AttributeName": "frame_key", "KeyType": "HASH"}]
     (index,) = table["GlobalSecondaryIndexes"]
     assert index["IndexName"] == "by_fold"
     assert [key["AttributeName"] for key in index["KeySchema"]] == ["fold", "frame_key"]
-    assert index["Projection"] == {"ProjectionType": "ALL"}
+    assert index["Projection"] == {
+        "ProjectionType": "INCLUDE",
+        "NonKeyAttributes": ["camera", "outcome", "reason", "received_at", "finished_at"],
+    }
 
 
 def test_subject_keys_are_counted_by_list_in_the_table_itself(template: Template) -> None:

@@ -16,6 +16,7 @@ from proviso.domain.reasons import Reason
 from proviso.domain.retention import (
     BACKUPS_KEPT,
     CLOSE_AFTER,
+    FOLD_SETTLES,
     GROUPS_DUE,
     LIST_UNUSED_AFTER,
     LOOK_EVERY,
@@ -26,6 +27,7 @@ from proviso.domain.retention import (
     ListStanding,
     QueuesSeen,
     StoreCount,
+    fold_hour,
 )
 from proviso.domain.subjects import UNAVAILABLE, UNLINKED
 from proviso.stages.retain import RetainRoom, retain
@@ -292,7 +294,40 @@ def test_frames_that_were_never_searched_are_folded_into_the_audit_once(scene):
     assert scene.retain().folded == 4
     folds = {(act.subject, act.details["frames"]) for act in scene.store.acts}
     assert folds == {("gate-1", 2), ("gate-2", 1), ("unknown", 1)}
+    asked = len(scene.room.ledger.journal)
     assert scene.retain().folded == 0
+    assert len(scene.room.ledger.journal) == asked, "an hour that is folded is not read again"
+
+
+def test_an_hour_is_folded_once_nobody_can_write_into_it_any_more(scene):
+    """A function that began within the hour may end a frame shortly after it."""
+    end_of_hour = NOW.replace(minute=0, second=0, microsecond=0)
+    row = LedgerEntry(frame_key(1), Outcome.REFUSED, end_of_hour, Reason.NO_PERMIT, camera="gate-1")
+    scene.room.ledger.finish(replace(row, finished_at=end_of_hour - timedelta(seconds=1)))
+    scene.now = end_of_hour + FOLD_SETTLES - timedelta(seconds=1)
+    assert scene.retain().folded == 0
+    scene.now = end_of_hour + FOLD_SETTLES
+    assert scene.retain().folded == 1
+
+
+def test_after_days_without_a_run_all_that_the_ledger_has_is_folded(scene):
+    for days in (4, 2, 1):
+        ended = NOW - timedelta(days=days)
+        row = LedgerEntry(frame_key(days), Outcome.REFUSED, ended, Reason.NO_PERMIT, camera="gate-1")
+        scene.room.ledger.finish(replace(row, finished_at=ended))
+    scene.store.folds = [(fold_hour(NOW - timedelta(days=5)), 0)]
+    assert scene.retain().folded == 2
+    hours = [act.details["hour"] for act in scene.store.acts]
+    assert hours == [fold_hour(NOW - timedelta(days=2)), fold_hour(NOW - timedelta(days=1))]
+
+
+def test_of_two_runs_at_once_one_folds(scene):
+    hour_ago = NOW - timedelta(hours=1)
+    row = LedgerEntry(frame_key(1), Outcome.REFUSED, hour_ago, Reason.NO_PERMIT, camera="gate-1")
+    scene.room.ledger.finish(replace(row, finished_at=hour_ago))
+    scene.store.searched = lambda keys: scene.store.folds.append((fold_hour(hour_ago), 1)) or set()
+    assert scene.retain().folded == 0
+    assert scene.store.acts == []
 
 
 def test_a_committed_search_is_not_folded_as_stale(scene):

@@ -1,19 +1,20 @@
 """The ledger: one DynamoDB row a frame, so that a frame has exactly one outcome, whatever is delivered twice (rule 3).
 
 The two moves are conditional writes: `received` only where there is no row, a final outcome only where none is set.
-A row that retain has yet to fold into the audit carries `fold`, its UTC hour, and stands in the sparse index
-`by_fold` until `fold` is removed. Searched frames never carry it: match has audited them in its own transaction.
+A row that retain is to fold into the audit carries `fold`, the UTC hour in which it ended, and stands under it in the
+sparse index `by_fold` until it expires. Searched frames never carry it: match has audited them in its own transaction.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from proviso.cloud.faults import Unmet, faults
 from proviso.domain.errors import StorageFault
 from proviso.domain.frame import Counts, LedgerEntry, Outcome
 from proviso.domain.ports import Clock
 from proviso.domain.reasons import Reason
+from proviso.domain.retention import LEDGER_KEPT, fold_hour
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -24,18 +25,23 @@ _UNSET = "attribute_not_exists(#outcome) OR #outcome = :received"
 
 
 class DynamoLedger:
-    """Ledger on a table (key `frame_key`, index `by_fold` with all attributes, TTL attribute `expires_at`).
+    """Ledger on a table (key `frame_key`, index `by_fold`, TTL attribute `expires_at`).
 
-    `days_kept`: how long a row lives; retain must have folded it by then. `page`: rows to a request of a scan.
+    `kept`: how long a row lives; retain must have folded it by then. `page`: rows to a request of a query or scan.
     """
 
     def __init__(
-        self, client: "DynamoDBClient", table: str, clock: Clock, days_kept: int = 3, page: int | None = None
+        self,
+        client: "DynamoDBClient",
+        table: str,
+        clock: Clock,
+        kept: timedelta = LEDGER_KEPT,
+        page: int | None = None,
     ) -> None:
         self._client = client
         self._table = table
         self._clock = clock
-        self._kept = timedelta(days=days_kept)
+        self._kept = kept
         self._page = page
 
     def received(self, key: str, camera: str | None, at: datetime) -> LedgerEntry:
@@ -109,39 +115,25 @@ class DynamoLedger:
             answer = self._client.get_item(TableName=self._table, Key={"frame_key": {"S": key}}, ConsistentRead=True)
         return self._entry(answer["Item"]) if "Item" in answer else None
 
-    def unfolded(self, until_hour: str) -> list[LedgerEntry]:
-        # The index holds unfolded rows and nothing else, so reading all of it is reading what is wanted.
+    def not_searched(self, hour: str) -> Iterator[LedgerEntry]:
+        names = ("frame_key", "camera", "outcome", "reason", "received_at", "finished_at")
         return self._read(
+            "query",
             IndexName=INDEX,
-            FilterExpression="#fold < :until",
-            ExpressionAttributeNames={"#fold": "fold"},
-            ExpressionAttributeValues={":until": {"S": until_hour}},
+            KeyConditionExpression="#fold = :hour",
+            ProjectionExpression=", ".join(f"#{name}" for name in names),
+            ExpressionAttributeNames={f"#{name}": name for name in ("fold", *names)},
+            ExpressionAttributeValues={":hour": {"S": hour}},
         )
 
-    def mark_folded(self, keys: Sequence[str]) -> None:
-        for key in keys:
-            try:
-                with faults("dynamodb:UpdateItem", self._place(key)):
-                    self._client.update_item(
-                        TableName=self._table,
-                        Key={"frame_key": {"S": key}},
-                        UpdateExpression="REMOVE #fold",
-                        # An update writes a row where there is none: one that expired must not come back empty.
-                        ConditionExpression="attribute_exists(frame_key)",
-                        ExpressionAttributeNames={"#fold": "fold"},
-                    )
-            except Unmet:
-                continue
-
     def entries(self) -> list[LedgerEntry]:
-        return self._read()
+        return sorted(self._read("scan"), key=lambda row: (row.received_at, row.key))
 
-    def _read(self, **request: Any) -> list[LedgerEntry]:
+    def _read(self, operation: Literal["query", "scan"], **request: Any) -> Iterator[LedgerEntry]:
         if self._page is not None:
             request["Limit"] = self._page
-        pages = iter(self._client.get_paginator("scan").paginate(TableName=self._table, **request))
-        rows = [self._entry(item) for item in _items(pages, self._table)]
-        return sorted(rows, key=lambda row: (row.received_at, row.key))
+        pages = iter(self._client.get_paginator(operation).paginate(TableName=self._table, **request))
+        return (self._entry(item) for item in _items(pages, f"dynamodb:{operation.capitalize()}", self._table))
 
     def _entry(self, item: Mapping[str, Any]) -> LedgerEntry:
         try:
@@ -157,14 +149,9 @@ class DynamoLedger:
         return f"{self._table}/{key}"
 
 
-def fold_hour(moment: datetime) -> str:
-    """The UTC hour under which a row is folded, like 2026-11-22T20. Later hours sort later."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H")
-
-
-def _items(pages: Iterator[Any], table: str) -> Iterable[Mapping[str, Any]]:
+def _items(pages: Iterator[Any], action: str, table: str) -> Iterable[Mapping[str, Any]]:
     while True:
-        with faults("dynamodb:Scan", table):
+        with faults(action, table):
             page = next(pages, None)
         if page is None:
             return

@@ -11,14 +11,13 @@ from proviso.domain.pairs import PAIRS_KEPT
 from proviso.domain.retention import (
     CLOSE_WITHIN,
     LATE_AFTER,
+    LEDGER_KEPT,
     LIST_UNUSED_AFTER,
     QUEUES,
     QUEUES_KEEP,
     QueuesSeen,
 )
 
-LEDGER_KEPT = timedelta(days=3)
-"""How long a row of the ledger lives; by then retain must have folded it into the audit."""
 OUTBOX_KEPT = timedelta(days=7)
 PAIRS_GO_WITHIN = timedelta(days=3)
 """After the last test can be drawn from a pair: a bucket's rule comes a day later, at midnight, and may lag."""

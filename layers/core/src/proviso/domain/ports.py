@@ -217,10 +217,9 @@ class Ledger(Protocol):
 
     def get(self, key: str) -> LedgerEntry | None: ...
 
-    def unfolded(self, until_hour: str) -> list[LedgerEntry]:
-        """Final rows of hours before `until_hour` (like 2026-11-22T20) that are not folded into the audit."""
-
-    def mark_folded(self, keys: Sequence[str]) -> None: ...
+    def not_searched(self, hour: str) -> Iterator[LedgerEntry]:
+        """Final rows of frames that were not searched, by the UTC hour in which they ended (like 2026-11-22T20). Of a
+        row: key, camera, outcome, reason and times. An hour's rows are complete some minutes after its end."""
 
     def entries(self) -> list[LedgerEntry]:
         """All rows (a scan: for the demo and for people, not for functions)."""

@@ -72,6 +72,13 @@ class RetainWork(AnchorWork, RecordWork, SuspensionWork, Protocol):
     def searched(self, frame_keys: Sequence[str]) -> set[str]:
         """Of these frames, those whose search was committed, whatever the ledger came to say of them."""
 
+    def folded_until(self) -> str | None:
+        """The last hour of the ledger that is folded into the audit, like 2026-11-22T20, as all hours before it are."""
+
+    def fold(self, hours: Sequence[str], frames: int, at: datetime) -> bool:
+        """These hours, in which so many frames ended unsearched, count as folded, with what this transaction audits.
+        False when somebody else has folded one of them: then nothing of it may be recorded."""
+
     def without_row(self, evidence_keys: Sequence[str]) -> list[str]:
         """Of these evidence keys, those that no candidate names: left by a transaction that did not commit."""
 

@@ -1,7 +1,7 @@
 """Retention: what has to be gone by when, counted to zero, and certified (S23, S24)."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from proviso.domain.deployment import Deployment
@@ -32,6 +32,11 @@ QUEUES_KEEP = timedelta(hours=12)
 """The longest that any of them keeps a message, dead letters included; a template test holds that none keeps longer."""
 LATE_AFTER = timedelta(minutes=15)
 """retain comes by within a minute or two of what is due, and a database has to wake: later than this is overdue."""
+LEDGER_KEPT = timedelta(days=3)
+"""How long a row of the ledger lives; by then retain must have folded it into the audit."""
+FOLD_SETTLES = timedelta(minutes=10)
+"""How long after an hour's end its rows are folded. No function that ends a frame runs for longer than a minute, so
+none writes into an hour that is folded."""
 BACKUPS_KEPT = timedelta(days=1)
 """Aurora cannot keep fewer than one day of backups; a certificate names when the last of them has expired."""
 
@@ -69,7 +74,7 @@ class Certificate:
 class LedgerFold:
     """How many frames of one camera and hour ended in one way: what retain writes into the audit (rule 3).
 
-    `frames_digest` is the SHA-256 of their keys' canonical form: the same frames folded twice show the same digest.
+    `frames_digest` is the SHA-256 of their keys' canonical form.
     """
 
     camera: str
@@ -78,6 +83,19 @@ class LedgerFold:
     reason: str
     frames: int
     frames_digest: str
+
+
+def fold_hour(moment: datetime) -> str:
+    """The UTC hour under which a row of the ledger is folded, like 2026-11-22T20. Later hours sort later."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H")
+
+
+def hours_to_fold(folded_until: str | None, begun_by: datetime) -> list[str]:
+    """The hours after `folded_until`, oldest first, up to the one that `begun_by` lies in. None that is so old that the
+    ledger keeps nothing of it any more."""
+    first = begun_by - LEDGER_KEPT - timedelta(hours=1)
+    hours = [fold_hour(first + timedelta(hours=n)) for n in range(int(LEDGER_KEPT / timedelta(hours=1)) + 2)]
+    return [hour for hour in hours if folded_until is None or hour > folded_until]
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from proviso.domain.pairs import PAIR_PICTURES
 from proviso.domain.people import Principal, Role
 from proviso.domain.ports import FrameStore
 from proviso.domain.reasons import Refused
-from proviso.domain.retention import STRAY_EVIDENCE_AFTER
+from proviso.domain.retention import STRAY_EVIDENCE_AFTER, hours_to_fold
 from proviso.stages.retain_room import RetainRoom
 
 SWEEP_GRACE = timedelta(minutes=3)
@@ -183,9 +183,13 @@ def _frames(frames: FrameStore, age_limit_s: int, now: datetime) -> Iterator[Hol
 
 
 def _ledger(room: RetainRoom, now: datetime) -> Iterator[Holding]:
-    waiting = room.ledger.unfolded((now + timedelta(hours=1)).strftime("%Y-%m-%dT%H"))
-    oldest = min((row.finished_at or row.received_at for row in waiting), default=None)
-    yield from of_ledger(len(waiting), oldest)
+    with room.store.work() as work:
+        hours = hours_to_fold(work.folded_until(), now)
+    count, oldest = 0, None
+    for row in (row for hour in hours for row in room.ledger.not_searched(hour)):
+        ended = row.finished_at or row.received_at
+        count, oldest = count + 1, min(ended, oldest or ended)
+    yield from of_ledger(count, oldest)
 
 
 def _anchors(room: RetainRoom) -> Iterator[Holding]:

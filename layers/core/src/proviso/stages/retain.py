@@ -6,20 +6,17 @@ Each step is its own transaction and may run again: after a crash, or after days
 is left. Deleting comes before the certificate, and the certificate only after every live store counted to zero.
 """
 
-from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from proviso.domain.audit import ANCHOR_EVERY, deployment_act, system_act
-from proviso.domain.canonical import digest
 from proviso.domain.deployment import Deployment
 from proviso.domain.errors import AuditUnwritable, StorageFault
 from proviso.domain.notice import lost_notice
 from proviso.domain.ports import StopRecord
-from proviso.domain.reasons import Reason
-from proviso.domain.retention import GROUPS_DUE, LOOK_EVERY, OUTCOMES_DUE, LedgerFold
+from proviso.domain.retention import GROUPS_DUE, LOOK_EVERY, OUTCOMES_DUE
 from proviso.stages.anchor import anchor, anchor_soon
 from proviso.stages.closing import Closed, close_due
 from proviso.stages.erasing import (
@@ -29,6 +26,7 @@ from proviso.stages.erasing import (
     replay,
     stop_after_restore,
 )
+from proviso.stages.folding import fold_ledger
 from proviso.stages.report import Reported, publish_due
 from proviso.stages.retain_room import ACTOR, Faults, RetainRoom, after_the_end
 from proviso.stages.suspending import look_for_suspensions
@@ -82,7 +80,7 @@ def retain(*, room: RetainRoom) -> Retained:
     suspended = done(lambda: look_for_suspensions(room, faults))
     not_recorded = done(lambda: _close_outcomes(room))
     put = done(lambda: _put_lost_notices(room))
-    folded = done(lambda: _fold_ledger(room))
+    folded = done(lambda: fold_ledger(room))
     evidence = done(lambda: delete_old_evidence(room, faults))
     stray = done(lambda: delete_stray_evidence(room))
     stray_tests = done(lambda: delete_stray_test_pictures(room))
@@ -242,37 +240,6 @@ def _put_lost_notices(room: RetainRoom) -> int:
         room.outbox.put(lost_notice(candidate, kind, message_prefix, useful_until, category))
         count += 1
     return count
-
-
-def _fold_ledger(room: RetainRoom) -> int:
-    """What was never searched is not in the audit yet: one event a camera, hour, outcome and reason (rule 3).
-
-    The ledger is marked after the audit is committed, so a crash between the two folds the same frames twice. The
-    event names them by a digest of their keys: two events with one digest count once.
-    """
-    now = room.clock()
-    rows = room.ledger.unfolded(now.strftime("%Y-%m-%dT%H"))
-    if not rows:
-        return 0
-    folds: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
-    with room.store.work() as work:
-        # A search that was committed is in the audit already, even where a crash left the ledger to say stale.
-        searched = work.searched([row.key for row in rows])
-    for row in rows:
-        if row.key in searched:
-            continue
-        hour = (row.finished_at or now).strftime("%Y-%m-%dT%H")
-        folds[(row.camera or "unknown", hour, row.outcome.value, _reason(row.reason))].append(row.key)
-    with room.store.work() as work:
-        for (camera, hour, outcome, reason), keys in sorted(folds.items()):
-            fold = LedgerFold(camera, hour, outcome, reason, len(keys), digest(sorted(keys)))
-            work.audit(system_act(now, ACTOR, "frames_not_searched", camera, asdict(fold)))
-    room.ledger.mark_folded([row.key for row in rows])
-    return len(rows)
-
-
-def _reason(reason: Reason | None) -> str:
-    return reason.value if reason else ""
 
 
 def _text(moment: datetime) -> str:

@@ -273,6 +273,23 @@ class PostgresRetainWork(
         )
         return {str(key) for (key,) in found}
 
+    def folded_until(self) -> str | None:
+        """The last hour of the ledger that is folded."""
+        found = self._session.value("SELECT max(hour) FROM ledger_fold")
+        return None if found is None else str(found)
+
+    def fold(self, hours: Sequence[str], frames: int, at: datetime) -> bool:
+        """Note the last of these hours, unless one of them is folded already. Two runs wait for one another here."""
+        self._session.value("SELECT pg_advisory_xact_lock(hashtext('proviso ledger fold'))")
+        folded = self.folded_until()
+        if folded is not None and folded >= hours[0]:
+            return False
+        self._session.change(
+            "INSERT INTO ledger_fold (hour, frames, folded_at) VALUES (%(hour)s, %(frames)s, %(at)s)",
+            {"hour": hours[-1], "frames": frames, "at": at},
+        )
+        return True
+
     def without_row(self, evidence_keys: Sequence[str]) -> list[str]:
         """Those of these keys that no candidate names."""
         found = self._session.tuples(
