@@ -2,7 +2,6 @@
 on. Used by cold_start.py."""
 
 import json
-import os
 import subprocess
 import time
 import uuid
@@ -14,7 +13,7 @@ from typing import Any
 from proviso.local.runtime_api import Call, RuntimeApi
 
 ANSWER_S = 60.0
-_CPU_OF_A_PROCESS = 2  # CPUCLOCK_SCHED, all threads, those that ended included; see clock_getcpuclockid(3)
+_CPU_OF_A_PROCESS = 2  # CPUCLOCK_SCHED: user and system time of all threads, ended ones too (clock_getcpuclockid(3))
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Started:
-    """One process: its invocations in their order, and the most memory that it held at the first and at the last."""
+    """One process: its invocations in their order, and the most memory that it held up to the first and the last."""
 
     answers: tuple[Answer, ...]
     first_mb: float
@@ -49,20 +48,30 @@ class NoAnswer(Exception):
     """The function failed, or did not answer in time. With what it wrote."""
 
 
-def run(packaged: Packaged, events: Sequence[Any], log: Path) -> Started:
-    """Start a process, hand it each event, end it. NoAnswer."""
+def run(packaged: Packaged, events: Sequence[Any], log: Path, *, restored: bool = False) -> Started:
+    """Start a process, hand it each event, end it. NoAnswer.
+
+    `restored`: it starts for a snapshot, and the clocks of the first answer begin with the restore.
+    """
     api = RuntimeApi()
-    environment = {**packaged.environment, "AWS_LAMBDA_RUNTIME_API": api.address}
-    arn = f"arn:aws:lambda:local:000000000000:function:{packaged.handler.split('.')[-3]}"
+    api.may_restore.clear()
+    environment = api.environment(packaged.environment, snap_start=restored)
     with log.open("wb") as out:
-        began = time.perf_counter()
+        began, spent = time.perf_counter(), 0.0
         process = subprocess.Popen(
             [packaged.python, "-m", "awslambdaric", packaged.handler],
             cwd=packaged.task, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
         )  # fmt: skip
     try:
-        answers, first_mb, spent = [], 0.0, 0.0
+        if restored:
+            if not api.snapshot_taken.wait(ANSWER_S):
+                raise NoAnswer(f"no snapshot: {api.init_error}")
+            began, spent = time.perf_counter(), _cpu_s(process.pid)
+            api.may_restore.set()
+        answers: list[Answer] = []
+        first_mb = 0.0
         for event in events:
+            arn = f"arn:aws:lambda:local:000000000000:function:{packaged.task.name}"
             call = Call(str(uuid.uuid4()), json.dumps(event).encode(), arn, ANSWER_S)
             api.submit(call)
             _await(call, process, log)
@@ -96,8 +105,3 @@ def _most_memory_mb(pid: int) -> float:
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024
     raise NoAnswer("no VmHWM in the process's status")
-
-
-def python_path(*folders: Path) -> str:
-    """As PYTHONPATH has it."""
-    return os.pathsep.join(map(str, folders))
