@@ -13,7 +13,7 @@ PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 CODE := layers functions tests scripts bench
 .DEFAULT_GOAL := help
-.PHONY: help build build-host demo install install-dev install-dlib lock test safeguards docs lint openapi calibrations cards screenshots format bench preflight system-deps clean
+.PHONY: help build build-host images images-lint demo install install-dev install-dlib lock test safeguards docs lint openapi calibrations cards screenshots format bench preflight system-deps clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST) | sort
@@ -80,7 +80,7 @@ safeguards: install-dev ## the attempts to get round the safeguards, a line each
 docs: install-dev ## write docs/safeguards.md and docs/threat-model.md from docs/safeguards.toml, code, SQL and tests
 	@$(BIN)/python scripts/safeguards.py
 
-lint: install-dev .venv-sam/.done ## ruff, mypy, import-linter, cfn-lint, sam validate
+lint: install-dev .venv-sam/.done images-lint ## ruff, mypy, import-linter, cfn-lint, sam validate, hadolint
 	@$(BIN)/ruff check $(CODE)
 	@$(BIN)/ruff format --check $(CODE)
 	@$(BIN)/mypy
@@ -97,6 +97,21 @@ build: install .venv-sam/.done ## what is deployed: sam build into .aws-sam/buil
 
 build-host: install ## the same functions and layers for this machine, to prove them by: out/built
 	@$(BUILD) host --pack "$(PACK)"
+
+# ARCHITECTURE=aarch64 for arm64. No Docker is needed for this part.
+ARCHITECTURE ?= x86_64
+images: install ## what `sam build` makes container images of instead: out/images (docs/build.md)
+	@$(BUILD) tree --into "out/images/$(ARCHITECTURE)" --architecture "$(ARCHITECTURE)" --pack "$(PACK)" --image
+	@PYTHONPATH=.:layers/core/src $(BIN)/python scripts/images.py prepare --architecture "$(ARCHITECTURE)"
+	@PYTHONPATH=.:layers/core/src $(BIN)/python scripts/images.py check --architecture "$(ARCHITECTURE)"
+
+.venv-images/.done: requirements/images.txt
+	@test -x .venv-images/bin/python || $(PYTHON) -m venv .venv-images
+	@$(QUIETLY) "installing hadolint into .venv-images" .venv-images/bin/python -m pip install -qq -r requirements/images.txt
+	@touch $@
+
+images-lint: .venv-images/.done ## hadolint on the Dockerfiles
+	@.venv-images/bin/hadolint --config images/.hadolint.yaml images/Dockerfile.*
 
 openapi: install-dev ## the API's description, from the routes: layers/core/src/proviso/edge/openapi.json
 	@PYTHONPATH=.:layers/core/src $(BIN)/python scripts/openapi.py
@@ -125,7 +140,7 @@ bench: .venv-bench/.done ## the figures, with their comparators on the same fram
 lock: ## resolve requirements/*.in into pinned requirements/*.txt
 	@test -x .venv-lock/bin/python || $(PYTHON) -m venv .venv-lock
 	@.venv-lock/bin/python -m pip install -qq uv
-	@cd requirements && for name in run dev dlib sam bench; do \
+	@cd requirements && for name in run dev dlib sam bench images; do \
 	  ../.venv-lock/bin/uv pip compile -q --python-version 3.11 --no-emit-index-url --no-header --no-annotate $$name.in -o $$name.txt || exit 1; done
 
 # The only target that calls apt. Nothing is needed from there now; what a test comes to need goes into this list.
@@ -138,7 +153,7 @@ system-deps: ## what comes from apt, and nothing else does
 	$$run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing
 
 clean: ## remove what was made here, environments and caches included; models/ stays
-	@rm -rf $(VENV) .venv-sam .venv-bench .venv-lock .proviso .aws-sam out build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	@rm -rf $(VENV) .venv-sam .venv-bench .venv-lock .venv-images layers/models/pack .proviso .aws-sam out build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 -include build.mk

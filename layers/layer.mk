@@ -12,6 +12,8 @@ PYTHON313 ?=
 FIND_PYTHON313 = $$(PYTHON313="$(PYTHON313)" $(PYTHON) $(TOOLS)/python313.py)
 TARGET = $(ARTIFACTS_DIR)/python
 
+# Failures are to be read, so what went well says nothing.
+.SILENT:
 .PHONY: called-rightly
 called-rightly:
 	@test -n "$(ARTIFACTS_DIR)" || { echo "ARTIFACTS_DIR is not set: this target is called by sam build or make build-host" >&2; exit 2; }

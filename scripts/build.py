@@ -22,6 +22,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from proviso.cli.places import find_models
 from proviso.domain.errors import ConfigurationFault
@@ -119,13 +120,16 @@ def alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def tree(folder: Path, machine: str, python: str, pack: str, bundle: Path, *, runtime: bool) -> list[str]:
-    """Bring a tree up to date; the answer names the parts that were made anew. What is no part of it is taken away."""
+def tree(folder: Path, machine: str, python: str, pack: str, bundle: Path | None, *, runtime: bool) -> list[str]:
+    """Bring a tree up to date; the answer names the parts that were made anew. What is no part of it is taken away.
+
+    Without a `bundle` the publisher's certificates are fetched.
+    """
     with alone(folder), alone(PACK_FOLDER):
         state = _read(folder / "build.json")
         version = _version(python)
         fill_pack(pack)
-        said = (machine, version, pack, hashlib.sha256(bundle.read_bytes()).hexdigest())
+        said = (machine, version, pack, hashlib.sha256(bundle.read_bytes()).hexdigest() if bundle else "publisher")
         parts = [*LAYERS, *(one.name for one in functions()), *(["runtime"] if runtime else [])]
         made: dict[str, str] = {}
         done: list[str] = []
@@ -154,7 +158,7 @@ def tree(folder: Path, machine: str, python: str, pack: str, bundle: Path, *, ru
     return done
 
 
-def _make(folder: Path, part: str, machine: str, python: str, bundle: Path) -> None:
+def _make(folder: Path, part: str, machine: str, python: str, bundle: Path | None) -> None:
     """Make one part beside where it belongs, and put it there when it is whole."""
     new = folder / f".{part}.new"
     shutil.rmtree(new, ignore_errors=True)
@@ -169,7 +173,7 @@ def _make(folder: Path, part: str, machine: str, python: str, bundle: Path) -> N
     new.mkdir()
     makefile = ["-C", f"layers/{LAYERS[part]}"] if part in LAYERS else ["-f", "build.mk"]
     told = [f"ARTIFACTS_DIR={new}", f"ARCH={machine}", f"PYTHON={sys.executable}", f"PYTHON313={python}"]
-    told += [f"RDS_CA_BUNDLE={bundle}"] if part == "CoreLayer" else []
+    told += [f"RDS_CA_BUNDLE={bundle or ''}"] if part == "CoreLayer" else []
     run(["make", "--no-print-directory", *makefile, f"build-{part}", *told], part, environment=_clean(), quiet=True)
     shutil.rmtree(folder / part, ignore_errors=True)
     new.rename(folder / part)
@@ -185,11 +189,14 @@ def aws(python: str, pack: str, bundle: Path | None) -> None:
     sam = ROOT / ".venv-sam/bin/sam"
     if not sam.is_file():
         raise Failed("the SAM command line is not installed: make build installs it into .venv-sam")
+    if bundle is not None and check_build.certificates_are(bundle) == check_build.STAND_IN:
+        raise Failed(f"{bundle} is a stand-in for the certificates of the database, good for proof only")
     with alone(PACK_FOLDER):
         fill_pack(pack)
         told = {"ARCH": architecture(), "PYTHON": sys.executable, "PYTHON313": python, "SAM_CLI_TELEMETRY": "0"}
         told["RDS_CA_BUNDLE"] = str(bundle) if bundle else ""
-        run([str(sam), "build", "--template", "template.yaml"], "sam build", environment=_clean() | told)
+        print(f"sam build for {architecture()}, Python {_version(python)} ...", flush=True)
+        run([str(sam), "build", "--template", "template.yaml"], "sam build", environment=_clean() | told, quiet=True)
     described = {
         "architecture": architecture(),
         "python": _version(python),
@@ -214,7 +221,7 @@ def _commit() -> str:
     return said[0].stdout.strip() + ("+" if said[1].stdout.strip() else "")
 
 
-def _read(path: Path) -> dict[str, object]:
+def _read(path: Path) -> dict[str, Any]:
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):
@@ -238,6 +245,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
         "--architecture", choices=sorted(MACHINES.values()), default=platform.machine(), help="for tree"
     )
     parser.add_argument("--proof", action="store_true", help="for tree: a stand-in for the certificates will do")
+    parser.add_argument("--image", action="store_true", help="for tree: for images, which may be larger")
     return parser.parse_args(arguments)
 
 
@@ -257,13 +265,11 @@ def main(arguments: Sequence[str]) -> int:
             print(built_sizes.table(build, zipped=True))
         else:
             proof = options.what == "host" or options.proof
-            if bundle is None and not proof:
-                raise Failed("RDS_CA_BUNDLE must name the certificates of the database (docs/build.md), or say --proof")
             machine = platform.machine() if options.what == "host" else options.architecture
             into = HOST if options.what == "host" else options.into.absolute()
             runtime = options.what == "host"
-            done = tree(into, machine, python, options.pack, bundle or stand_in(), runtime=runtime)
-            build = Build(into, tuple(functions()), machine, proof)
+            done = tree(into, machine, python, options.pack, bundle or (stand_in() if proof else None), runtime=runtime)
+            build = Build(into, tuple(functions()), machine, proof, archives=not options.image)
             print(built_sizes.table(build, zipped=False))
             print(f"made anew: {', '.join(done) or 'nothing, all was up to date'}")
     except Failed as wrong:

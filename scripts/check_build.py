@@ -51,12 +51,17 @@ STAND_IN = "stand-in"
 
 @dataclass(frozen=True)
 class Build:
-    """A built tree. `proof`: not to be deployed, so a stand-in for the certificates is allowed."""
+    """A built tree, and the checkout it was built of. `proof`: not to be deployed, so a stand-in will do.
+
+    `archives`: it goes to Lambda as archives and layers, which are limited; images are not.
+    """
 
     folder: Path
     functions: tuple[Function, ...]
     architecture: str
     proof: bool = False
+    root: Path = ROOT
+    archives: bool = True
 
     @property
     def parts(self) -> list[str]:
@@ -88,9 +93,10 @@ def there(build: Build) -> Iterator[str]:
 
 
 def too_large(build: Build) -> Iterator[str]:
-    """Within the limit. What is only for proof is not held to it."""
+    """Within the limit. An architecture that is only for proof is not held to it, and neither are images."""
+    limited = build.archives and build.architecture == architecture()
     for name, total in totals(build).items():
-        if total > LIMIT_MB * MB and build.architecture == architecture():
+        if limited and total > LIMIT_MB * MB:
             yield f"{name} with its layers is {total / MB:.0f} MB unzipped; {LIMIT_MB} MB is the limit kept here"
 
 
@@ -210,8 +216,8 @@ def models(build: Build) -> Iterator[str]:
 
 def package_is_whole(build: Build) -> Iterator[str]:
     """The package and the functions' own files are those of the checkout, none missing and none more."""
-    wanted = {"CoreLayer": {f"python/{name}" for name in expected_package()}}
-    wanted |= {one.name: expected_archive(one) for one in build.functions}
+    wanted = {"CoreLayer": {f"python/{name}" for name in expected_package(build.root)}}
+    wanted |= {one.name: expected_archive(one, build.root) for one in build.functions}
     for part, names in wanted.items():
         found = {build.below(part, path) for path in build.files(part) if path.suffix != ".pyc"}
         if part == "CoreLayer":
@@ -237,6 +243,15 @@ def licence_texts(build: Build) -> Iterator[str]:
         )
 
 
+def readable(build: Build) -> Iterator[str]:
+    """Lambda runs a function as a user of its own, who must be able to read every file of it."""
+    for part in build.parts:
+        for path in [build.folder / part, *(build.folder / part).rglob("*")]:
+            wanted = 0o005 if path.is_dir() else 0o004
+            if path.exists() and path.stat().st_mode & wanted != wanted:
+                yield f"{part}: {build.below(part, path)} cannot be read by others"
+
+
 CHECKS: tuple[Callable[[Build], Iterator[str]], ...] = (
     there,
     too_large,
@@ -248,6 +263,7 @@ CHECKS: tuple[Callable[[Build], Iterator[str]], ...] = (
     models,
     package_is_whole,
     licence_texts,
+    readable,
 )
 
 

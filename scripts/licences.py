@@ -45,6 +45,8 @@ def distributions(python: Path) -> list[Distribution]:
 
 
 def _read(info: Path) -> Distribution:
+    if not (info / "METADATA").is_file() or not (info / "RECORD").is_file():
+        return Distribution(info.name, "(without metadata)", "unknown", (), (), ())
     metadata = HeaderParser().parsestr((info / "METADATA").read_text(encoding="utf-8"))
     recorded = list(_recorded(info))
     texts = sorted({name for name, _ in recorded if _is_text(name, info) and (info.parent / name).is_file()})

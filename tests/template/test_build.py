@@ -9,7 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from scripts import build, python313
 from tests.template.conftest import Template
+
+
+@pytest.fixture(scope="module")
+def compiler() -> str:
+    """Named to make, which else looks for it in each of its calls."""
+    found = python313.find()
+    if found is None:
+        pytest.skip("there is no Python 3.13 here to compile archives by")
+    return f"PYTHON313={found}"
 
 
 def pins(path: Path) -> dict[str, str]:
@@ -43,13 +53,15 @@ def test_each_function_has_a_build_target(template: Template, root: Path, tmp_pa
         assert f"functions/{stage}/*.py" in done.stdout
 
 
-def test_no_function_s_archive_holds_the_local_sign_in(template: Template, root: Path, tmp_path: Path) -> None:
+def test_no_function_s_archive_holds_the_local_sign_in(
+    template: Template, root: Path, tmp_path: Path, compiler: str
+) -> None:
     """A function's archive is its own folder; what it could bring along of the local cloud is nothing."""
     if shutil.which("make") is None:
         pytest.skip("make is not installed")
     for name in template.of("AWS::Lambda::Function"):
         built = tmp_path / name
-        command = ["make", "-s", "-f", "build.mk", f"build-{name}", f"ARTIFACTS_DIR={built}"]
+        command = ["make", "-s", "-f", "build.mk", f"build-{name}", f"ARTIFACTS_DIR={built}", compiler]
         done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         files = [path for path in built.rglob("*") if path.is_file()]
@@ -60,10 +72,12 @@ def test_no_function_s_archive_holds_the_local_sign_in(template: Template, root:
             assert b"/local/oauth2" not in text, path
 
 
-def test_the_pages_are_in_the_archive_of_the_function_that_serves_them(root: Path, tmp_path: Path) -> None:
+def test_the_pages_are_in_the_archive_of_the_function_that_serves_them(
+    root: Path, tmp_path: Path, compiler: str
+) -> None:
     if shutil.which("make") is None:
         pytest.skip("make is not installed")
-    command = ["make", "--no-print-directory", "-f", "build.mk"]
+    command = ["make", "--no-print-directory", "-f", "build.mk", compiler]
     for name in ("ReviewFunction", "ReportFunction"):
         subprocess.run([*command, f"build-{name}", f"ARTIFACTS_DIR={tmp_path / name}"], cwd=root, check=True)
     built = tmp_path / "ReviewFunction/functions/review"
@@ -72,6 +86,85 @@ def test_the_pages_are_in_the_archive_of_the_function_that_serves_them(root: Pat
     }
     assert (built / "pages.py").is_file()
     assert not (tmp_path / "ReportFunction/functions/report/page").exists()
+
+
+def made(root: Path, layer: str, target: str, into: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """A layer's Makefile, called as SAM calls it."""
+    makefile = root / "layers" / layer / "Makefile"
+    known = {"PATH": os.environ["PATH"], "PYTHON": sys.executable, "ARTIFACTS_DIR": str(into), **environment}
+    return subprocess.run(
+        ["make", "--makefile", str(makefile), target],
+        cwd=makefile.parent,
+        env=known,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_layer_s_makefile_says_what_is_wrong_and_what_to_do(root: Path, tmp_path: Path) -> None:
+    if shutil.which("make") is None:
+        pytest.skip("make is not installed")
+    nowhere = str(tmp_path / "nowhere.pem")
+    no_certificate = tmp_path / "page.pem"
+    no_certificate.write_text("<html>not found</html>")
+    others = tmp_path / "others.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    subprocess.run([*command, "-keyout", os.devnull, "-out", others, "-subj", "/CN=Somebody"], check=True)
+    for file, sentence in (
+        (nowhere, "and there is no such file"),
+        (str(no_certificate), "holds no certificate"),
+        (str(others), "holds a certificate that is not one of Amazon RDS"),
+    ):
+        done = made(root, "core", "build-CoreLayer", tmp_path / "core", RDS_CA_BUNDLE=file)
+        assert done.returncode == 2
+        assert sentence in done.stderr
+        assert not (tmp_path / "core/python").exists()
+    offline = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull}
+    done = made(root, "vision", "build-VisionLayer", tmp_path / "vision", **offline)
+    assert done.returncode == 2
+    assert "pip could not fetch the wheels of layers/vision/requirements.txt" in done.stderr
+    assert "PIP_FIND_LINKS=/path/to/wheels" in done.stderr
+
+
+def test_a_layer_s_folder_by_itself_says_that_it_is_not_enough(root: Path, tmp_path: Path) -> None:
+    if shutil.which("make") is None:
+        pytest.skip("make is not installed")
+    shutil.copyfile(root / "layers/models/Makefile", tmp_path / "Makefile")
+    done = subprocess.run(
+        ["make", "build-ModelsLayer", "ARTIFACTS_DIR=out"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "layers are built in place: build_in_source = true in samconfig.toml" in done.stderr
+
+
+def test_an_archive_is_not_made_without_a_python_to_compile_it(root: Path, tmp_path: Path) -> None:
+    if shutil.which("make") is None:
+        pytest.skip("make is not installed")
+    command = [
+        "make",
+        "-s",
+        "-f",
+        "build.mk",
+        "build-SweepFunction",
+        f"ARTIFACTS_DIR={tmp_path}",
+        "PYTHON313=/bin/false",
+    ]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "uv python install 3.13" in done.stderr
+
+
+def test_layers_are_built_in_place_because_they_share_their_rules(root: Path) -> None:
+    """SAM would copy a layer's folder alone otherwise, and layers/layer.mk is beside it."""
+    import tomllib
+
+    assert tomllib.loads((root / "samconfig.toml").read_text("utf-8"))["default"]["build"]["parameters"][
+        "build_in_source"
+    ]
+    assert build.PACK_FOLDER.relative_to(root).as_posix() == "layers/models/pack"
+    ignored = (root / ".gitignore").read_text("utf-8").splitlines()
+    assert "/layers/models/pack/" in ignored
 
 
 def test_every_package_that_functions_import_is_in_a_layer(root: Path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 @dataclass(frozen=True)
 class LocalCloudOptions:
     """What to start. `functions` limits the workers (None: all); `max_window_s` caps batching windows (None: as the
-    template has them); `concurrency` is the number of workers by function, 1 where not named. `built`: a built tree (`make build-host`), which functions are then
-    run from under Python 3.13, instead of from the checkout."""
+    template has them); `concurrency` is the number of workers by function, 1 where not named. `built`: a built tree
+    (`make build-host`), which functions are then run from under Python 3.13, instead of from the checkout."""
 
     root: Path
     data: Path

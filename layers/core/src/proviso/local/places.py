@@ -86,6 +86,6 @@ def _described(folder: Path) -> dict[str, Any]:
 
 
 def under_opt(value: str, layers: Sequence[Path]) -> str:
-    """A path below /opt as it lies in the first layer that holds it; as it is where none does, so that it is missing."""
+    """A path below /opt as it lies in the first layer that holds it; unchanged where none does: then it is missing."""
     below = value.removeprefix(OPT)
     return next((str(layer / below) for layer in layers if (layer / below).exists()), value)
