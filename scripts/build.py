@@ -208,6 +208,14 @@ def aws(python: str, pack: str, bundle: Path | None) -> None:
     (AWS.parent / "build.json").write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
 
 
+def set_aside(build: Path) -> Path:
+    """What was found wrong is not to be deployed: it goes beside, and `sam deploy` finds no template where it looks."""
+    aside = build.with_name("refused")
+    shutil.rmtree(aside, ignore_errors=True)
+    build.rename(aside)
+    return aside
+
+
 def _version(python: str) -> str:
     return subprocess.run([python, "-IVV"], capture_output=True, text=True, check=True).stdout.split()[1]
 
@@ -279,6 +287,8 @@ def main(arguments: Sequence[str]) -> int:
     for sentence in found:
         print(sentence, file=sys.stderr)
     print(f"{build.folder}: {len(found) or 'nothing'} wrong, after {time.monotonic() - began:.0f} s")
+    if found and options.what == "aws":
+        print(f"it was put into {set_aside(AWS)}, where sam deploy does not look", file=sys.stderr)
     return 1 if found else 0
 
 

@@ -172,7 +172,8 @@ class Reviewers(Answer):
 
 
 class PageSettings(Answer):
-    """Where the pages sign people in: OAuth 2.0, authorization code with PKCE (S256)."""
+    """Where people sign in: OAuth 2.0, authorization code with PKCE (S256)."""
 
     sign_in_url: str = Field(description="`/oauth2/authorize`, `/oauth2/token` and `/logout` are below it")
-    client_id: str
+    client_id: str = Field(description="of the pages")
+    command_line_client_id: str = Field(description="of `proviso login`, which comes back to a port of localhost")

@@ -41,9 +41,14 @@ def console() -> Response[Any]:
 
 @router.get("/console/settings.json", responses=gives(answers.PageSettings, public=True))
 def page_settings() -> Response[Any]:
-    """Show where the pages sign people in."""
+    """Show where the pages and the command line sign people in."""
     place = wiring.sign_in_place()
-    return answer(200, {"sign_in_url": place.url, "client_id": place.client_id}, _headers())
+    shown = {
+        "sign_in_url": place.url,
+        "client_id": place.client_id,
+        "command_line_client_id": place.command_line_client_id,
+    }
+    return answer(200, shown, _headers())
 
 
 @router.get(

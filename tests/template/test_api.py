@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+from proviso.cli.browser import CALLBACK
 from proviso.wiring.retention import CHECK_S
 from tests.template.conftest import Template, references
 
@@ -165,7 +166,7 @@ def test_tokens_are_those_of_this_stack_s_user_pool(template: Template) -> None:
     assert scheme["identitySource"] == "$request.header.Authorization"
     assert scheme["jwtConfiguration"] == {
         "issuer": {"Fn::Sub": "https://cognito-idp.${AWS::Region}.amazonaws.com/${People}"},
-        "audience": [{"Ref": "PeopleClient"}],
+        "audience": [{"Ref": "PeopleClient"}, {"Ref": "CommandLineClient"}],
     }
 
 
@@ -173,13 +174,13 @@ def test_accounts_are_given_and_have_a_second_factor(template: Template) -> None
     (pool,) = template.of("AWS::Cognito::UserPool").values()
     assert pool["AdminCreateUserConfig"]["AllowAdminCreateUserOnly"] is True
     assert (pool["MfaConfiguration"], pool["EnabledMfas"]) == ("ON", ["SOFTWARE_TOKEN_MFA"])
-    (client,) = template.of("AWS::Cognito::UserPoolClient").values()
-    assert client["PreventUserExistenceErrors"] == "ENABLED"
-    assert "ALLOW_USER_PASSWORD_AUTH" not in client["ExplicitAuthFlows"]
+    for client in template.of("AWS::Cognito::UserPoolClient").values():
+        assert client["PreventUserExistenceErrors"] == "ENABLED"
+        assert "ALLOW_USER_PASSWORD_AUTH" not in client["ExplicitAuthFlows"]
 
 
 def test_the_pages_sign_in_by_code_alone_and_come_back_to_one_address(template: Template) -> None:
-    (client,) = template.of("AWS::Cognito::UserPoolClient").values()
+    client = template.of("AWS::Cognito::UserPoolClient")["PeopleClient"]
     assert client["AllowedOAuthFlows"] == ["code"], "a token never stands in an address"
     assert client["AllowedOAuthScopes"] == ["openid"]
     assert client["GenerateSecret"] is False, "a page keeps no secret; the proof is PKCE"
@@ -195,11 +196,25 @@ def test_the_pages_sign_in_by_code_alone_and_come_back_to_one_address(template: 
         assert bool(re.search(parameter["AllowedPattern"], address)) == good, address
     (domain,) = template.of("AWS::Cognito::UserPoolDomain").values()
     assert domain["UserPoolId"] == {"Ref": "People"}
-    (style,) = template.of("AWS::Cognito::ManagedLoginBranding").values()
-    assert style["ClientId"] == {"Ref": "PeopleClient"}
+    styles = template.of("AWS::Cognito::ManagedLoginBranding").values()
+    assert [style["ClientId"] for style in styles] == [{"Ref": "PeopleClient"}, {"Ref": "CommandLineClient"}]
     review = template.environment("ReviewFunction")
     assert review["SIGN_IN_CLIENT_ID"] == {"Ref": "PeopleClient"}
     assert "${SignInDomain}.auth." in json.dumps(review["SIGN_IN_URL"])
+
+
+def test_the_command_line_signs_in_by_code_alone_and_comes_back_to_this_machine(template: Template) -> None:
+    client = template.of("AWS::Cognito::UserPoolClient")["CommandLineClient"]
+    assert client["CallbackURLs"] == [CALLBACK]
+    assert client["AllowedOAuthFlows"] == ["code"]
+    assert client["AllowedOAuthScopes"] == ["openid"]
+    assert client["GenerateSecret"] is False, "a program that everybody has keeps no secret; the proof is PKCE"
+    assert client["ExplicitAuthFlows"] == ["ALLOW_REFRESH_TOKEN_AUTH"], "no password is sent by a program"
+    pages = template.of("AWS::Cognito::UserPoolClient")["PeopleClient"]
+    for lasts in ("AccessTokenValidity", "RefreshTokenValidity", "TokenValidityUnits", "EnableTokenRevocation"):
+        assert client[lasts] == pages[lasts], "a shift is as long for both"
+    review = template.environment("ReviewFunction")
+    assert review["SIGN_IN_COMMAND_LINE_CLIENT_ID"] == {"Ref": "CommandLineClient"}
 
 
 def test_the_access_log_names_nobody(template: Template) -> None:

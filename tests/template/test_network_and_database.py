@@ -1,5 +1,7 @@
 """The network has no way out, and the database can sleep, forgets, and knows no password."""
 
+from typing import Any
+
 from tests.template.conftest import Template, listed
 
 
@@ -107,9 +109,33 @@ def test_the_database_can_sleep(database: Template) -> None:
     assert 0 < int(parameters(database)["idle_session_timeout"]) < 300_000
 
 
+def unless_restored(value: dict) -> Any:
+    """What holds of a cluster that is made of no snapshot; of one that is, nothing is said."""
+    condition, restored, otherwise = value["Fn::If"]
+    assert (condition, restored) == ("WithSnapshot", {"Ref": "AWS::NoValue"})
+    return otherwise
+
+
+def test_a_snapshot_makes_the_cluster_anew_with_its_settings_and_migrate_runs_on_it(
+    template: Template, database: Template
+) -> None:
+    properties = cluster(database)
+    assert properties["SnapshotIdentifier"] == {
+        "Fn::If": ["WithSnapshot", {"Ref": "RestoreFromSnapshot"}, {"Ref": "AWS::NoValue"}]
+    }
+    # A point in time would lose the parameter group, which CloudFormation does not pass on: statements would be logged.
+    assert not {"SourceDBClusterIdentifier", "RestoreToTime", "UseLatestRestorableTime"} & set(properties)
+    assert properties["DBClusterParameterGroupName"] == {"Ref": "Parameters"}
+    assert template.raw["Parameters"]["RestoreFromSnapshot"]["Default"] == ""
+    given = template.resources["Database"]["Properties"]["Parameters"]
+    assert given["RestoreFromSnapshot"] == {"Ref": "RestoreFromSnapshot"}
+    schema = template.resources["DatabaseSchema"]["Properties"]
+    assert schema["Cluster"] == {"Fn::GetAtt": ["Database", "Outputs.Host"]}, "an older schema would stay as it is"
+
+
 def test_there_is_no_password(database: Template) -> None:
     properties = cluster(database)
-    assert properties["MasterUserAuthenticationType"] == "iam-db-auth"
+    assert unless_restored(properties["MasterUserAuthenticationType"]) == "iam-db-auth"
     assert properties["EnableIAMDatabaseAuthentication"] is True
     assert not {"MasterUserPassword", "ManageMasterUserPassword", "MasterUserSecret"} & set(properties)
 
@@ -152,7 +178,7 @@ def test_nothing_of_a_template_reaches_the_log(database: Template) -> None:
 
 
 def test_the_database_is_encrypted_and_private(database: Template) -> None:
-    assert cluster(database)["StorageEncrypted"] is True
+    assert unless_restored(cluster(database)["StorageEncrypted"]) is True  # a snapshot's encryption is its own
     writer = database.resources["Writer"]["Properties"]
     assert writer["PubliclyAccessible"] is False
     assert writer["DBInstanceClass"] == "db.serverless"

@@ -61,7 +61,10 @@ def test_no_versions_and_nothing_retained_where_people_are(template: Template, b
 def test_what_is_to_last_is_versioned_and_retained(template: Template, bucket: str) -> None:
     resource = template.resources[bucket]
     assert resource["Properties"]["VersioningConfiguration"] == {"Status": "Enabled"}
-    assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    # A creation that fails takes it away, or the next attempt would meet its name.
+    assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+    policy = template.resources[f"{bucket}Policy"]
+    assert policy["DeletionPolicy"] == "RetainExceptOnCreate", "without it anybody of the account could write over it"
 
 
 def test_anchors_are_locked(template: Template) -> None:

@@ -189,3 +189,13 @@ def test_a_stand_in_for_the_certificates_is_refused_before_anything_is_built(tmp
     monkeypatch.setattr(build, "ROOT", tmp_path)
     with pytest.raises(build.Failed, match="good for proof only"):
         build.aws(sys.executable, "mobilefacenet", bundle)
+
+
+def test_what_was_found_wrong_is_put_where_nothing_deploys_it(tmp_path):
+    made = tmp_path / "build"
+    for content in ("first", "second"):
+        made.mkdir()
+        (made / "template.yaml").write_text(content)
+        aside = build.set_aside(made)
+        assert not made.exists()
+        assert (aside / "template.yaml").read_text() == content

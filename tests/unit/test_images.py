@@ -125,7 +125,7 @@ def test_the_template_of_images_is_the_template_but_for_the_packaging(tmp_path: 
 def test_the_base_is_named_with_a_tag() -> None:
     for file in images.GROUPS.values():
         text = (ROOT / "images" / file).read_text("utf-8")
-        assert ("FROM", "public.ecr.aws/lambda/python:3.13") in images.instructions(text)
+        assert ("FROM", "amazon/aws-lambda-python:3.13") in images.instructions(text)
 
 
 def test_hadolint_finds_nothing() -> None:

@@ -24,9 +24,8 @@ def wired(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         raise AssertionError("a page asks for no database")
 
     monkeypatch.setattr(wiring, "review", nothing)
-    monkeypatch.setattr(
-        page_wiring, "sign_in_place", lambda: page_wiring.SignInPlace("https://sign.example/a", "client")
-    )
+    place = page_wiring.SignInPlace("https://sign.example/a", "client", "command-line")
+    monkeypatch.setattr(page_wiring, "sign_in_place", lambda: place)
     pages._headers.cache_clear()
     yield
     pages._headers.cache_clear()
@@ -64,6 +63,7 @@ def test_the_settings_say_where_to_sign_in_and_no_more() -> None:
     assert json.loads(asked("/console/settings.json")[2]) == {
         "sign_in_url": "https://sign.example/a",
         "client_id": "client",
+        "command_line_client_id": "command-line",
     }
 
 

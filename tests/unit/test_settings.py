@@ -10,6 +10,7 @@ SECRET = "postgresql://role:topsecret@host/db"
 WHOLE = {
     "SIGN_IN_URL": "https://sign-in.example",
     "SIGN_IN_CLIENT_ID": "client",
+    "SIGN_IN_COMMAND_LINE_CLIENT_ID": "command-line",
     "FRAMES_BUCKET": "f",
     "PERMITS_BUCKET": "p",
     "ANCHORS_BUCKET": "a",

@@ -142,6 +142,7 @@ class Announcing(Zoned):
 class Review(Database):
     sign_in_url: Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.:-]+(/[A-Za-z0-9._~/-]*)?$")]
     sign_in_client_id: Name
+    sign_in_command_line_client_id: Name
     permits_bucket: Name
     evidence_bucket: Name
     enrolment_bucket: Name

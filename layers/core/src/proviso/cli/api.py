@@ -33,13 +33,15 @@ class ApiFault(Exception):
 
 @dataclass
 class Api:
-    """The API at one address, as one person. `patience_s` is how long to wait for a database that wakes."""
+    """The API at one address, as one person. `patience_s` is how long to wait for a database that wakes; `renew` gives
+    a new token when the old one has ended, as it does in an import that takes hours."""
 
     url: str
     token: str = field(default="", repr=False)
     patience_s: float = 120.0
     sleep: Callable[[float], None] = time.sleep
     notify: Callable[[str], None] = lambda sentence: None
+    renew: Callable[[], str] | None = field(default=None, repr=False)
 
     def get(self, path: str) -> Any:
         return self._json("GET", path)
@@ -74,11 +76,14 @@ class Api:
             ) from error
 
     def _ask(self, method: str, path: str, body: bytes | None, kind: str) -> bytes:
-        waited = 0.0
+        waited, fresh = 0.0, False
         while True:
             try:
                 return self._once(method, path, body, kind)
             except urllib.error.HTTPError as error:
+                if error.code == 401 and self.renew is not None and not fresh:
+                    self.token, fresh = self.renew(), True
+                    continue
                 pause = _retry_after(error)
                 if error.code != 503 or waited + pause > self.patience_s:
                     raise _fault(error, method, path) from error
@@ -104,8 +109,13 @@ class Api:
         except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
             cause = getattr(error, "reason", error)
             raise ApiFault(
-                f"the API at {self.url} cannot be reached ({cause}); is the local cloud running?", unreachable=True
+                f"the API at {self.url} cannot be reached ({cause}); {_hint(address)}", unreachable=True
             ) from error
+
+
+def _hint(address: str) -> str:
+    here = urllib.parse.urlsplit(address).hostname in ("127.0.0.1", "localhost", "::1")
+    return "is the local cloud running?" if here else "is the address right, and the network there?"
 
 
 def quoted(part: str) -> str:

@@ -95,7 +95,7 @@ def verify_audit(
             raise ApiFault("say what to verify: an export's file, or --database URL")
         anchored = [] if heads is None else read_heads(heads)
         if file:
-            verdicts, only, broken_off = _verified_file(file, anchored)
+            verdicts, only, broken_off, _ = verified_file(file, anchored)
         else:
             verdicts, only, broken_off = _verified_database(database, anchored), None, None
     if not verdicts:
@@ -142,9 +142,10 @@ def read_heads(place: Path) -> list[Head]:
     return found
 
 
-def _verified_file(file: Path, heads: list[Head]) -> tuple[list[Verdict], tuple[str, ...] | None, str | None]:
-    """The verdicts, the chains that the export is of, and what is wrong with the file itself: the records up to there
-    are verified all the same, because the first that is missing says more than a count that does not fit."""
+def verified_file(file: Path, heads: list[Head]) -> tuple[list[Verdict], tuple[str, ...] | None, str | None, datetime]:
+    """The verdicts, the chains that the export is of (None: all), what is wrong with the file itself, and when it was
+    made. The records up to a fault are verified all the same, because the first that is missing says more than a count
+    that does not fit."""
     broken_off: list[str] = []
 
     def readable(records: Iterator[AuditRecord]) -> Iterator[AuditRecord]:
@@ -159,7 +160,7 @@ def _verified_file(file: Path, heads: list[Head]) -> tuple[list[Verdict], tuple[
             say(f"{file}: exported at {moment(header.exported_at.isoformat())}")
             counted = _counted(readable(records), advance)
             verdicts = verify(counted, heads, only=header.chains, as_of=header.exported_at)
-            return verdicts, header.chains, next(iter(broken_off), None)
+            return verdicts, header.chains, next(iter(broken_off), None), header.exported_at
     except OSError as error:
         raise Unreadable(f"{file} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

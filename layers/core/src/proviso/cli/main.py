@@ -24,6 +24,7 @@ from proviso.cli import (
     upload,
     watchlists,
 )
+from proviso.cli.account import doctor, teardown
 
 app = typer.Typer(
     name="proviso",
@@ -42,6 +43,9 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("camera")(upload.camera)
 app.command("frames")(upload.frames)
 app.command("login")(people.login)
+app.command("logout")(people.logout)
+app.command("doctor")(doctor.doctor)
+app.command("teardown")(teardown.teardown)
 app.command("stop-all")(deployments.stop_all)
 app.add_typer(policy.group, name="policy")
 app.add_typer(people.group, name="people")

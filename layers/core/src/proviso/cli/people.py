@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from proviso.cli import session
+from proviso.cli import browser, session
 from proviso.cli.api import ApiFault
 from proviso.cli.output import plain_faults, say, table
 from proviso.domain.people import Role
@@ -14,11 +14,58 @@ group = typer.Typer(help="Who may do what (an authoriser gives roles, never to t
 As = Annotated[str, typer.Option("--as", help="Act as this signed-in person instead of the last one")]
 
 
-def login(subject: Annotated[str, typer.Option("--as", help="Who to sign in as, at the local cloud")]) -> None:
-    """Sign in at the local cloud; the token is kept where only you can read it."""
+def login(
+    subject: Annotated[
+        str, typer.Option("--as", help="Who to sign in as; elsewhere a name to call this sign-in by")
+    ] = "",
+    stack: Annotated[str, typer.Option(help="Sign in by browser at the API of this CloudFormation stack")] = "",
+    api: Annotated[str, typer.Option(help="Sign in by browser at the API at this address (needs no AWS account)")] = "",
+    region: Annotated[str, typer.Option(help="The stack's region; otherwise that of your AWS profile")] = "",
+    paste: Annotated[bool, typer.Option("--paste", help="The browser is on another machine")] = False,
+) -> None:
+    """Sign in at the local cloud, or by browser at a deployed API; tokens are kept where only you can read them."""
     with plain_faults():
-        signed = session.sign_in(session.here(), subject)
+        if stack:
+            from proviso.cli.account.stack import Account, api_url
+
+            api = api_url(Account.of(region), stack)
+        if api:
+            signed = _by_browser(browser.safe(api), subject, paste)
+        elif subject:
+            signed = session.sign_in(session.here(), subject)
+        else:
+            raise ApiFault("say where: --stack STACK or --api ADDRESS; or --as SUBJECT at the local cloud")
     say(f"signed in as {signed.subject} at {signed.api_url}")
+
+
+def _by_browser(api_url: str, name: str, paste: bool) -> session.Session:
+    import webbrowser
+
+    begun = browser.begin(browser.place_of(api_url))
+
+    def shown(address: str) -> None:
+        say(f"sign in in your browser; if none opens, open this address on this machine:\n{address}")
+        webbrowser.open(address)
+
+    if paste:
+        say(f"open this address in a browser:\n{begun.address}")
+        say("it ends at an address that cannot be shown, which is right; copy that address")
+        code = browser.pasted(begun, typer.prompt("the address", hide_input=True))
+    else:
+        code = browser.received(begun, shown)
+    tokens = browser.exchange(begun, code)
+    label = name or tokens.account
+    signed = session.Session(api_url, label, tokens.access, session.Renewable(begun.place, tokens))
+    session.keep(session.here(), signed)
+    say(f"your account's sub, as roles are given to it: {tokens.subject}")
+    return signed
+
+
+def logout() -> None:
+    """Forget everybody who is signed in here, and take their sign-ins back."""
+    with plain_faults():
+        names = session.sign_out(session.here())
+    say(f"signed out: {', '.join(names)}" if names else "nobody was signed in here")
 
 
 @group.command("register")

@@ -2,15 +2,27 @@
 
 import json
 import os
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from proviso.cli.api import Api, ApiFault
+from proviso.cli.browser import Place, Tokens, renewed, revoke
 from proviso.cli.places import checkout, data_folder
 from proviso.domain.errors import ConfigurationFault
 from proviso.local.running import find_running
+
+_EARLY_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Renewable:
+    """What a sign-in in a browser gave, and where it is renewed."""
+
+    place: Place
+    tokens: Tokens = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +32,27 @@ class Session:
     api_url: str
     subject: str
     token: str = field(repr=False)
+    renewable: Renewable | None = field(default=None, repr=False)
 
 
 def running_api(data: Path) -> str:
-    """The address of the API: PROVISO_API, else that of the running local cloud; "" when there is neither."""
-    named = os.environ.get("PROVISO_API", "").strip()
+    """The address of the API: PROVISO_API, else that of the running local cloud, else where somebody signed in by a
+    browser; "" when there is none."""
+    return _named_or_running(data) or _elsewhere(_stored(data))
+
+
+def _named_or_running(data: Path) -> str:
+    named = os.environ.get("PROVISO_API", "").strip().rstrip("/")
     if named:
         return named
     running = find_running(data)
     return running.api_url if running else ""
+
+
+def _elsewhere(values: dict[str, Any]) -> str:
+    """The API at which a sign-in by browser is kept."""
+    kept = any(isinstance(one, dict) for one in values["tokens"].values())
+    return str(values.get("api_url", "")) if kept else ""
 
 
 def sign_in(data: Path, subject: str) -> Session:
@@ -51,7 +75,11 @@ def keep(data: Path, session: Session) -> None:
     if values.get("api_url") != session.api_url:
         values = {"api_url": session.api_url, "tokens": {}}
     values["current"] = session.subject
-    values["tokens"][session.subject] = session.token
+    values["tokens"][session.subject] = session.token if session.renewable is None else asdict(session.renewable)
+    _write(data, values)
+
+
+def _write(data: Path, values: dict[str, Any]) -> None:
     data.mkdir(parents=True, exist_ok=True)
     path = _file(data)
     part = path.with_suffix(".part")
@@ -61,24 +89,78 @@ def keep(data: Path, session: Session) -> None:
     part.replace(path)
 
 
-def current(data: Path, subject: str = "") -> Session:
-    """The session of `subject`, or of whoever signed in last. PROVISO_TOKEN with PROVISO_API goes first."""
-    token, address = os.environ.get("PROVISO_TOKEN", "").strip(), running_api(data)
+def current(data: Path, subject: str = "", clock: Callable[[], float] = time.time) -> Session:
+    """The session of `subject`, or of whoever signed in last, renewed where it is about to end. PROVISO_TOKEN with
+    PROVISO_API goes first."""
+    token, address = os.environ.get("PROVISO_TOKEN", "").strip(), _named_or_running(data)
     if token and address:
         return Session(address, subject or "the holder of PROVISO_TOKEN", token)
     values = _stored(data)
     name = subject or str(values.get("current", ""))
-    found = values.get("tokens", {}).get(name)
-    if not found or (address and values.get("api_url") != address):
+    found = values["tokens"].get(name)
+    kept_at = str(values.get("api_url", ""))
+    if found and address and kept_at != address:
+        raise ApiFault(
+            f"nobody is signed in at {address} here, only at {kept_at}; sign in again, or say which is meant with"
+            " PROVISO_API"
+        )
+    if not found:
         who = f" as {subject}" if subject else ""
-        raise ApiFault(f"nobody is signed in{who} here; use `proviso login --as {subject or 'SUBJECT'}`")
-    return Session(str(values["api_url"]), name, str(found))
+        raise ApiFault(
+            f"nobody is signed in{who} here; use `proviso login --as {subject or 'SUBJECT'}` at the local cloud, or"
+            " `proviso login --stack STACK` (or --api ADDRESS) elsewhere"
+        )
+    if isinstance(found, str):
+        return Session(kept_at, name, found)
+    renewable = _renewable(found)
+    session = Session(kept_at, name, renewable.tokens.access, renewable)
+    return session if clock() < renewable.tokens.expires_at - _EARLY_S else renew(data, session, clock)
+
+
+def renew(data: Path, session: Session, clock: Callable[[], float] = time.time) -> Session:
+    """The session with a new token, kept. ApiFault when the shift is over."""
+    if session.renewable is None:
+        raise ApiFault("sign in first")
+    tokens = renewed(session.renewable.place, session.renewable.tokens, clock)
+    after = Session(session.api_url, session.subject, tokens.access, Renewable(session.renewable.place, tokens))
+    values = _stored(data)
+    # Another command may have signed somebody else in meanwhile: who is the current one stays.
+    if values.get("api_url") == session.api_url and session.subject in values["tokens"]:
+        values["tokens"][session.subject] = asdict(after.renewable)  # type: ignore[arg-type]
+        _write(data, values)
+    return after
+
+
+def sign_out(data: Path) -> list[str]:
+    """Forget everybody who is signed in here, and take back what can be renewed. Their names."""
+    values = _stored(data)
+    _file(data).unlink(missing_ok=True)
+    faults = []
+    for found in values["tokens"].values():
+        if isinstance(found, dict):
+            try:
+                kept = _renewable(found)
+                revoke(kept.place, kept.tokens)
+            except ApiFault as fault:
+                faults.append(fault)
+    if faults:
+        raise ApiFault("signed out here, but the sign-in could not be told: what was kept here ends within 12 hours")
+    return sorted(values["tokens"])
+
+
+def _renewable(found: dict[str, Any]) -> Renewable:
+    try:
+        return Renewable(Place(**found["place"]), Tokens(**found["tokens"]))
+    except (KeyError, TypeError):
+        raise ApiFault("what is kept of the sign-in is not of this version; sign in again") from None
 
 
 def api(subject: str = "", notify: Callable[[str], None] = lambda sentence: None) -> Api:
     """The API as the person who is signed in."""
-    session = current(here(), subject)
-    return Api(session.api_url, session.token, notify=notify)
+    data = here()
+    session = current(data, subject)
+    renewal = (lambda: renew(data, session).token) if session.renewable else None
+    return Api(session.api_url, session.token, notify=notify, renew=renewal)
 
 
 def here() -> Path:

@@ -284,7 +284,8 @@ def _pumps(cloud: LocalCloud, options: LocalCloudOptions, cleanup: contextlib.Ex
     audiences = sorted({audience for route in routes for audience in route.audiences or ()})
     sign_in = SignIn(f"{cloud.api_url}/local", audiences)
     known = [route for route in routes if _known(cloud, route.function_arn)]
-    pages = LocalPages(cloud.api_url, sign_in, cloud._simulator, lambda: people(cloud.database_url))
+    callbacks = _callbacks(cloud)
+    pages = LocalPages(cloud.api_url, sign_in, cloud._simulator, lambda: people(cloud.database_url), callbacks)
     cloud._gateway.open(known, sign_in, lambda arn, event, limit: _limited(cloud, arn, event, limit), pages)
     cloud._simulator.subscriptions.changed = cloud.look_at_subscriptions
     scheduler = Scheduler(cloud._schedules, cloud.invoke_later)
@@ -293,6 +294,18 @@ def _pumps(cloud: LocalCloud, options: LocalCloudOptions, cleanup: contextlib.Ex
     for started in cloud._pollers:
         started.start()
     scheduler.start()
+
+
+def _callbacks(cloud: LocalCloud) -> dict[str, list[str]]:
+    """Where each client of the sign-in may come back to, as the template says: the pages to this console."""
+    return {
+        str(cloud._identities.reference(one)): [
+            address if address.startswith("http://localhost:") else f"{cloud.api_url}/console"
+            for address in one.resolved().get("CallbackURLs", ())
+        ]
+        for one in cloud._stack.all_resources()
+        if one.type == "AWS::Cognito::UserPoolClient" and "CallbackURLs" in one.properties
+    }
 
 
 def _stop_pollers(pollers: Sequence[sqs_poller.Poller]) -> None:

@@ -27,11 +27,13 @@ def page(title: str, body: str, *, styles: tuple[str, ...], script: str = "", st
     )
 
 
-def html_answer(status: int, text: str, *, styles: tuple[str, ...], script: str = "") -> Answer:
-    """The page with headers by which nothing runs in it, and nothing is fetched, but what is its own."""
+def html_answer(status: int, text: str, *, styles: tuple[str, ...], script: str = "", forms: str = "") -> Answer:
+    """The page with headers by which nothing runs in it, and nothing is fetched, but what is its own. `forms`: an
+    origin to which its forms may lead besides."""
     style = _digest("".join(static(name) for name in styles))
     run = f"script-src '{_digest(static(script))}'; connect-src 'self'; " if script else ""
-    rules = f"default-src 'none'; style-src '{style}'; {run}form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    to = f"'self' {forms}".strip()
+    rules = f"default-src 'none'; style-src '{style}'; {run}form-action {to}; base-uri 'none'; frame-ancestors 'none'"
     headers = [
         ("Content-Type", "text/html; charset=utf-8"),
         ("Cache-Control", "no-store"),

@@ -29,7 +29,8 @@ def _to(address: str) -> Answer:
 
 
 class LocalPages:
-    """`origin` is the gateway's own address; `people` gives the accounts that the system knows of."""
+    """`origin` is the gateway's own address; `people` gives the accounts that the system knows of; `callbacks` are the
+    addresses that each client may come back to, the console where a client is not named."""
 
     def __init__(
         self,
@@ -37,6 +38,7 @@ class LocalPages:
         sign_in: SignIn,
         simulated: Simulator,
         people: Callable[[], Sequence[sign_in_page.Account]],
+        callbacks: Mapping[str, Sequence[str]] | None = None,
         clock: Callable[[], float] = time.monotonic,
         fresh: Callable[[], str] = lambda: secrets.token_urlsafe(32),
     ) -> None:
@@ -45,6 +47,7 @@ class LocalPages:
         self._sign_in = sign_in
         self._simulated = simulated
         self._people = people
+        self._callbacks = dict(callbacks or {})
         self._grants = oauth.Grants(sign_in.audiences, sign_in, clock, fresh)
         self._routes: Mapping[tuple[str, str], Callable[[str, str, bytes], Answer]] = {
             ("GET", "/local/oauth2/authorize"): self._choose,
@@ -86,7 +89,8 @@ class LocalPages:
         return _to(self._grants.allow(wanted, name))
 
     def _wanted(self, query: str) -> oauth.Wanted | oauth.Refusal:
-        return oauth.wanted_of(query, self._sign_in.audiences, [self._console])
+        client = dict(parse_qsl(query)).get("client_id", "")
+        return oauth.wanted_of(query, self._sign_in.audiences, self._callbacks.get(client, [self._console]))
 
     def _refused(self, refusal: oauth.Refusal) -> Answer:
         if refusal.location is not None:
@@ -97,7 +101,10 @@ class LocalPages:
     def _page(self, query: str, status: int = 200, typed: str = "", fault: str = "") -> Answer:
         accounts = sign_in_page.accounts_of(self._sign_in.known(), self._people())
         text = sign_in_page.choose(f"/local/oauth2/authorize?{query}", accounts, typed, fault)
-        return html_answer(status, text, styles=sign_in_page.STYLES)
+        # A browser lets a form lead to no other origin than these, not even by the answer's redirection.
+        wanted = self._wanted(query)
+        back = "" if isinstance(wanted, oauth.Refusal) else urlsplit(wanted.redirect_uri)._replace(path="").geturl()
+        return html_answer(status, text, styles=sign_in_page.STYLES, forms="" if back == self._origin else back)
 
     def _token(self, _query: str, kind: str, body: bytes) -> Answer:
         given = self._grants.token(kind, body)

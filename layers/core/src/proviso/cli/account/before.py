@@ -1,0 +1,139 @@
+"""What is needed before a first deployment: tools, models and certificates here; rights, engines and quotas there."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from proviso.cli import places
+from proviso.cli.account.finding import Check, Finding, attention, ok, wrong
+from proviso.cli.account.stack import Account
+
+PACKS = ("mobilefacenet", "sface")
+"""Those that the template takes; dlib is for one machine."""
+BUNDLE = Path(".aws-sam/build/CoreLayer/certs/rds-global-bundle.pem")
+ENGINE, VERSION, CLASS = "aurora-postgresql", "16.10", "db.serverless"
+NEEDED_COPIES = {"DetectConcurrency": 3, "MatchConcurrency": 2, "AlertConcurrency": 2}
+"""The template's defaults."""
+FOR_THE_REST = 3
+"""Copies that must be left for the console, sweep and retain."""
+_SOON = timedelta(days=90)
+
+
+def on_this_machine(root: Path, region: str = "", build: bool = True) -> list[tuple[str, Check]]:
+    """Checks of the checkout. `build`: is something to be built and deployed from here?"""
+    checks: list[tuple[str, Check]] = [("model files", lambda: models(root))]
+    if build:
+        checks += [
+            ("Python 3.13", lambda: python313(root)),
+            ("SAM", lambda: sam(root)),
+            ("build", lambda: built(root)),
+            ("certificates of the database", lambda: certificates(root / BUNDLE, region)),
+        ]
+    return checks
+
+
+def models(root: Path) -> Finding:
+    name = places.pack_name()
+    pack = name if name in PACKS else places.DEFAULT_PACK
+    where = places.where_models_are(root, pack)
+    missing = [file for file, path in where.items() if path is None]
+    if missing:
+        return wrong("model files", f"pack {pack}: {', '.join(missing)} nowhere here", "proviso models")
+    return ok("model files", f"pack {pack}: {len(where)} files, verified")
+
+
+def python313(root: Path) -> Finding:
+    """By the same way in which the build finds it."""
+    script = root / "scripts" / "python313.py"
+    if not script.exists():
+        return attention("Python 3.13", f"there is no {script.name} in this checkout", "make build says more")
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=False)
+    said = (done.stdout if done.returncode == 0 else done.stderr or done.stdout).strip().splitlines()
+    if done.returncode == 0 and said:
+        return ok("Python 3.13", said[0])
+    return wrong("Python 3.13", said[0] if said else "not found", "install it, or set PYTHON313 to it")
+
+
+def sam(root: Path) -> Finding:
+    found = root / ".venv-sam" / "bin" / "sam"
+    if found.exists() or shutil.which("sam"):
+        return ok("SAM", str(found) if found.exists() else str(shutil.which("sam")))
+    return attention("SAM", "not installed yet", "make build (installs it into .venv-sam)")
+
+
+def built(root: Path) -> Finding:
+    template = root / ".aws-sam" / "build" / "template.yaml"
+    if not template.exists():
+        return attention("build", "nothing is built yet", "make build")
+    if template.stat().st_mtime < (root / "template.yaml").stat().st_mtime:
+        return attention("build", "older than template.yaml", "make build")
+    return ok("build", f"made {datetime.fromtimestamp(template.stat().st_mtime, UTC):%Y-%m-%d %H:%M} UTC")
+
+
+def certificates(bundle: Path, region: str, now: datetime | None = None) -> Finding:
+    """The database's certificate authorities as they were built in: is the region's there, until when?"""
+    from cryptography import x509
+
+    name = "certificates of the database"
+    if not bundle.exists():
+        return attention(name, "nothing is built yet", "make build")
+    at = now or datetime.now(UTC)
+    found = x509.load_pem_x509_certificates(bundle.read_bytes())
+    ours = [one for one in found if region in one.subject.rfc4514_string()] if region else found
+    if not ours:
+        return wrong(name, f"none of {len(found)} is for {region}: a stand-in, or too old", "make build")
+    ends = min(one.not_valid_after_utc for one in ours)
+    if ends <= at:
+        return wrong(name, f"expired on {ends:%Y-%m-%d}", "make build, and deploy")
+    if ends <= at + _SOON:
+        return attention(name, f"expires on {ends:%Y-%m-%d}", "make build, and deploy, before that day")
+    return ok(name, f"{len(ours)} for {region or 'any region'}, until {ends:%Y-%m-%d}")
+
+
+def in_the_account(account: Account, parameters: Mapping[str, str]) -> list[tuple[str, Check]]:
+    """Checks of credentials, engine and quotas; these hold whether or not a stack exists."""
+    return [
+        ("credentials", lambda: credentials(account)),
+        ("database engine", lambda: engine(account)),
+        ("copies of functions", lambda: concurrency(account, parameters)),
+    ]
+
+
+def credentials(account: Account) -> Iterator[Finding]:
+    who = account.client("sts").get_caller_identity()
+    name = str(who["Arn"]).rsplit(":", 1)[-1]
+    if name == "root":
+        yield attention(
+            "credentials", f"account {who['Account']}, its root user", "use a role that is not the root user"
+        )
+    else:
+        yield ok("credentials", f"account {who['Account']}, {name}")
+    yield ok("region", account.region)
+
+
+def engine(account: Account) -> Finding:
+    """Is that Aurora, as Serverless v2, to be had in this region?"""
+    found = account.client("rds").describe_orderable_db_instance_options(
+        Engine=ENGINE, EngineVersion=VERSION, DBInstanceClass=CLASS
+    )["OrderableDBInstanceOptions"]
+    if found:
+        return ok("database engine", f"{ENGINE} {VERSION} as {CLASS} in {account.region}")
+    return wrong("database engine", f"{ENGINE} {VERSION} is not offered as {CLASS} here", "deploy in another region")
+
+
+def concurrency(account: Account, parameters: Mapping[str, str]) -> Finding:
+    limit = int(account.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"])
+    asked = sum(int(parameters.get(name) or least) for name, least in NEEDED_COPIES.items())
+    said = f"the account has {limit} for everything, and {asked} are asked for"
+    how = (
+        "aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384"
+        " --desired-value 1000"
+    )
+    if asked + FOR_THE_REST > limit:
+        return wrong("copies of functions", f"{said}: the rest would starve", how)
+    if limit < 100:
+        return attention("copies of functions", f"{said}: enough for a trial with a camera or two", how)
+    return ok("copies of functions", said)

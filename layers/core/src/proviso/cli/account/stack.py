@@ -1,0 +1,183 @@
+"""An account and a stack in it, as CloudFormation tells: read with the caller's own credentials."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from proviso.domain.errors import ConfigurationFault
+
+NESTED = "AWS::CloudFormation::Stack"
+_TRIES = 3
+_TIMEOUT_S = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Clients by the name of their service, made once; and the region."""
+
+    make: Callable[[str], Any] = field(repr=False)
+    region: str
+    _made: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, region: str = "") -> "Account":
+        """The account of the caller's credentials. ConfigurationFault without a region."""
+        import boto3
+        from botocore.config import Config
+
+        session = boto3.Session(region_name=region or None)
+        if not session.region_name:
+            raise ConfigurationFault("no region is set; name --region, or set AWS_REGION")
+        quick = Config(
+            connect_timeout=_TIMEOUT_S, read_timeout=_TIMEOUT_S, retries={"max_attempts": _TRIES, "mode": "standard"}
+        )
+        make: Any = session.client
+        return cls(lambda service: make(service, config=quick), session.region_name)
+
+    def client(self, service: str) -> Any:
+        if service not in self._made:
+            self._made[service] = self.make(service)
+        return self._made[service]
+
+    def number(self) -> str:
+        """The account's twelve digits."""
+        return str(self.client("sts").get_caller_identity()["Account"])
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One resource. `path` names the nested stack that it is in: `Database/Cluster`."""
+
+    path: str
+    type: str
+    id: str
+    status: str
+
+    @property
+    def name(self) -> str:
+        """The logical id."""
+        return self.path.rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A stack with all that is in it and in its nested stacks, and what the template says of each part's deletion."""
+
+    name: str
+    id: str
+    status: str
+    outputs: Mapping[str, str]
+    parameters: Mapping[str, str]
+    parts: tuple[Part, ...]
+    templates: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+
+    def one(self, name: str) -> Part | None:
+        """The part with that logical id, wherever it is."""
+        return next((part for part in self.parts if part.name == name), None)
+
+    def of(self, *types: str) -> list[Part]:
+        return [part for part in self.parts if part.type in types]
+
+    def resource(self, part: Part) -> Mapping[str, Any]:
+        """How the deployed template describes a part."""
+        where = part.path.rpartition("/")[0]
+        found: Mapping[str, Any] = self.templates.get(where, {}).get("Resources", {}).get(part.name, {})
+        return found
+
+    def kept(self, part: Part) -> bool:
+        """Does CloudFormation leave it where it is? RetainExceptOnCreate counts: the stack was created."""
+        return str(self.resource(part).get("DeletionPolicy", "")).startswith("Retain")
+
+
+def read_stack(account: Account, name: str) -> Stack | None:
+    """The stack, or None where there is none of that name. A deleted one is found by its ARN only."""
+    from botocore.exceptions import ClientError
+
+    client = account.client("cloudformation")
+    try:
+        (found,) = client.describe_stacks(StackName=name)["Stacks"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ValidationError":
+            return None
+        raise
+    templates: dict[str, Mapping[str, Any]] = {}
+    parts = tuple(_parts(client, found["StackId"], "", templates))
+    return Stack(
+        found["StackName"],
+        found["StackId"],
+        found["StackStatus"],
+        {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", ())},
+        {one["ParameterKey"]: one.get("ParameterValue", "") for one in found.get("Parameters", ())},
+        parts,
+        templates,
+    )
+
+
+def _parts(client: Any, stack: str, where: str, templates: dict[str, Mapping[str, Any]]) -> Iterator[Part]:
+    templates[where.rstrip("/")] = _template(client, stack)
+    for page in client.get_paginator("list_stack_resources").paginate(StackName=stack):
+        for one in page["StackResourceSummaries"]:
+            path, number = where + one["LogicalResourceId"], one.get("PhysicalResourceId", "")
+            yield Part(path, one["ResourceType"], number, one["ResourceStatus"])
+            if one["ResourceType"] == NESTED and number and one["ResourceStatus"] != "DELETE_COMPLETE":
+                yield from _parts(client, number, f"{path}/", templates)
+
+
+def _template(client: Any, stack: str) -> Mapping[str, Any]:
+    """The template as CloudFormation expanded it; empty where it cannot be read."""
+    from botocore.exceptions import ClientError
+    from samtranslator.yaml_helper import yaml_parse
+
+    try:
+        body = client.get_template(StackName=stack, TemplateStage="Processed")["TemplateBody"]
+    except ClientError:
+        return {}
+    if isinstance(body, str):
+        body = json.loads(body) if body.lstrip().startswith("{") else yaml_parse(body)
+    return body if isinstance(body, Mapping) else {}
+
+
+def needed_stack(account: Account, name: str) -> Stack:
+    """The stack. ConfigurationFault, with what to do, when there is none or nobody may look."""
+    try:
+        found = read_stack(account, name)
+    except Exception as error:
+        raise ConfigurationFault(sentence(error)) from error
+    if found is None:
+        raise ConfigurationFault(
+            f"there is no stack {name} in {account.region}; `sam list stack-outputs --stack-name {name}` and --region"
+            " find where it is"
+        )
+    return found
+
+
+def api_url(account: Account, name: str) -> str:
+    """The address of a stack's API, from its outputs. ConfigurationFault."""
+    found = needed_stack(account, name)
+    if "ApiUrl" not in found.outputs:
+        raise ConfigurationFault(f"the stack {name} ({found.status}) has no output ApiUrl; is it a Proviso, deployed?")
+    return found.outputs["ApiUrl"]
+
+
+def sentence(error: BaseException) -> str:
+    """What went wrong in AWS, in words that say what to do and show no credential."""
+    from botocore import exceptions as aws
+
+    match error:
+        case aws.NoCredentialsError() | aws.PartialCredentialsError():
+            return "there are no credentials of AWS here; `aws configure sso` or `aws login`, or set AWS_PROFILE"
+        case aws.ProfileNotFound() | aws.NoRegionError():
+            return str(error)
+        case aws.TokenRetrievalError() | aws.SSOError():
+            return "the sign-in at AWS is over; `aws sso login`"
+        case aws.ClientError():
+            code = str(error.response.get("Error", {}).get("Code", ""))
+            if code in ("ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException"):
+                return f"AWS does not take these credentials ({code}); sign in again, as with `aws sso login`"
+            if "AccessDenied" in code or "Unauthorized" in code or code == "AuthorizationError":
+                return f"not allowed to look ({error.operation_name}); use a role that may"
+            return f"{error.operation_name} was refused ({code})"
+        case aws.BotoCoreError():
+            return f"AWS cannot be reached ({type(error).__name__})"
+    return f"it cannot be looked at ({type(error).__name__})"

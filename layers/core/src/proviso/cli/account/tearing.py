@@ -1,0 +1,185 @@
+"""Taking a stack away, in steps of which each may be done again: it goes on where an earlier attempt ended."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from proviso.cli.account import plan
+from proviso.cli.account.stack import Account, Stack
+from proviso.domain.errors import ConfigurationFault
+
+_GOING = "DELETE_IN_PROGRESS"
+GONE = "DELETE_COMPLETE"
+FAILED = "DELETE_FAILED"
+_BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """That a teardown was allowed and begun, of which stack, and what has to be gone or there at its end."""
+
+    stack_id: str
+    name: str
+    region: str
+    buckets: tuple[str, ...]
+    kept: tuple[str, ...]
+    clusters: tuple[str, ...]
+
+    @classmethod
+    def of(cls, stack: Stack, region: str) -> "Journal":
+        lasting = [part for part in stack.of("AWS::S3::Bucket") if stack.kept(part)]
+        kept = tuple(part.id for part in lasting if part.status != GONE)  # a creation that failed took them away
+        clusters = tuple(part.id for part in stack.of("AWS::RDS::DBCluster"))
+        return cls(stack.id, stack.name, region, tuple(part.id for part in plan.emptied(stack)), kept, clusters)
+
+
+def journal_path(data: Path, region: str, name: str) -> Path:
+    return data / "teardown" / f"{region}-{name}.json"
+
+
+def written(path: Path) -> Journal | None:
+    """What an earlier attempt wrote down; None where there was none."""
+    try:
+        values = json.loads(path.read_text("utf-8"))
+        lists = {name: tuple(values[name]) for name in ("buckets", "kept", "clusters")}
+        return Journal(values["stack_id"], values["name"], values["region"], **lists)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigurationFault(f"{path} cannot be understood ({type(error).__name__}); delete it") from error
+
+
+def write(path: Path, journal: Journal) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    part = path.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        json.dump(asdict(journal), out)
+    part.replace(path)
+
+
+def quieten(account: Account, stack: Stack) -> int:
+    """Nothing is started by the clock any more: sweep would write into a bucket that was just emptied."""
+    from botocore.exceptions import ClientError
+
+    count = 0
+    for part in stack.of("AWS::Events::Rule"):
+        try:
+            account.client("events").disable_rule(Name=part.id)
+            count += 1
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise
+    return count
+
+
+def empty(account: Account, bucket: str) -> int:
+    """Delete every version in a bucket, and uploads that were not finished. How many; 0 where the bucket is gone."""
+    from botocore.exceptions import ClientError
+
+    client, count, batch = account.client("s3"), 0, []
+
+    def delete(keys: list[dict[str, str]]) -> None:
+        faults = client.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True}).get("Errors", ())
+        if faults:
+            raise ConfigurationFault(f"{len(faults)} objects of {bucket} cannot be deleted ({faults[0].get('Code')})")
+
+    for one in plan.versions(account, bucket):
+        batch.append({"Key": one["Key"], "VersionId": one["VersionId"]})
+        count += 1
+        if len(batch) == _BATCH:
+            delete(batch)
+            batch = []
+    if batch:
+        delete(batch)
+    try:
+        for page in client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket):
+            for one in page.get("Uploads", ()):
+                client.abort_multipart_upload(Bucket=bucket, Key=one["Key"], UploadId=one["UploadId"])
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchBucket":
+            raise
+    return count
+
+
+def delete(
+    account: Account,
+    journal: Journal,
+    *,
+    sleep: Callable[[float], None],
+    tell: Callable[[str], None],
+    wait_s: float = 5400.0,
+    every_s: float = 15.0,
+) -> str:
+    """Delete the stack and wait. The status at the end: gone, failed, or still going when the time was up."""
+    client = account.client("cloudformation")
+    status = state(client, journal.stack_id)
+    if status not in (_GOING, GONE):
+        client.delete_stack(StackName=journal.stack_id)
+        status = state(client, journal.stack_id)
+    waited, left = 0.0, -1
+    while status not in (GONE, FAILED) and waited < wait_s:
+        sleep(every_s)
+        waited += every_s
+        status = state(client, journal.stack_id)
+        if status == _GOING and (now_left := _left(client, journal.stack_id)) != left:
+            left = now_left
+            tell(f"{left} parts left; functions in a network take up to half an hour")
+    return status
+
+
+def state(client: Any, stack_id: str) -> str:
+    """The stack's status; gone where CloudFormation does not know it any more (after 90 days)."""
+    from botocore.exceptions import ClientError
+
+    try:
+        return str(client.describe_stacks(StackName=stack_id)["Stacks"][0]["StackStatus"])
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ValidationError":
+            return GONE
+        raise
+
+
+def _left(client: Any, stack_id: str) -> int:
+    pages = client.get_paginator("list_stack_resources").paginate(StackName=stack_id)
+    return sum(one["ResourceStatus"] != GONE for page in pages for one in page["StackResourceSummaries"])
+
+
+def failures(account: Account, stack_id: str) -> list[str]:
+    """Which parts could not be deleted, and why, in CloudFormation's words."""
+    pages = account.client("cloudformation").get_paginator("describe_stack_events").paginate(StackName=stack_id)
+    found: dict[str, str] = {}
+    for page in pages:
+        for one in page["StackEvents"]:
+            if one["ResourceStatus"] == FAILED and one["LogicalResourceId"] not in found:
+                found[one["LogicalResourceId"]] = one.get("ResourceStatusReason", "no reason given")
+    return [f"{name}: {why}" for name, why in found.items()]
+
+
+def unexpected(account: Account, journal: Journal) -> Iterator[str]:
+    """What is still there and should not be, and what should be there and is not."""
+    there = {one["Name"] for one in account.client("s3").list_buckets()["Buckets"]}
+    yield from (f"the bucket {name} is still there" for name in journal.buckets if name in there)
+    yield from (f"the bucket {name} was to be kept and is gone" for name in journal.kept if name not in there)
+    rds = account.client("rds")
+    for name in journal.clusters:
+        yield from _of_cluster(rds, name)
+
+
+def _of_cluster(rds: Any, name: str) -> Iterator[str]:
+    from botocore.exceptions import ClientError
+
+    clusters = [one["DBClusterIdentifier"] for one in rds.describe_db_clusters()["DBClusters"]]
+    if name in clusters:
+        yield f"the database cluster {name} is still there"
+    found = rds.describe_db_cluster_snapshots(DBClusterIdentifier=name)["DBClusterSnapshots"]
+    yield from (f"the snapshot {one['DBClusterSnapshotIdentifier']} holds templates" for one in found)
+    try:
+        backups = rds.describe_db_cluster_automated_backups(DBClusterIdentifier=name)["DBClusterAutomatedBackups"]
+    except (ClientError, NotImplementedError):
+        yield f"whether automated backups of {name} are left is not known"
+        return
+    yield from (f"an automated backup of {name} is left ({one.get('Status', '?')})" for one in backups)
