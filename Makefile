@@ -144,6 +144,7 @@ format: install-dev ## ruff's formatting and its safe fixes
 	@$(BIN)/ruff format $(CODE)
 
 bench: .venv-bench/.done ## the figures, with their comparators on the same frames in the same run
+	@$(MAKE) --no-print-directory build-host || echo "cold starts are not measured: they need what make build-host makes"
 	@for file in bench/*.py; do \
 	  case "$$(basename $$file)" in _*|vision_comparator.py|vision_scenes.py) continue ;; esac; \
 	  echo "== $$file"; PYTHONPATH=.:layers/core/src $(BENCH) $$file || exit 1; done

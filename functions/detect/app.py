@@ -5,8 +5,10 @@ from typing import Any
 from proviso import wiring
 from proviso.domain.candidate import correlation_id
 from proviso.edge.batch import Event, each_message, s3_keys
+from proviso.edge.snapshot import with_snapshots
 from proviso.edge.telemetry import correlated, frame_line
 from proviso.edge.tracing import span
+from proviso.wiring import snapshot
 
 
 def handler(event: Event, context: Any) -> Event:
@@ -19,3 +21,6 @@ def handler(event: Event, context: Any) -> Event:
                 frame_line(detect(key))
 
     return each_message(event, context, message)
+
+
+with_snapshots(snapshot.detect, snapshot.forget, wiring.now)

@@ -13,7 +13,9 @@ from proviso.domain.reasons import Reason
 from proviso.edge.answers import gives
 from proviso.edge.batch import Event
 from proviso.edge.http import act, answer_request, api, body_bytes, routes
+from proviso.edge.snapshot import with_snapshots
 from proviso.stages.enrol import enrol
+from proviso.wiring import snapshot
 
 router = routes()
 A_PICTURE = {
@@ -72,3 +74,6 @@ def app() -> APIGatewayHttpResolver:
 def handler(event: Event, context: Any) -> Event:
     """HTTP API → answer."""
     return answer_request(app(), event, context)
+
+
+with_snapshots(snapshot.enrol, snapshot.forget, wiring.now)

@@ -5,8 +5,10 @@ from typing import Any
 from proviso import wiring
 from proviso.domain.messages import FacesMessage
 from proviso.edge.batch import Event, each_message
+from proviso.edge.snapshot import with_snapshots
 from proviso.edge.telemetry import correlated, frame_line, searched, step
 from proviso.edge.tracing import span
+from proviso.wiring import snapshot
 
 
 def handler(event: Event, context: Any) -> Event:
@@ -22,3 +24,6 @@ def handler(event: Event, context: Any) -> Event:
 
     # One before the queue's maxReceiveCount: boxes and landmarks of people who passed do not become dead letters.
     return each_message(event, context, message, last_receive=4)
+
+
+with_snapshots(snapshot.match, snapshot.forget, wiring.now)

@@ -137,6 +137,26 @@ class TestClients:
         assert config.retries["mode"] == "standard"
         assert config.retries["total_max_attempts"] == 3
 
+    def test_come_from_one_session_which_reads_regions_and_services_once(self) -> None:
+        clients.client("s3", "eu-west-2")
+        session = clients.session()
+        clients.client("sqs", "eu-west-2")
+        assert clients.session() is session
+
+    def test_what_they_are_made_from_can_be_read_without_making_any(self) -> None:
+        clients.prepare("s3", "sqs")
+        assert not clients.holds_any()
+        assert clients._loader().load_service_model("s3", "service-2")["metadata"]["serviceId"] == "S3"
+
+    def test_forgotten_ones_take_their_credentials_with_them(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        before = clients.client("s3", "eu-west-2")
+        assert clients.holds_any()
+        clients.forget()
+        assert not clients.holds_any()
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "another")
+        assert clients.client("s3", "eu-west-2") is not before
+        assert clients.session().get_credentials().access_key == "another"
+
     def test_goes_where_the_environment_says(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
         monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-2")

@@ -90,7 +90,10 @@ def references(value: Any) -> Iterator[str]:
                 yield from references(inner)
 
 
-def read(path: Path, parameters: Mapping[str, str] | None = None) -> Template:
+def read(
+    path: Path, parameters: Mapping[str, str] | None = None, core_layer: str = "s3://bucket/layer"
+) -> Template:
+    """A template, expanded with these parameters. `core_layer` is where its core layer's archive was put."""
     from samtranslator.parser.parser import Parser
     from samtranslator.translator.translator import Translator
     from samtranslator.yaml_helper import yaml_parse
@@ -105,6 +108,8 @@ def read(path: Path, parameters: Mapping[str, str] | None = None) -> Template:
     for resource in local["Resources"].values():
         if resource["Type"] == "AWS::Serverless::LayerVersion":
             resource["Properties"]["ContentUri"] = "s3://bucket/layer"
+    if "CoreLayer" in local["Resources"]:
+        local["Resources"]["CoreLayer"]["Properties"]["ContentUri"] = core_layer
     translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION))
     return Template(
         path.stem,

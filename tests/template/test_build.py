@@ -172,7 +172,8 @@ def test_every_package_that_functions_import_is_in_a_layer(root: Path) -> None:
     source = root / "layers/core/src/proviso"
     offline = {"local", "evaluation", "cli"}
     carried = set(pins(root / "layers/core/requirements.txt")) | set(pins(root / "layers/vision/requirements.txt"))
-    names = {n.replace("-", "_") for n in carried} | {"cv2", "boto3", "botocore", "proviso", "functions"}
+    runtime = {"boto3", "botocore", "snapshot_restore_py"}
+    names = {n.replace("-", "_") for n in carried} | runtime | {"cv2", "proviso", "functions"}
     # Never in a deployment (the dlib pack), or for the type checker alone.
     allowed = {"dlib", "face_recognition_models"}
     files = [p for p in source.rglob("*.py") if p.relative_to(source).parts[0] not in offline]

@@ -2,11 +2,12 @@
 
 import inspect
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from proviso.domain.contacts import LOOKED_WITHIN
-from tests.template.conftest import Template, read, short
+from tests.template.conftest import Template, read, references, short
 
 IN_NETWORK = {"match", "enrol", "govern", "review", "retain", "migrate"}
 OUTSIDE = {"detect", "alert", "grant", "sweep", "report"}
@@ -121,6 +122,56 @@ def test_snap_start_is_off_unless_asked_for(template: Template) -> None:
             assert function["SnapStart"] == {"ApplyOn": {"Fn::If": ["WithSnapStart", "PublishedVersions", "None"]}}
         else:
             assert "SnapStart" not in function
+
+
+# Names of resources are made of Stage, which nobody changes; of the others these three read nothing.
+NOT_GONE_BY = {"Stage", "Policies", "TimeZone"}
+
+
+@pytest.mark.parametrize("stage", sorted(WITH_MODELS))
+def test_a_published_version_is_replaced_when_what_it_goes_by_changes(template: Template, stage: str) -> None:
+    """Else the alias goes on with the version of before: with old code in old layers, or without a snapshot."""
+    written = template.raw["Resources"][name_of(stage)]["Properties"]
+    assert written["AutoPublishAliasAllProperties"] is True
+    assert written["VersionDeletionPolicy"] == "Delete"
+    for layer in ("CoreLayer", "VisionLayer", "ModelsLayer"):
+        assert template.raw["Resources"][layer]["Properties"]["PublishLambdaVersion"] is True
+    conditions = {name: set(references(content)) for name, content in template.raw["Conditions"].items()}
+    function = template.resources[name_of(stage)]["Properties"]
+    used = set(references(function)) | {one for name in conditional(function) for one in conditions[name]}
+    parameters = (used & set(template.raw["Parameters"])) - NOT_GONE_BY
+    (version,) = (
+        one for one in template.of("AWS::Lambda::Version").values() if one["FunctionName"] == {"Ref": name_of(stage)}
+    )
+    # More must not be named either: a version with nothing new in it cannot be published.
+    assert set(references(version["Description"])) == parameters
+
+
+def test_a_changed_layer_publishes_another_version(root: Path) -> None:
+    """By SAM's own rule, of which AllProperties alone knows nothing."""
+
+    def versions(content: str) -> set[str]:
+        return set(read(root / "template.yaml", content).of("AWS::Lambda::Version"))
+
+    before, same, after = versions("s3://b/one"), versions("s3://b/one"), versions("s3://b/two")
+    assert before == same
+    assert not before & after
+
+
+def conditional(value: Any) -> set[str]:
+    """The conditions that a value hangs on."""
+    if isinstance(value, dict):
+        own = {value["Fn::If"][0]} if "Fn::If" in value else set()
+        return own.union(*(conditional(one) for one in value.values()))
+    return set().union(*(conditional(one) for one in value)) if isinstance(value, list) else set()
+
+
+@pytest.mark.parametrize("stage", ["detect", "match"])
+def test_queues_call_the_published_version(template: Template, stage: str) -> None:
+    mappings = template.of("AWS::Lambda::EventSourceMapping").values()
+    assert {"Ref": f"{name_of(stage)}Aliaslive"} in [one["FunctionName"] for one in mappings]
+    alias = template.resources[f"{name_of(stage)}Aliaslive"]["Properties"]
+    assert set(references(alias["FunctionVersion"])) <= set(template.of("AWS::Lambda::Version"))
 
 
 def test_what_runs_by_the_clock_is_not_tried_again(template: Template) -> None:

@@ -34,8 +34,13 @@ print(json.dumps({"modules": sorted(sys.modules), "threads": threading.active_co
 
 def imported(*names):
     """The modules that are loaded after importing these, in a fresh interpreter without an environment or sockets."""
+    return told_by(IMPORT, *names)
+
+
+def told_by(script, *arguments):
+    """What a script says in JSON, in a fresh interpreter without an environment."""
     done = subprocess.run(
-        [sys.executable, "-c", IMPORT, *names],
+        [sys.executable, "-c", script, *arguments],
         cwd=ROOT,
         env={"PYTHONPATH": os.pathsep.join([str(ROOT), str(PACKAGE.parent)])},
         capture_output=True,
@@ -76,6 +81,53 @@ def test_a_function_loads_no_heavy_wing_before_its_first_event(function):
     assert LIGHT.isdisjoint(loaded), sorted(LIGHT & loaded)
     assert not [name for name in loaded if name.startswith(("proviso.vision.", "proviso.store.", "proviso.cloud."))]
     assert not [name for name in loaded if name.startswith(OFFLINE)]
+
+
+VISION = {"numpy", "cv2", "onnxruntime", "simplejpeg", "dlib"}
+MADE = {  # what wiring makes at a function's first event, and what must not come along
+    "detect": ("_detect_parts", {"psycopg", "boto3"}),
+    "match": ("_match_room", {"boto3"}),
+    "grant": ("grant", {"psycopg", "boto3", *VISION}),
+    "review": ("review", {"boto3", *VISION}),
+    "govern": ("govern", {"boto3", *VISION}),
+}
+MAKE = """
+import importlib, json, os, sys
+from proviso import wiring
+
+class Anything(dict):
+    def get(self, name, default=None):
+        return {"DATABASE_PORT": "5432", "SIGN_IN_URL": "https://sign-in.example"}.get(name) or (
+            "" if name.startswith("PROVISO") else "x")
+    __getitem__ = get
+
+os.environ |= {"AWS_DEFAULT_REGION": "eu-west-2", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+wiring._read = lambda kind: kind.read(Anything())
+importlib.import_module(f"functions.{sys.argv[1]}.app")
+getattr(wiring, sys.argv[2])()
+print(json.dumps(sorted(sys.modules)))
+"""
+FIRST = """
+import gc, json
+import functions.detect.app
+from proviso.edge.telemetry import invocation
+seen = [gc.isenabled()]
+with invocation("r-1"):
+    seen.append(gc.isenabled())
+print(json.dumps([*seen, gc.isenabled(), gc.get_freeze_count() > 0]))
+"""
+
+
+@pytest.mark.parametrize("function", MADE)
+def test_what_a_first_event_needs_brings_nothing_else_along(function):
+    maker, without = MADE[function]
+    loaded = set(told_by(MAKE, function, maker))
+    assert without.isdisjoint(loaded), sorted(without & loaded)
+
+
+def test_the_collector_rests_until_the_first_event_is_answered():
+    """A start makes no garbage. Off for longer, memory would grow."""
+    assert told_by(FIRST) == [False, False, True, True]
 
 
 @pytest.mark.parametrize("name", ["proviso.domain", "proviso.stages"])

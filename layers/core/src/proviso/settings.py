@@ -18,7 +18,8 @@ Name = Annotated[str, Field(min_length=1)]
 class Settings(BaseModel):
     """Fields are read from environment variables of the same name in capitals."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=True)
+    # Built at first use: a function reads one class of these, and a start need not pay for the others.
+    model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=True, defer_build=True)
 
     stage: str = "local"
 

@@ -13,6 +13,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from proviso.cloud.clients import session
 from proviso.cloud.faults import faults
 from proviso.domain.camera import BURST_TYPE, FRAME_TYPE, UploadGrant
 from proviso.domain.errors import ConfigurationFault
@@ -81,9 +82,7 @@ class S3UploadGrants:
 
 def signing_credentials() -> Any:
     """The process's credentials. ConfigurationFault when there are none."""
-    import botocore.session
-
-    found = botocore.session.get_session().get_credentials()
+    found = session().get_credentials()
     if found is None:
         raise ConfigurationFault("grant has no AWS credentials to sign with; give its function a role")
     return found

@@ -12,10 +12,11 @@ from proviso.cloud import objects
 from proviso.domain.errors import PermitUnreadable
 from proviso.domain.permit import Permit
 from proviso.domain.ports import StopRecord
-from proviso.domain.retention import QueuesSeen
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+    from proviso.domain.retention import QueuesSeen
 
 _JSON = "application/json"
 _MOST = 64 * 1024  # bytes; all that is written here is far below one kilobyte
@@ -120,11 +121,11 @@ class S3QueueLook:
         self._client = client
         self._bucket = bucket
 
-    def put(self, seen: QueuesSeen) -> None:
+    def put(self, seen: "QueuesSeen") -> None:
         values = {"version": 1, "at": seen.at.isoformat(), "counts": dict(seen.counts)}
         objects.write(self._client, self._bucket, _key("state", "queues"), json.dumps(values).encode(), _JSON)
 
-    def last(self) -> QueuesSeen | None:
+    def last(self) -> "QueuesSeen | None":
         """What cannot be understood is no look: then nothing counts as zero."""
         body = objects.read(self._client, self._bucket, _key("state", "queues"), _MOST)
         return _seen(body) if isinstance(body, bytes) else None
@@ -173,7 +174,9 @@ def _stop(body: bytes | objects.TooLarge, name: str) -> StopRecord | None:
         return None
 
 
-def _seen(body: bytes) -> QueuesSeen | None:
+def _seen(body: bytes) -> "QueuesSeen | None":
+    from proviso.domain.retention import QueuesSeen  # detect reads permits, and needs none of that
+
     try:
         values = json.loads(body)
         counts = tuple(sorted(values["counts"].items()))

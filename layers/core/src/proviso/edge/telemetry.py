@@ -4,6 +4,7 @@ Made at first use and not at import, because Powertools reads the environment. W
 is followed through them, is in docs/telemetry.md.
 """
 
+import gc
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,10 +47,15 @@ def invocation(aws_request_id: str) -> Iterator[None]:
     """One invocation: its request id on every line, its metrics flushed at the end even when it fails."""
     log = logger()
     log.append_keys(request_id=aws_request_id)
+    starting = not gc.isenabled()
+    if starting:  # see functions/__init__.py; what was made so far is of no event, and stays
+        gc.freeze()
     try:
         with tracing.span("## handler"):
             yield
     finally:
+        if starting:
+            gc.enable()
         log.clear_state()
         if metrics().provider.metric_set:  # an empty flush is a warning on every call
             metrics().flush_metrics()

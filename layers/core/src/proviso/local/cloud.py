@@ -33,6 +33,7 @@ from proviso.local.worker import Invocation, WorkerPool
 from proviso.local.workers import Addresses, build_workers
 
 _LOOKS = "AlertFunction"
+_HELD_S = 10.0
 _ALWAYS = [
     "AWS: a moto server answers for S3, SQS, SNS, DynamoDB and STS; it checks no rights, no expiry, no signatures",
     "Camera uploads: a check of signature, expiry, POST policy and grant's role stands in front of S3",
@@ -121,6 +122,14 @@ class LocalCloud:
                     self._pending -= 1
 
         self._later.submit(run)
+
+    def hold(self, function_logical_id: str) -> None:
+        """Take no more messages to that function: what comes from now on waits in its queue."""
+        wanted = self.pool(function_logical_id)
+        for one in self._pollers:
+            if self.pool(one.mapping.function_arn) is wanted:
+                one.stop()
+                one.join(_HELD_S)
 
     def run_schedule(self, function_logical_id: str) -> Invocation:
         """Fire the schedule of that function now."""

@@ -27,6 +27,7 @@ def function_of(resource: Resource) -> Function:
         environment={name: str(value) for name, value in variables.items()},
         in_vpc=bool(properties.get("VpcConfig")),
         log_format=properties.get("LoggingConfig", {}).get("LogFormat", "Text"),
+        snap_start=properties.get("SnapStart", {}).get("ApplyOn") == "PublishedVersions",
         layers=tuple(_layer(resource, one) for one in resource.properties.get("Layers") or []),
     )
 

@@ -1,6 +1,8 @@
 """The Runtime API of Lambda, as far as AWS's own runtime client needs it: hand over one invocation, take its answer.
 
-One server a worker process, because the client knows its worker by the address alone.
+One server a worker process, because the client knows its worker by the address alone. For SnapStart it plays the
+moment between snapshot and restore too, and gives credentials as they are given there: by an address, and only after
+the restore. The process is the same before and after; its memory is not written down and read again.
 """
 
 import contextlib
@@ -9,11 +11,19 @@ import queue
 import socket
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
 _PREFIX = "/2018-06-01/runtime/"
+_CREDENTIALS = "/2021-04-23/credentials"
+_CREDENTIALS_S = 3600
+_KEYS = {
+    "AccessKeyId": "AWS_ACCESS_KEY_ID",
+    "SecretAccessKey": "AWS_SECRET_ACCESS_KEY",
+    "Token": "AWS_SESSION_TOKEN",
+}
 
 
 @dataclass
@@ -85,9 +95,15 @@ class QuietHandler(BaseHTTPRequestHandler):
 
 
 class RuntimeApi:
-    """The Runtime API of one worker. One call at a time."""
+    """The Runtime API of one worker. One call at a time. Clear `may_restore`, and a snapshot lies until it is set."""
 
     def __init__(self) -> None:
+        self.keys: dict[str, str] = {}
+        self.snapshot_taken = threading.Event()
+        self.may_restore = threading.Event()
+        self.may_restore.set()
+        self.restore_error: dict[str, Any] | None = None
+        self.credentials_given = 0
         self._waiting: queue.Queue[Call | None] = queue.Queue()
         self._current: Call | None = None
         self.init_error: dict[str, Any] | None = None
@@ -105,7 +121,27 @@ class RuntimeApi:
     def submit(self, call: Call) -> None:
         self._waiting.put(call)
 
+    def credentials(self) -> dict[str, str] | None:
+        """Such as a role's; none before the restore."""
+        if not (self.snapshot_taken.is_set() and self.may_restore.is_set()):
+            return None
+        self.credentials_given += 1
+        ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + _CREDENTIALS_S))
+        return {**self.keys, "Expiration": ends}
+
+    def environment(self, given: Mapping[str, str], *, snap_start: bool) -> dict[str, str]:
+        """A worker's environment with this API in it. Where it starts for a snapshot its keys are not in there, as in
+        Lambda: it has an address to ask for them."""
+        made = {**given, "AWS_LAMBDA_RUNTIME_API": self.address}
+        if snap_start:
+            self.keys = {name: made.pop(variable, "local") for name, variable in _KEYS.items()}
+            made["AWS_LAMBDA_INITIALIZATION_TYPE"] = "snap-start"
+            made["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = f"http://{self.address}{_CREDENTIALS}"
+            made["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = "local"  # noqa: S105 - nobody asks for it here
+        return made
+
     def close(self) -> None:
+        self.may_restore.set()
         self._waiting.put(None)
         self._server.shutdown()
         self._server.server_close()
@@ -133,6 +169,13 @@ class _RuntimeHandler(QuietHandler):
     owner: ClassVar[RuntimeApi]
 
     def do_GET(self) -> None:
+        if self.path == _CREDENTIALS:
+            given = self.owner.credentials()
+            return self.reply(200, json.dumps(given).encode()) if given else self.reply(403)
+        if self.path == _PREFIX + "restore/next":
+            self.owner.snapshot_taken.set()
+            self.owner.may_restore.wait()
+            return self.reply(200)
         if self.path != _PREFIX + "invocation/next":
             return self.reply(404)
         call = self.owner.next_call()
@@ -158,6 +201,9 @@ class _RuntimeHandler(QuietHandler):
         body = self.body()
         if self.path == _PREFIX + "init/error":
             self.owner.init_error = _json(body)
+            return self.reply(202, b'{"status":"OK"}')
+        if self.path == _PREFIX + "restore/error":
+            self.owner.restore_error = _json(body)
             return self.reply(202, b'{"status":"OK"}')
         parts = self.path.removeprefix(_PREFIX).split("/")
         if len(parts) == 3 and parts[0] == "invocation" and parts[2] in ("response", "error"):

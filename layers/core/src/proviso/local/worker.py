@@ -38,6 +38,7 @@ class Function:
     in_vpc: bool
     log_format: str = "Text"
     layers: tuple[str, ...] = ()
+    snap_start: bool = False
 
     @property
     def arn(self) -> str:
@@ -89,6 +90,21 @@ class Worker:
         log.parent.mkdir(parents=True, exist_ok=True)
 
     @property
+    def environment(self) -> Mapping[str, str]:
+        """What its process finds there, but for the address of its Runtime API."""
+        return self._environment
+
+    @property
+    def place(self) -> Place:
+        """Where its process runs."""
+        return self._place
+
+    @property
+    def runtime_api(self) -> RuntimeApi:
+        """What its process talks to now."""
+        return self._api
+
+    @property
     def busy(self) -> bool:
         return self._lock.locked()
 
@@ -114,7 +130,7 @@ class Worker:
             self._api = RuntimeApi()
         self._served = False
         self._started_at_byte = self._log.stat().st_size if self._log.exists() else 0
-        environment = {**self._environment, "AWS_LAMBDA_RUNTIME_API": self._api.address}
+        environment = self._api.environment(self._environment, snap_start=self.function.snap_start)
         with self._log.open("ab") as out:
             self._process = subprocess.Popen(
                 [str(self._place.python), "-m", "awslambdaric", self.function.handler],
@@ -134,8 +150,8 @@ class Worker:
         call = self._call
         if call is None or process is not self._process:
             return
-        if self._api.init_error is not None:
-            call.finish(error=self._api.init_error)
+        if (fault := self._api.init_error or self._api.restore_error) is not None:
+            call.finish(error=fault)
             return
         how = f"signal: {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
         message = f"RequestId: {call.request_id} Error: Runtime exited with error: {how}"

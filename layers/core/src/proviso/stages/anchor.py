@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 
 from proviso.domain.audit import ANCHOR_EVERY, SYSTEM_CHAIN, Head, behind
 from proviso.domain.errors import Fault, StorageFault
-from proviso.domain.ports import Anchors, Clock, DueStore, GovernStore
+from proviso.domain.govern_ports import GovernStore
+from proviso.domain.ports import Anchors, Clock, DueStore
 from proviso.domain.retain_ports import RetainStore
 
 LATE_AFTER = 3 * ANCHOR_EVERY

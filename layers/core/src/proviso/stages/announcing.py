@@ -1,8 +1,8 @@
 """What a notice sheet is made of (S33): the terms of a deployment, for everybody with a role in it."""
 
 from proviso.domain.deployment import Deployment
+from proviso.domain.govern_ports import GovernStore
 from proviso.domain.people import STAFF, Principal
-from proviso.domain.ports import GovernStore
 from proviso.domain.reasons import Reason, Refused
 
 

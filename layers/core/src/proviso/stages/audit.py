@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from proviso.domain.audit import SYSTEM_CHAIN, AuditRecord, Head, first_fault, purpose_fault, system_act
+from proviso.domain.govern_ports import GovernStore
 from proviso.domain.people import Principal, Role
-from proviso.domain.ports import Clock, GovernStore
+from proviso.domain.ports import Clock
 from proviso.domain.reasons import Reason, Refused
 
 MOST_RECORDS = 1000

@@ -11,9 +11,10 @@ from decimal import Decimal
 from proviso.domain.audit import deployment_act, purpose_fault, system_act
 from proviso.domain.calibration import Calibration
 from proviso.domain.deployment import OVER, Deployment, DeploymentState
+from proviso.domain.govern_ports import GovernStore, GovernWork
 from proviso.domain.people import STAFF, Principal, Role
 from proviso.domain.policy import Policy
-from proviso.domain.ports import Clock, GovernStore, GovernWork
+from proviso.domain.ports import Clock
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.trial import Passage, Ran, Readings, calibration, count, plan_faults, too_small
 

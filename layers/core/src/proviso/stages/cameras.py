@@ -8,8 +8,9 @@ from collections.abc import Callable
 from proviso.domain.audit import system_act
 from proviso.domain.camera import RegisteredCamera, is_camera_name, key_digest
 from proviso.domain.errors import AuditUnwritable, DatabaseAway
+from proviso.domain.govern_ports import GovernStore
 from proviso.domain.people import Principal, Role
-from proviso.domain.ports import CameraRegistry, Clock, GovernStore
+from proviso.domain.ports import CameraRegistry, Clock
 from proviso.domain.reasons import Reason, Refused
 
 

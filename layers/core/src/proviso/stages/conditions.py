@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from proviso.domain.audit import deployment_act
 from proviso.domain.conditions import Attestation, Attested, PriorAuthorisation
 from proviso.domain.deployment import LIVE, OVER, Deployment, DeploymentState
+from proviso.domain.govern_ports import GovernStore
 from proviso.domain.people import Principal, Role
-from proviso.domain.ports import Clock, DueStore, GovernStore, PermitStore, StopSpool
+from proviso.domain.ports import Clock, DueStore, PermitStore, StopSpool
 from proviso.domain.reasons import Reason, Refused
 from proviso.stages import deployment as deployments
 

@@ -13,8 +13,9 @@ from proviso.domain.audit import purpose_fault, system_act
 from proviso.domain.contact_ports import ContactBoard
 from proviso.domain.contacts import AUDIENCES, RESPONSIBLE, Contact, Kept, Members, Reach, contact_fault
 from proviso.domain.errors import StorageFault
+from proviso.domain.govern_ports import GovernStore, GovernWork
 from proviso.domain.people import Member, Principal, Role
-from proviso.domain.ports import Clock, GovernStore, GovernWork
+from proviso.domain.ports import Clock
 from proviso.domain.reasons import Reason, Refused
 
 _T = TypeVar("_T")

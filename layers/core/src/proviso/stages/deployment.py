@@ -25,12 +25,13 @@ from proviso.domain.contact_ports import ContactBoard
 from proviso.domain.deployment import LIVE, OVER, Deployment, DeploymentState, Grounds, RealTimeGrounds
 from proviso.domain.errors import AuditUnwritable, DatabaseAway
 from proviso.domain.frame import CAMERA_PATTERN
+from proviso.domain.govern_ports import GovernStore
 from proviso.domain.monitoring import Exposure, exposure_fault
 from proviso.domain.notice import place_fault
 from proviso.domain.people import STAFF, Member, Principal, Role
 from proviso.domain.permit import Permit
 from proviso.domain.policy import Policy
-from proviso.domain.ports import Clock, DueStore, GovernStore, PermitStore, StopRecord, StopSpool
+from proviso.domain.ports import Clock, DueStore, PermitStore, StopRecord, StopSpool
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.retention import LOOK_EVERY, Certificate, close_after
 from proviso.stages.calibration import below_the_floor, named

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 from proviso.domain.face import Face, Quality, QualityGate, Template
 from proviso.domain.frame import Image, Jpeg, Region
+from proviso.domain.govern_ports import GovernStore
 from proviso.domain.people import Principal, Role
-from proviso.domain.ports import Clock, GovernStore, PictureStore, Pipeline
+from proviso.domain.ports import Clock, PictureStore, Pipeline
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.subject_ports import SubjectKeys
 from proviso.domain.subjects import subject_act

@@ -8,9 +8,10 @@ from datetime import timedelta
 from typing import Any
 
 from proviso.domain.audit import Act
+from proviso.domain.govern_ports import GovernStore
 from proviso.domain.holds import BY_PEOPLE, MOST_DAYS, HeldCandidate, Hold, HoldKind
 from proviso.domain.people import Principal, Role
-from proviso.domain.ports import Clock, DueStore, GovernStore
+from proviso.domain.ports import Clock, DueStore
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.retention import HOLD_DUE
 

@@ -5,9 +5,10 @@ pipeline may be authorised: by people, with all that it needs.
 """
 
 from proviso.domain.audit import deployment_act
+from proviso.domain.govern_ports import GovernStore
 from proviso.domain.monitoring import Monitoring, Suspension, may_review, monitoring_from
 from proviso.domain.people import STAFF, Principal, Role
-from proviso.domain.ports import Clock, GovernStore
+from proviso.domain.ports import Clock
 from proviso.domain.reasons import Reason, Refused
 
 

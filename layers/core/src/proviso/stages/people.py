@@ -4,8 +4,9 @@ from proviso.domain.audit import SYSTEM_CHAIN, Act, deployment_act, system_act
 from proviso.domain.contact_ports import ContactBoard
 from proviso.domain.contacts import AUDIENCES
 from proviso.domain.deployment import LIVE
+from proviso.domain.govern_ports import GovernStore, GovernWork
 from proviso.domain.people import Member, Person, Principal, Role
-from proviso.domain.ports import Clock, GovernStore, GovernWork
+from proviso.domain.ports import Clock
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.retain_ports import RetainWork
 from proviso.domain.review_ports import ReviewWork

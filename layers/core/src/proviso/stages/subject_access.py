@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from proviso.domain.audit import purpose_fault, system_act
+from proviso.domain.govern_ports import GovernStore, GovernWork
 from proviso.domain.people import Principal, Role
-from proviso.domain.ports import Clock, GovernStore, GovernWork
+from proviso.domain.ports import Clock
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.subject_ports import SubjectKeys
 from proviso.domain.subjects import SLIP_WITHIN, Answer, Listed, Listing, ListUse, Raised, slip_of

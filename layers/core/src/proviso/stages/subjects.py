@@ -10,8 +10,9 @@ from typing import Any
 
 from proviso.domain.audit import AuditRecord, purpose_fault, system_act
 from proviso.domain.errors import StorageFault
+from proviso.domain.govern_ports import GovernStore
 from proviso.domain.people import Principal, Role
-from proviso.domain.ports import Clock, GovernStore
+from proviso.domain.ports import Clock
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.subject_ports import SubjectKeys
 from proviso.domain.subjects import UNLINKED, Sealed

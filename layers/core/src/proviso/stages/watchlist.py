@@ -7,9 +7,10 @@ from datetime import date
 
 from proviso.domain.audit import Act, system_act
 from proviso.domain.errors import AuditUnwritable, StorageFault
+from proviso.domain.govern_ports import GovernStore
 from proviso.domain.people import Principal, Role
 from proviso.domain.policy import Policy
-from proviso.domain.ports import Anchors, Clock, DueStore, GovernStore
+from proviso.domain.ports import Anchors, Clock, DueStore
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.retention import LIST_DUE, LIST_UNUSED_AFTER, Erasure
 from proviso.domain.subject_ports import SubjectKeys

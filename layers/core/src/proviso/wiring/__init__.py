@@ -5,47 +5,52 @@ stand inside the functions on purpose. Here alone are the environment, the clock
 the clock, sweep and retain, is joined in `wiring.retention`.
 """
 
+from __future__ import annotations
+
 import os
 import secrets
 import time
 import uuid
-from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from proviso import settings
-from proviso.domain.camera import UploadGrant
-from proviso.domain.contact_ports import ContactBoard
 from proviso.domain.errors import TransientFault
-from proviso.domain.frame import LedgerEntry
 from proviso.domain.journey import Step, untold
-from proviso.domain.messages import FacesMessage
-from proviso.domain.pairs import PairStore
-from proviso.domain.people import Principal
-from proviso.domain.permit import Permit
 from proviso.domain.policy import Policy
-from proviso.domain.ports import (
-    Anchors,
-    CameraRegistry,
-    Clock,
-    DueStore,
-    GovernStore,
-    Outbox,
-    PermitStore,
-    PictureStore,
-    Pipeline,
-    StopSpool,
-)
-from proviso.domain.reasons import Refused
-from proviso.domain.recipient_ports import RecipientStore
-from proviso.domain.retain_ports import RetainStore
-from proviso.domain.review_ports import Changes, ReviewStore
-from proviso.domain.subject_ports import SubjectKeys
 from proviso.domain.timing import Span, Stopwatch, unspanned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from proviso.domain.camera import UploadGrant
+    from proviso.domain.contact_ports import ContactBoard
+    from proviso.domain.frame import LedgerEntry
+    from proviso.domain.govern_ports import GovernStore
+    from proviso.domain.messages import FacesMessage
+    from proviso.domain.pairs import PairStore
+    from proviso.domain.people import Principal
+    from proviso.domain.permit import Permit
+    from proviso.domain.ports import (
+        Anchors,
+        CameraRegistry,
+        Clock,
+        DueStore,
+        Outbox,
+        PermitStore,
+        PictureStore,
+        Pipeline,
+        StopSpool,
+    )
+    from proviso.domain.reasons import Refused
+    from proviso.domain.recipient_ports import RecipientStore
+    from proviso.domain.retain_ports import RetainStore
+    from proviso.domain.review_ports import Changes, ReviewStore
+    from proviso.domain.subject_ports import SubjectKeys
 
 SettingsT = TypeVar("SettingsT", bound=settings.Settings)
 _CONNECT_S = 4
