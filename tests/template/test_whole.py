@@ -98,8 +98,9 @@ def layer(root: Path, tmp_path: Path) -> Path:
     """A copy of the core layer's folder, as sam build sees it."""
     if shutil.which("make") is None:
         pytest.skip("make is not installed")
-    copy = tmp_path / "core"
+    copy = tmp_path / "layers/core"
     shutil.copytree(root / "layers/core", copy, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copyfile(root / "layers/layer.mk", copy.parent / "layer.mk")
     return copy
 
 
