@@ -168,6 +168,7 @@ def test_a_permit_stands_against_it_whatever_the_api_says(served: Served, audit:
         ({"until": "2026-11-28T00:00:00Z"}, True),
         ({"overdue": True}, True),
         ({"until": "2026-11-28T00:00:00Z", "count": 0}, False),
+        ({"what": "not looked at: no time was left", "count": 0, "overdue": True}, True),
         ({}, False),
     ],
 )
@@ -179,6 +180,22 @@ def test_what_is_held_for_a_time_stands_against_it(
     found = gate.obstacles(account(), stack(), audit, datetime.now(UTC))
     assert [one for one in found if "evidence" in one] == found
     assert bool(found) == stands
+
+
+def test_a_snapshot_stands_against_it_also_the_one_that_was_restored_from(served: Served, audit: Path) -> None:
+    """That one was made of a cluster in between, so no look by the cluster's name finds it."""
+    rds = boto3.client("rds", region_name=REGION)
+    for name in ("proviso-db", "proviso-between"):
+        rds.create_db_cluster(
+            DBClusterIdentifier=name, Engine="aurora-postgresql", MasterUsername="x", MasterUserPassword="long-enough"
+        )
+    rds.create_db_cluster_snapshot(DBClusterIdentifier="proviso-between", DBClusterSnapshotIdentifier="restore-1")
+    cluster = Part("Database/Cluster", "AWS::RDS::DBCluster", "proviso-db", "CREATE_COMPLETE")
+    seen = replace(stack(), parts=(*stack().parts, cluster), parameters={"RestoreFromSnapshot": "restore-1"})
+    (found,) = gate.obstacles(account(), seen, audit, datetime.now(UTC))
+    assert "restore-1 holds templates" in found
+    rds.delete_db_cluster_snapshot(DBClusterSnapshotIdentifier="restore-1")
+    assert gate.obstacles(account(), seen, audit, datetime.now(UTC)) == []
 
 
 def test_nobody_signed_in_or_signed_in_elsewhere_is_no_certificate(
@@ -267,6 +284,45 @@ def test_it_goes_on_where_it_was_interrupted_without_asking_again(
     assert read_stack(account(), NAME) is None
 
 
+def test_what_was_allowed_once_is_asked_again_after_a_day_while_the_stack_stands(
+    served: Served, audit: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody began, it failed, and the stack went on working: what was certified then is not certified now."""
+    with monkeypatch.context() as failing:
+        failing.setattr(tearing, "delete", lambda *_, **__: tearing.FAILED)
+        assert run("--audit", str(audit), "--confirm", NAME).exit_code == 1
+    path = tearing.journal_path(session.here(), REGION, NAME)
+    written = tearing.written(path)
+    assert written is not None
+    tearing.write(path, replace(written, allowed_at=(datetime.now(UTC) - timedelta(hours=25)).isoformat()))
+    served.deployments.append({"id": "d-2", "state": "active"})
+    again = run()
+    assert again.exit_code == 1
+    assert "deployment d-2 is active" in words(again)
+    assert read_stack(account(), NAME) is not None
+
+
+@pytest.mark.parametrize("where", ["", "Database"])
+def test_without_the_template_nobody_knows_what_is_kept_and_nothing_is_emptied(
+    served: Served, audit: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """Who may not read the template would else have the heads of the audit emptied with the rest."""
+    put("proviso-frames-trial", "a.jpg")
+    put("proviso-records-trial", "records/d-1.json")
+    real = stack()
+    unread = replace(real, templates={**real.templates, where: {}})
+    if where:
+        unread = replace(
+            unread, parts=(*real.parts, Part("Database/Bucket", "AWS::S3::Bucket", "b", "CREATE_COMPLETE"))
+        )
+    monkeypatch.setattr(teardown, "read_stack", lambda *_: unread)
+    result = run("--audit", str(audit), "--confirm", NAME)
+    assert result.exit_code == 1
+    assert "template" in words(result)
+    for bucket in ("proviso-frames-trial", "proviso-records-trial", "proviso-anchors-trial"):
+        assert list(plan.versions(account(), bucket)), bucket
+
+
 def test_a_failure_names_its_parts_and_the_next_attempt_goes_on(
     served: Served, audit: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -280,14 +336,16 @@ def test_a_failure_names_its_parts_and_the_next_attempt_goes_on(
 
 def test_what_was_allowed_for_one_stack_is_not_for_a_younger_one_of_that_name(tmp_path: Path, served: Served) -> None:
     path = tearing.journal_path(session.here(), REGION, NAME)
-    tearing.write(path, replace(tearing.Journal.of(stack(), REGION), stack_id="arn:aws:cloudformation:old"))
+    tearing.write(
+        path, replace(tearing.Journal.of(stack(), REGION, datetime.now(UTC)), stack_id="arn:aws:cloudformation:old")
+    )
     result = run("--confirm", NAME)
     assert result.exit_code == 1
     assert "refused" in result.output
 
 
 def test_what_is_left_though_it_should_be_gone_is_told(served: Served, audit: Path) -> None:
-    journal = tearing.Journal.of(stack(), REGION)
+    journal = tearing.Journal.of(stack(), REGION, datetime.now(UTC))
     assert set(journal.buckets) == GOING
     assert set(journal.kept) == STAYING
     assert list(tearing.unexpected(account(), journal)) == [
@@ -303,7 +361,7 @@ def test_a_cluster_a_snapshot_and_a_backup_that_are_left_are_told() -> None:
         DBClusterIdentifier="db", Engine="aurora-postgresql", MasterUsername="o", MasterUserPassword="pretended-1"
     )
     rds.create_db_cluster_snapshot(DBClusterIdentifier="db", DBClusterSnapshotIdentifier="mine")
-    journal = tearing.Journal("id", NAME, REGION, (), (), ("db",))
+    journal = tearing.Journal("id", NAME, REGION, (), (), ("db",), datetime.now(UTC).isoformat())
     said = " ".join(tearing.unexpected(account(), journal))
     assert "cluster db is still there" in said
     assert "snapshot mine holds templates" in said

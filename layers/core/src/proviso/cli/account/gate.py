@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from proviso.cli import audit, session
-from proviso.cli.account.stack import Account, Stack
+from proviso.cli.account.stack import Account, Stack, made_by_hand
 from proviso.cli.api import Api, ApiFault
 from proviso.domain.deployment import LIVE, OVER
 from proviso.domain.errors import Fault
@@ -37,7 +37,7 @@ def running(api: Api) -> Iterator[str]:
 def uncertified(api: Api) -> Iterator[str]:
     """What is held for a time, and so is to be deleted and certified first. What stays for good is the audit's."""
     for one in api.get("/retention?purpose=teardown")["holdings"]:
-        if one["count"] and (one["until"] or one["overdue"]):
+        if one["overdue"] or (one["count"] and one["until"]):  # overdue and none: a store that nobody looked at
             until = one["until"] or "the next run"
             yield f"{one['store']}: {one['what']}: {one['count']}, until {until} ({one['why']})"
 
@@ -50,6 +50,13 @@ def permits(account: Account, stack: Stack) -> Iterator[str]:
     found = account.client("s3").list_objects_v2(Bucket=part.id, Prefix="permits/", MaxKeys=100).get("Contents", ())
     if found:
         yield f"{len(found)} cameras have a permit: a deployment is active; proviso stop-all"
+
+
+def snapshots(account: Account, stack: Stack) -> Iterator[str]:
+    """A snapshot outlives the stack, and holds templates that were certified as deleted (S23)."""
+    for name in made_by_hand(account, stack):
+        how = f"aws rds delete-db-cluster-snapshot --db-cluster-snapshot-identifier {name}"
+        yield f"the snapshot {name} holds templates: {how}"
 
 
 def audit_of(account: Account, stack: Stack, file: Path | None, now: datetime) -> Iterator[str]:
@@ -81,7 +88,7 @@ def audit_of(account: Account, stack: Stack, file: Path | None, now: datetime) -
 
 def obstacles(account: Account, stack: Stack, file: Path | None, now: datetime) -> list[str]:
     """Everything that stands against it, in the order in which it is mended; so does a look that fails."""
-    found = list(permits(account, stack))
+    found = [*permits(account, stack), *snapshots(account, stack)]
     try:
         api = signed_in(stack)
         found += running(api)
