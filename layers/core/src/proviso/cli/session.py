@@ -83,8 +83,9 @@ def belongs(data: Path, place: Place, api_url: str, *, sure: bool = False, note:
     """Hold a client of a sign-in against the API that it was first used for. ApiFault for another API.
 
     Any server can name the sign-in of somebody else's API as its own: the page is then the real one, and the token that
-    it gives would be sent to that server. `sure`: the address comes from the account itself; `note`: somebody has signed in there. The client's id
-    is what counts, since a sign-in has several addresses; on this machine every local cloud has the same.
+    it gives would be sent to that server. `sure`: the address comes from the account itself; `note`: somebody
+    has signed in there. The client's id is what counts, since a sign-in has several addresses; on this machine every
+    local cloud has the same.
     """
     if not place.url.startswith("https://"):
         return
