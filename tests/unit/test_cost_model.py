@@ -72,8 +72,8 @@ def test_an_hour_by_hand() -> None:
     found = month(ONE_HOUR)
     assert found.batch == 1
     assert quantity(found, "s3_put", "uploads") == 3600
-    # without a face: received, finish and the index. With: received at detect, the end at match
-    assert quantity(found, "dynamodb_write") == 2700 * 3 + 900 * 2
+    # without a face: its end and the index. With: received at detect, the end at match
+    assert quantity(found, "dynamodb_write") == 2700 * 2 + 900 * 2
     assert quantity(found, "dynamodb_read", "folded") == pytest.approx(2700 * 400 / 4096 / 2)
     # three requests a frame, three more with faces; retain's runs ask six queues; the polls of the whole month
     polls = 3 * 5 * 730 * 3600 / 20
