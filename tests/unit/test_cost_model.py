@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proviso.cli.cost.command import estimate, verdicts
+from proviso.cli.cost.command import verdicts
 from proviso.cli.cost.durations import Case, Clock, Measured
+from proviso.cli.cost.estimate import estimate
 from proviso.cli.cost.model import Bill, Scenario, ScenarioFault, bill, per_million
 from proviso.cli.cost.plant import Plant
 from proviso.cli.cost.prices import Tier, read_prices
