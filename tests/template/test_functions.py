@@ -153,7 +153,7 @@ def test_a_changed_layer_publishes_another_version(root: Path) -> None:
     """By SAM's own rule, of which AllProperties alone knows nothing."""
 
     def versions(content: str) -> set[str]:
-        return set(read(root / "template.yaml", content).of("AWS::Lambda::Version"))
+        return set(read(root / "template.yaml", core_layer=content).of("AWS::Lambda::Version"))
 
     before, same, after = versions("s3://b/one"), versions("s3://b/one"), versions("s3://b/two")
     assert before == same
