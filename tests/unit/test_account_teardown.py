@@ -18,6 +18,7 @@ from proviso.cli.account import gate, plan, teardown, tearing
 from proviso.cli.account.stack import Part, Stack, needed_stack, read_stack
 from proviso.cli.api import ApiFault
 from proviso.cli.main import app
+from proviso.domain.audit import Head
 from proviso.domain.audit_export import ExportHeader, heads_json, lines
 from proviso.domain.errors import ConfigurationFault
 from tests.account import API, NAME, REGION, account, deploy
@@ -234,6 +235,25 @@ def test_the_audit_must_be_whole_all_of_it_and_of_today(served: Served, tmp_path
     (tmp_path / "none.jsonl").write_text("x")
     assert against(tmp_path / "none.jsonl")
     assert against(tmp_path / "nowhere.jsonl")
+
+
+def test_the_audit_is_held_against_all_anchors_and_nothing_of_a_deployment_may_be_younger(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+
+    def anchored(name: str, *heads: Head) -> None:
+        body = heads_json(list(heads), heads[0].at or now).encode()
+        s3().put_object(Bucket="proviso-anchors-trial", Key=f"heads/{name}.json", Body=body)
+
+    file = exported(tmp_path / "a.jsonl", now)
+    assert list(gate.audit_of(account(), stack(), file, now)) == []
+    # Something that was anchored long before the newest object, and of which the export knows nothing.
+    anchored("2026-11-01/090000.000Z_x", replace(head_of(chain(2, "d-0")[-1]), at=now - timedelta(days=9)))
+    assert any("d-0" in one or "chains" in one for one in gate.audit_of(account(), stack(), file, now))
+    # And what was done after the export was made.
+    other = exported(tmp_path / "b.jsonl", now)
+    anchored("2026-11-27/100000.000Z_y", replace(head_of(chain(4)[-1]), at=now + timedelta(minutes=1)))
+    found = list(gate.audit_of(account(), stack(), other, now + timedelta(minutes=2)))
+    assert any("younger" in one for one in found)
 
 
 def test_uncertified_needs_other_words_and_then_goes_on(served: Served) -> None:

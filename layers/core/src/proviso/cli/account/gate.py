@@ -7,6 +7,7 @@ from pathlib import Path
 from proviso.cli import audit, session
 from proviso.cli.account.stack import Account, Stack, made_by_hand
 from proviso.cli.api import Api, ApiFault
+from proviso.domain.audit import SYSTEM_CHAIN
 from proviso.domain.deployment import LIVE, OVER
 from proviso.domain.errors import Fault
 
@@ -68,9 +69,10 @@ def audit_of(account: Account, stack: Stack, file: Path | None, now: datetime) -
     from proviso.cloud.anchors import S3Anchors
 
     part = stack.one("AnchorsBucket")
-    heads = S3Anchors(account.client("s3"), part.id).latest() if part and part.id else []
+    # All of them: the newest object names those chains only in which something was recorded last.
+    heads = list(S3Anchors(account.client("s3"), part.id).heads()) if part and part.id else []
     try:
-        verdicts, only, broken_off, exported_at = audit.verified_file(file, list(heads))
+        verdicts, only, broken_off, exported_at = audit.verified_file(file, heads)
     except (Fault, ApiFault) as fault:
         yield str(fault)
         return
@@ -82,6 +84,11 @@ def audit_of(account: Account, stack: Stack, file: Path | None, now: datetime) -
     missing = {head.chain for head in heads} - {one.chain for one in verdicts}
     if missing and only is None:
         yield f"{file} is without {len(missing)} chains that were anchored"
+    known = {one.chain: one.records for one in verdicts}
+    # In the system's own chain the export is recorded, and the looks of this command; in a deployment's, what was done.
+    later = {head.chain for head in heads if head.sequence > known.get(head.chain, head.sequence)} - {SYSTEM_CHAIN}
+    if later and only is None:
+        yield f"{len(later)} deployments have records that are younger than {file}: {how}"
     if not timedelta(0) <= now - exported_at + timedelta(minutes=5) <= EXPORT_GOOD_FOR:
         yield f"{file} was exported at {exported_at:%Y-%m-%d %H:%M} UTC, which is not within the last day: {how}"
 
