@@ -240,6 +240,17 @@ def test_the_network_s_functions_wait_for_the_schema(template: Template) -> None
     assert "DependsOn" not in template.resources["MigrateFunction"]
 
 
+def test_a_migration_that_ran_out_of_time_is_not_tried_again_by_itself(template: Template) -> None:
+    """CloudFormation was told that it failed, and has taken the update back."""
+    (config,) = (
+        one
+        for one in template.of("AWS::Lambda::EventInvokeConfig").values()
+        if one["FunctionName"] == {"Ref": "MigrateFunction"}
+    )
+    assert config["MaximumRetryAttempts"] == 0
+    assert config["MaximumEventAgeInSeconds"] <= template.resources["DatabaseSchema"]["Properties"]["ServiceTimeout"]
+
+
 def test_the_schema_is_migrated_when_it_changes(template: Template, root: Path) -> None:
     schema = template.resources["DatabaseSchema"]
     assert schema["Type"] == "Custom::DatabaseSchema"
