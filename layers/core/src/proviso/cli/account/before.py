@@ -22,8 +22,8 @@ FOR_THE_REST = 3
 """Copies that must be left for the console, sweep and retain."""
 _SOON = timedelta(days=90)
 _ANOTHER = (
-    f"aws rds describe-db-engine-versions --engine {ENGINE} --query 'DBEngineVersions[].EngineVersion' names others: deploy"
-    " with DatabaseEngineVersion=16.N, or in another region"
+    f"aws rds describe-db-engine-versions --engine {ENGINE} --query 'DBEngineVersions[].EngineVersion' names others:"
+    " deploy with DatabaseEngineVersion=16.N, or in another region"
 )
 
 
@@ -122,7 +122,7 @@ def credentials(account: Account) -> Iterator[Finding]:
 
 
 def engine(account: Account, parameters: Mapping[str, str]) -> Finding:
-    """Is that Aurora, as Serverless v2, to be had in this region? A database that is there has been raised by itself."""
+    """Is that Aurora, as Serverless v2, to be had in this region? One that is there may have been raised since."""
     version = parameters.get("DatabaseEngineVersion") or VERSION
     found = account.client("rds").describe_orderable_db_instance_options(
         Engine=ENGINE, EngineVersion=version, DBInstanceClass=CLASS
