@@ -28,10 +28,18 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         late.start()
         try:
             applied = wiring.migrate(event.get("ResourceProperties", {}))
+            if _another_database(event):
+                wiring.stop_restored()
         except Exception as error:  # noqa: BLE001  the boundary: whatever it was, CloudFormation must be told
             status, reason = "FAILED", str(error) if isinstance(error, Fault) else type(error).__name__
         late.cancel()
     return answer.send(status, reason, applied)
+
+
+def _another_database(event: dict[str, Any]) -> bool:
+    """A parameter has put another cluster into the place of the one before: no function has connected to it yet."""
+    before, after = event.get("OldResourceProperties", {}), event.get("ResourceProperties", {})
+    return "Cluster" in before and before["Cluster"] != after.get("Cluster")
 
 
 class _Answer:

@@ -203,6 +203,22 @@ def test_the_function_answers_when_it_failed_and_tells_no_secret(
     assert (got[0]["Status"], got[0]["Reason"]) == ("FAILED", said)
 
 
+@pytest.mark.parametrize(
+    ("before", "stops"), [({"Cluster": "one"}, True), ({"Cluster": "two"}, False), ({}, False), (None, False)]
+)
+def test_another_database_is_stopped_before_a_function_may_connect(
+    answers: tuple[str, list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch, before: Any, stops: bool
+) -> None:
+    url, got = answers
+    done: list[str] = []
+    monkeypatch.setattr(wiring, "migrate", lambda properties: done.append("migrated") or [])
+    monkeypatch.setattr(wiring, "stop_restored", lambda: done.append("stopped") or 1)
+    given = {**event(url, "Update"), "ResourceProperties": {"Cluster": "two"}}
+    handler(given if before is None else {**given, "OldResourceProperties": before}, CONTEXT)
+    assert done == ["migrated"] + ["stopped"] * stops
+    assert got[0]["Status"] == "SUCCESS"
+
+
 def test_a_deletion_does_nothing_and_says_so(
     answers: tuple[str, list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,7 +17,9 @@ from proviso.domain.frame import Outcome
 from proviso.domain.reasons import Refused
 from proviso.domain.retention import Erasure
 from proviso.stages import watchlist
+from proviso.stages.anchor import anchor_now
 from proviso.store.migrations import migrate
+from proviso.store.restored import stop_restored
 from tests.embedded_database import Database
 from tests.safeguards.house import House
 
@@ -174,6 +176,28 @@ def test_a_database_whose_audit_ends_before_its_anchors_is_stopped_whole(
     again = house.running(house.listed(5)[0])
     assert house.retain().stopped == 0
     assert house.deployment(again.id).state is DeploymentState.ACTIVE
+
+
+@pytest.mark.safeguard("S04", "S23")
+def test_what_was_stopped_since_stays_stopped_though_somebody_acts_before_retain_comes_by(
+    own: tuple[House, Callable[[], Restore]],
+) -> None:
+    """Their act is anchored, and from then on the newest anchor is of the restored audit: retain finds no gap. So it is
+    stopped when the database takes its place, before anybody may connect."""
+    house, back_up = own
+    stopped, other = house.running(house.listed(3)[0]), house.running(house.listed(4)[0], cameras=("gate-2",))
+    restore = back_up()
+    house.stop(stopped.id)
+    house.retain()
+    restore()
+    assert stop_restored(house.database.master_url, clock=house.now) == 2
+    house.listed(6)
+    anchor_now(store=house.govern, anchors=house.anchors, due=house.due, clock=house.now, deployment_id=other.id)
+    house.retain()
+    assert {house.deployment(one.id).state for one in (stopped, other)} == {DeploymentState.STOPPED}
+    assert isinstance(house.start(stopped.id), Refused)
+    assert house.see(4).outcome is Outcome.REFUSED
+    assert stop_restored(house.database.master_url, clock=house.now) == 0
 
 
 def test_an_erasure_by_itself_is_replayed_too(own: tuple[House, Callable[[], Restore]]) -> None:

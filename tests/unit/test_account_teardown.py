@@ -18,6 +18,7 @@ from proviso.cli.account import gate, plan, teardown, tearing
 from proviso.cli.account.stack import Part, Stack, needed_stack, read_stack
 from proviso.cli.api import ApiFault
 from proviso.cli.main import app
+from proviso.domain.audit import Head
 from proviso.domain.audit_export import ExportHeader, heads_json, lines
 from proviso.domain.errors import ConfigurationFault
 from tests.account import API, NAME, REGION, account, deploy
@@ -168,6 +169,7 @@ def test_a_permit_stands_against_it_whatever_the_api_says(served: Served, audit:
         ({"until": "2026-11-28T00:00:00Z"}, True),
         ({"overdue": True}, True),
         ({"until": "2026-11-28T00:00:00Z", "count": 0}, False),
+        ({"what": "not looked at: no time was left", "count": 0, "overdue": True}, True),
         ({}, False),
     ],
 )
@@ -179,6 +181,22 @@ def test_what_is_held_for_a_time_stands_against_it(
     found = gate.obstacles(account(), stack(), audit, datetime.now(UTC))
     assert [one for one in found if "evidence" in one] == found
     assert bool(found) == stands
+
+
+def test_a_snapshot_stands_against_it_also_the_one_that_was_restored_from(served: Served, audit: Path) -> None:
+    """That one was made of a cluster in between, so no look by the cluster's name finds it."""
+    rds = boto3.client("rds", region_name=REGION)
+    for name in ("proviso-db", "proviso-between"):
+        rds.create_db_cluster(
+            DBClusterIdentifier=name, Engine="aurora-postgresql", MasterUsername="x", MasterUserPassword="long-enough"
+        )
+    rds.create_db_cluster_snapshot(DBClusterIdentifier="proviso-between", DBClusterSnapshotIdentifier="restore-1")
+    cluster = Part("Database/Cluster", "AWS::RDS::DBCluster", "proviso-db", "CREATE_COMPLETE")
+    seen = replace(stack(), parts=(*stack().parts, cluster), parameters={"RestoreFromSnapshot": "restore-1"})
+    (found,) = gate.obstacles(account(), seen, audit, datetime.now(UTC))
+    assert "restore-1 holds templates" in found
+    rds.delete_db_cluster_snapshot(DBClusterSnapshotIdentifier="restore-1")
+    assert gate.obstacles(account(), seen, audit, datetime.now(UTC)) == []
 
 
 def test_nobody_signed_in_or_signed_in_elsewhere_is_no_certificate(
@@ -217,6 +235,25 @@ def test_the_audit_must_be_whole_all_of_it_and_of_today(served: Served, tmp_path
     (tmp_path / "none.jsonl").write_text("x")
     assert against(tmp_path / "none.jsonl")
     assert against(tmp_path / "nowhere.jsonl")
+
+
+def test_the_audit_is_held_against_all_anchors_and_nothing_of_a_deployment_may_be_younger(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+
+    def anchored(name: str, *heads: Head) -> None:
+        body = heads_json(list(heads), heads[0].at or now).encode()
+        s3().put_object(Bucket="proviso-anchors-trial", Key=f"heads/{name}.json", Body=body)
+
+    file = exported(tmp_path / "a.jsonl", now)
+    assert list(gate.audit_of(account(), stack(), file, now)) == []
+    # Something that was anchored long before the newest object, and of which the export knows nothing.
+    anchored("2026-11-01/090000.000Z_x", replace(head_of(chain(2, "d-0")[-1]), at=now - timedelta(days=9)))
+    assert any("d-0" in one or "chains" in one for one in gate.audit_of(account(), stack(), file, now))
+    # And what was done after the export was made.
+    other = exported(tmp_path / "b.jsonl", now)
+    anchored("2026-11-27/100000.000Z_y", replace(head_of(chain(4)[-1]), at=now + timedelta(minutes=1)))
+    found = list(gate.audit_of(account(), stack(), other, now + timedelta(minutes=2)))
+    assert any("younger" in one for one in found)
 
 
 def test_uncertified_needs_other_words_and_then_goes_on(served: Served) -> None:
@@ -267,6 +304,45 @@ def test_it_goes_on_where_it_was_interrupted_without_asking_again(
     assert read_stack(account(), NAME) is None
 
 
+def test_what_was_allowed_once_is_asked_again_after_a_day_while_the_stack_stands(
+    served: Served, audit: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody began, it failed, and the stack went on working: what was certified then is not certified now."""
+    with monkeypatch.context() as failing:
+        failing.setattr(tearing, "delete", lambda *_, **__: tearing.FAILED)
+        assert run("--audit", str(audit), "--confirm", NAME).exit_code == 1
+    path = tearing.journal_path(session.here(), REGION, NAME)
+    written = tearing.written(path)
+    assert written is not None
+    tearing.write(path, replace(written, allowed_at=(datetime.now(UTC) - timedelta(hours=25)).isoformat()))
+    served.deployments.append({"id": "d-2", "state": "active"})
+    again = run()
+    assert again.exit_code == 1
+    assert "deployment d-2 is active" in words(again)
+    assert read_stack(account(), NAME) is not None
+
+
+@pytest.mark.parametrize("where", ["", "Database"])
+def test_without_the_template_nobody_knows_what_is_kept_and_nothing_is_emptied(
+    served: Served, audit: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """Who may not read the template would else have the heads of the audit emptied with the rest."""
+    put("proviso-frames-trial", "a.jpg")
+    put("proviso-records-trial", "records/d-1.json")
+    real = stack()
+    unread = replace(real, templates={**real.templates, where: {}})
+    if where:
+        unread = replace(
+            unread, parts=(*real.parts, Part("Database/Bucket", "AWS::S3::Bucket", "b", "CREATE_COMPLETE"))
+        )
+    monkeypatch.setattr(teardown, "read_stack", lambda *_: unread)
+    result = run("--audit", str(audit), "--confirm", NAME)
+    assert result.exit_code == 1
+    assert "template" in words(result)
+    for bucket in ("proviso-frames-trial", "proviso-records-trial", "proviso-anchors-trial"):
+        assert list(plan.versions(account(), bucket)), bucket
+
+
 def test_a_failure_names_its_parts_and_the_next_attempt_goes_on(
     served: Served, audit: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -280,14 +356,16 @@ def test_a_failure_names_its_parts_and_the_next_attempt_goes_on(
 
 def test_what_was_allowed_for_one_stack_is_not_for_a_younger_one_of_that_name(tmp_path: Path, served: Served) -> None:
     path = tearing.journal_path(session.here(), REGION, NAME)
-    tearing.write(path, replace(tearing.Journal.of(stack(), REGION), stack_id="arn:aws:cloudformation:old"))
+    tearing.write(
+        path, replace(tearing.Journal.of(stack(), REGION, datetime.now(UTC)), stack_id="arn:aws:cloudformation:old")
+    )
     result = run("--confirm", NAME)
     assert result.exit_code == 1
     assert "refused" in result.output
 
 
 def test_what_is_left_though_it_should_be_gone_is_told(served: Served, audit: Path) -> None:
-    journal = tearing.Journal.of(stack(), REGION)
+    journal = tearing.Journal.of(stack(), REGION, datetime.now(UTC))
     assert set(journal.buckets) == GOING
     assert set(journal.kept) == STAYING
     assert list(tearing.unexpected(account(), journal)) == [
@@ -303,7 +381,7 @@ def test_a_cluster_a_snapshot_and_a_backup_that_are_left_are_told() -> None:
         DBClusterIdentifier="db", Engine="aurora-postgresql", MasterUsername="o", MasterUserPassword="pretended-1"
     )
     rds.create_db_cluster_snapshot(DBClusterIdentifier="db", DBClusterSnapshotIdentifier="mine")
-    journal = tearing.Journal("id", NAME, REGION, (), (), ("db",))
+    journal = tearing.Journal("id", NAME, REGION, (), (), ("db",), datetime.now(UTC).isoformat())
     said = " ".join(tearing.unexpected(account(), journal))
     assert "cluster db is still there" in said
     assert "snapshot mine holds templates" in said

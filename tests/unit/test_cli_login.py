@@ -281,6 +281,50 @@ def test_tokens_travel_over_https_or_on_this_machine_alone(cloud: Cloud) -> None
     assert "https" in result.output
 
 
+def test_a_token_does_not_follow_an_answer_to_another_server(cloud: Cloud) -> None:
+    """urllib takes all headers along, the token too."""
+    seen: list[str] = []
+
+    def elsewhere(method: str, path: str, headers: list[tuple[str, str]], body: bytes) -> Any:
+        seen.append(dict(headers).get("Authorization", ""))
+        return 200, [], b"{}"
+
+    other = Cloud()
+    other.answer = elsewhere  # type: ignore[method-assign]
+    cloud.answer = lambda *_: (302, [("Location", f"{other.url}/people")], b"")  # type: ignore[method-assign]
+    with pytest.raises(ApiFault, match="302"):
+        Api(cloud.url, "a-token").get("/people")
+    assert seen == []
+    other.server.shutdown()
+    other.server.server_close()
+
+
+def test_a_token_goes_over_https_also_where_the_environment_names_the_api() -> None:
+    with pytest.raises(ApiFault, match="not an address of https"):
+        Api("http://api.example", "a-token").get("/people")
+
+
+def test_an_api_that_names_somebody_else_s_sign_in_is_refused(tmp_path: Path) -> None:
+    """The page would be the real one, and the token would go to the wrong server."""
+    place = browser.Place("https://people.example", "client-1")
+    session.belongs(tmp_path, place, "https://evil.example")  # nobody signed in: nothing is noted
+    session.belongs(tmp_path, place, "https://api.example", note=True)
+    session.belongs(tmp_path, place, "https://api.example")
+    by_another_name = browser.Place("https://PEOPLE.example:443", "client-1")
+    with pytest.raises(ApiFault, match="names the sign-in of https://api"):
+        session.belongs(tmp_path, by_another_name, "https://evil.example")
+    session.belongs(tmp_path, place, "https://new.example", sure=True, note=True)
+    with pytest.raises(ApiFault, match="--stack"):
+        session.belongs(tmp_path, place, "https://api.example")
+    (tmp_path / "sign-in-places.json").write_text("x")
+    with pytest.raises(ApiFault, match="cannot be read"):
+        session.belongs(tmp_path, place, "https://api.example")
+
+
+def test_who_signs_in_is_told_where_the_token_goes(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert f"is sent to {cloud.url}" in " ".join(login(cloud, monkeypatch, "sub-1").split())
+
+
 def test_a_taken_port_is_told(cloud: Cloud) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", browser.PORT))

@@ -61,6 +61,17 @@ def test_what_somebody_wrote_into_an_address_is_not_logged(path, capsys):
     assert line["route"] in ("GET /candidates/<candidate_id>", "no route")
 
 
+@pytest.mark.parametrize(
+    ("outcome", "reason"), [(Outcome.REFUSED, Reason.BAD_KEY), (Outcome.UNPROCESSED, Reason.STALE)]
+)
+def test_a_name_that_is_no_frame_s_is_not_logged_whoever_ended_it(outcome, reason, capsys):
+    """sweep ends what detect never saw, and says that it was too old."""
+    telemetry.frame_line(LedgerEntry("gate-1/Ada-Lovelace.jpg", outcome, NOW, reason))
+    said = capsys.readouterr().out
+    assert "Ada" not in said
+    assert "not a frame's name" in said
+
+
 def test_one_request_s_frame_is_not_the_next_one_s(capsys):
     asked(f"/candidates/{CANDIDATE}", http.answer(200, {}), capsys=capsys)
     (line,) = asked("/changes", http.answer(500, {}), capsys=capsys)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from proviso.domain.errors import ConfigurationFault
 from proviso.local.iam import Caller, Decision, decide, statements_of
 from proviso.local.keys import Keys
 
@@ -105,6 +106,21 @@ def test_whose_a_resource_is_is_known_whatever_the_request_says() -> None:
     theirs = statements({"Condition": {"StringEquals": {"aws:ResourceAccount": THEIRS}}})
     assert ask(ours).allowed
     assert not ask(theirs, aws__ResourceAccount=THEIRS).allowed
+
+
+def test_an_account_that_is_named_still_has_to_give_its_role_the_right() -> None:
+    for named in (OURS, f"arn:aws:iam::{OURS}:root"):
+        theirs = statements({"Principal": {"AWS": named}})
+        assert ask((), theirs).verdict == "allowed by nobody"
+        assert ask(statements({}), theirs).allowed
+        assert ask(statements({}), statements({"Effect": "Deny", "Principal": {"AWS": named}})).by == ("",)
+    assert ask((), statements({"Principal": {"AWS": ROLE}})).allowed
+
+
+@pytest.mark.parametrize("resource", [[], "arn:aws:s3:::b/${aws:username}/*"])
+def test_what_would_be_taken_for_any_or_for_none_is_refused(resource: Any) -> None:
+    with pytest.raises(ConfigurationFault, match=r"resource|variable"):
+        statements({"Resource": resource})
 
 
 def test_keys_show_no_secret() -> None:

@@ -335,6 +335,31 @@ def test_after_days_without_a_run_all_that_the_ledger_has_is_folded(scene):
     assert hours == [fold_hour(NOW - timedelta(days=2)), fold_hour(NOW - timedelta(days=1))]
 
 
+def test_many_hours_are_folded_one_after_the_other_so_that_a_run_that_dies_leaves_what_it_did(scene, monkeypatch):
+    """After a restore all that the ledger has is folded again: more than fits into one run's time or memory."""
+    monkeypatch.setattr("proviso.stages.folding._AT_ONCE", 2)
+    for hours in (5, 4, 3):
+        ended = NOW - timedelta(hours=hours)
+        for sequence in (1, 2):
+            key = frame_key(10 * hours + sequence)
+            row = LedgerEntry(key, Outcome.REFUSED, ended, Reason.NO_PERMIT, camera="gate-1")
+            scene.room.ledger.finish(replace(row, finished_at=ended))
+    real = scene.room.ledger.not_searched
+
+    def away(hour):
+        if hour == fold_hour(NOW - timedelta(hours=3)):
+            raise StorageFault("away")
+        return real(hour)
+
+    scene.room.ledger.not_searched = away
+    with pytest.raises(StorageFault):
+        scene.retain()
+    assert scene.store.folds == [(fold_hour(NOW - timedelta(hours=5)), 2), (fold_hour(NOW - timedelta(hours=4)), 2)]
+    scene.room.ledger.not_searched = real
+    assert scene.retain().folded == 2
+    assert [act.details["frames"] for act in scene.store.acts if act.action == "frames_not_searched"] == [2, 2, 2]
+
+
 def test_of_two_runs_at_once_one_folds(scene):
     hour_ago = NOW - timedelta(hours=1)
     row = LedgerEntry(frame_key(1), Outcome.REFUSED, hour_ago, Reason.NO_PERMIT, camera="gate-1")

@@ -16,6 +16,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _TIMEOUT_S = 60.0
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class _Stays(urllib.request.HTTPRedirectHandler):
+    """urllib takes the token along to wherever an answer points: here it follows within the API alone."""
+
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+        before, after = urllib.parse.urlsplit(req.full_url), urllib.parse.urlsplit(newurl)
+        if (before.scheme, before.netloc) != (after.scheme, after.netloc):
+            return None
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+_opener = urllib.request.build_opener(_Stays)
 
 
 class ApiFault(Exception):
@@ -97,11 +111,13 @@ class Api:
             raise ApiFault(f"{self.url!r} is not the address of an API; it begins with https://")
         request = urllib.request.Request(address, data=body, method=method)  # noqa: S310 (http and https only)
         if self.token:
+            if request.type != "https" and urllib.parse.urlsplit(address).hostname not in LOOPBACK:
+                raise ApiFault(f"{self.url} is not an address of https: your token would be read on the way")
             request.add_header("Authorization", f"Bearer {self.token}")
         if kind:
             request.add_header("Content-Type", kind)
         try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310
+            with _opener.open(request, timeout=_TIMEOUT_S) as answer:
                 data: bytes = answer.read()
                 return data
         except urllib.error.HTTPError:
@@ -114,7 +130,7 @@ class Api:
 
 
 def _hint(address: str) -> str:
-    here = urllib.parse.urlsplit(address).hostname in ("127.0.0.1", "localhost", "::1")
+    here = urllib.parse.urlsplit(address).hostname in LOOPBACK
     return "is the local cloud running?" if here else "is the address right, and the network there?"
 
 

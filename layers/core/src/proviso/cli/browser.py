@@ -18,14 +18,13 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
-from proviso.cli.api import Api, ApiFault
+from proviso.cli.api import LOOPBACK, Api, ApiFault
 
 PORT = 8976
 """Registered with the user pool (template.yaml, CommandLineClient), which compares addresses letter by letter."""
 CALLBACK = f"http://localhost:{PORT}/"
 _WAIT_S = 300.0
 _TIMEOUT_S = 30.0
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ def place_of(api_url: str) -> Place:
 def safe(url: str) -> str:
     """The address, when tokens may travel to it: https, or this machine. ApiFault."""
     parts = urllib.parse.urlsplit(url)
-    if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+    if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK):
         return url.rstrip("/")
     raise ApiFault(f"{url!r} is not an address of https")
 

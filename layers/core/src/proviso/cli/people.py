@@ -30,7 +30,7 @@ def login(
 
             api = api_url(Account.of(region), stack)
         if api:
-            signed = _by_browser(browser.safe(api), subject, paste)
+            signed = _by_browser(browser.safe(api), subject, paste, sure=bool(stack))
         elif subject:
             signed = session.sign_in(session.here(), subject)
         else:
@@ -38,10 +38,12 @@ def login(
     say(f"signed in as {signed.subject} at {signed.api_url}")
 
 
-def _by_browser(api_url: str, name: str, paste: bool) -> session.Session:
+def _by_browser(api_url: str, name: str, paste: bool, *, sure: bool) -> session.Session:
     import webbrowser
 
     begun = browser.begin(browser.place_of(api_url))
+    session.belongs(session.here(), begun.place, api_url, sure=sure)
+    say(f"what this sign-in gives is sent to {api_url}; you sign in at {begun.place.url}")
 
     def shown(address: str) -> None:
         say(f"sign in in your browser; if none opens, open this address on this machine:\n{address}")
@@ -54,6 +56,7 @@ def _by_browser(api_url: str, name: str, paste: bool) -> session.Session:
     else:
         code = browser.received(begun, shown)
     tokens = browser.exchange(begun, code)
+    session.belongs(session.here(), begun.place, api_url, sure=sure, note=True)
     label = name or tokens.account
     signed = session.Session(api_url, label, tokens.access, session.Renewable(begun.place, tokens))
     session.keep(session.here(), signed)

@@ -79,9 +79,39 @@ def keep(data: Path, session: Session) -> None:
     _write(data, values)
 
 
+def belongs(data: Path, place: Place, api_url: str, *, sure: bool = False, note: bool = False) -> None:
+    """Hold a client of a sign-in against the API that it was first used for. ApiFault for another API.
+
+    Any server can name the sign-in of somebody else's API as its own: the page is then the real one, and the token that
+    it gives would be sent to that server. `sure`: the address comes from the account itself; `note`: somebody
+    has signed in there. The client's id is what counts, since a sign-in has several addresses; on this machine every
+    local cloud has the same.
+    """
+    if not place.url.startswith("https://"):
+        return
+    path = data / "sign-in-places.json"
+    try:
+        known = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        known = {}
+    except (OSError, ValueError):
+        raise ApiFault(f"{path} cannot be read; delete it, and sign in with --stack") from None
+    before = str(known.get(place.client_id, "")) if isinstance(known, dict) else ""
+    if before and before.lower() != api_url.lower() and not sure:
+        raise ApiFault(
+            f"{api_url} names the sign-in of {before}, and would be sent your token for it; if the API moved, sign in"
+            " with --stack"
+        )
+    if note and before != api_url:
+        _put(path, {**known, place.client_id: api_url})
+
+
 def _write(data: Path, values: dict[str, Any]) -> None:
-    data.mkdir(parents=True, exist_ok=True)
-    path = _file(data)
+    _put(_file(data), values)
+
+
+def _put(path: Path, values: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     part.unlink(missing_ok=True)
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:

@@ -15,8 +15,8 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from proviso.domain.errors import AuditUnwritable, DatabaseAway, Fault
-from proviso.domain.frame import LedgerEntry, Outcome
-from proviso.domain.reasons import Reason
+from proviso.domain.frame import FrameKey, LedgerEntry, Outcome
+from proviso.domain.reasons import Refused
 from proviso.edge import tracing
 from proviso.edge.metrics import NAMESPACE, Metric
 from proviso.wiring import tracing_is_on
@@ -106,7 +106,7 @@ def frame_line(row: LedgerEntry) -> None:
         "frame",
         extra={
             # A name that is not a frame's may be anything, somebody's name included: the ledger has it, the log not.
-            "frame_key": "not a frame's name" if row.reason is Reason.BAD_KEY else row.key,
+            "frame_key": "not a frame's name" if isinstance(FrameKey.parse(row.key), Refused) else row.key,
             "outcome": row.outcome.value,
             **({"reason": row.reason.value} if row.reason else {}),
             **({"deployment_id": row.deployment_id} if row.deployment_id else {}),

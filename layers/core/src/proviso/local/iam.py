@@ -9,6 +9,7 @@ No session policies, boundaries or organisations: the template uses none, and re
 """
 
 import functools
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -92,6 +93,12 @@ class Statement:
                 return True
         return False
 
+    def gives(self, caller: "Caller") -> bool:
+        """Whether a resource's statement that speaks of this caller is enough by itself. One that names the account
+        only lets the account decide: its role's own policy must allow it too."""
+        named = {name for kind, name in self.principals if kind == "AWS"}
+        return ("*", "*") in self.principals or bool(named & {"*", caller.arn})
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -136,10 +143,11 @@ def decide(
         return Decision("denied by a statement", tuple(denying))
     if endpoint is not None and not passing:
         return Decision("not let through")
-    by_resource = [one.sid for one in theirs]
+    outside = bool(caller.service) or caller.account != owner
+    by_resource = [one.sid for one in theirs if outside or one.gives(caller)]
     by_role = [one.sid for one in own]
     # Another account's role needs both; what its own account lets it do is not ours to know, so only ours is asked.
-    enough = by_resource if caller.service or caller.account != owner else by_role + by_resource
+    enough = by_resource if outside else by_role + by_resource
     return Decision("allowed", tuple(enough)) if enough else Decision("allowed by nobody")
 
 
@@ -161,6 +169,12 @@ def _statement(one: Mapping[str, Any]) -> Statement:
     actions, resources = tuple(listed(one["Action"])), tuple(listed(one.get("Resource", [])))
     if not all(isinstance(text, str) for text in (*actions, *resources)):
         raise ConfigurationFault(f"statement {sid!r}: an action or a resource is not text")
+    if not resources and not all(
+        text.startswith("sts:") for text in actions
+    ):  # else a list that came out empty is "any"
+        raise ConfigurationFault(f"statement {sid!r}: it names no resource, as only a role's trust may")
+    if "${" in json.dumps([one.get(name) for name in sorted(_ELEMENTS)], default=str):
+        raise ConfigurationFault(f"statement {sid!r}: a policy variable is not understood here")
     return Statement(
         actions,
         resources,

@@ -7,6 +7,7 @@ stands in the database, in the transaction of the audit records.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from datetime import datetime
 from itertools import islice
 
 from proviso.domain.audit import system_act
@@ -16,6 +17,7 @@ from proviso.domain.retention import FOLD_SETTLES, LedgerFold, hours_to_fold
 from proviso.stages.retain_room import ACTOR, RetainRoom
 
 _AT_ONCE = 5000
+_Fold = tuple[str, str, str, str]
 
 
 def fold_ledger(room: RetainRoom) -> int:
@@ -25,21 +27,32 @@ def fold_ledger(room: RetainRoom) -> int:
         folded_until = work.folded_until()
     # The last hour is the one before the hour that this moment lies in, once ten minutes of that have passed.
     hours = hours_to_fold(folded_until, now - FOLD_SETTLES)[:-1]
-    if not hours:
-        return 0
-    folds: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
-    for hour in hours:
-        for row in _unsearched(room, room.ledger.not_searched(hour)):
-            reason = row.reason.value if row.reason else ""
-            folds[(row.camera or "unknown", hour, row.outcome.value, reason)].append(row.key)
-    frames = sum(len(keys) for keys in folds.values())
+    frames = 0
+    while hours:
+        # One hour and those before it in which little ended: what a run has folded stays so if the rest is too much for
+        # its time or memory, as after a restore, when all that the ledger has is folded again.
+        group: list[str] = []
+        folds: dict[_Fold, list[str]] = defaultdict(list)
+        while hours and sum(len(keys) for keys in folds.values()) < _AT_ONCE:
+            group.append(hours.pop(0))
+            for row in _unsearched(room, room.ledger.not_searched(group[-1])):
+                reason = row.reason.value if row.reason else ""
+                folds[row.camera or "unknown", group[-1], row.outcome.value, reason].append(row.key)
+        if not _recorded(room, group, folds, now):
+            break
+        frames += sum(len(keys) for keys in folds.values())
+    return frames
+
+
+def _recorded(room: RetainRoom, hours: list[str], folds: dict[_Fold, list[str]], now: datetime) -> bool:
+    """These hours in one transaction with what the audit says of them. False where another run has folded them."""
     with room.store.work() as work:
-        if not work.fold(hours, frames, now):
-            return 0
+        if not work.fold(hours, sum(len(keys) for keys in folds.values()), now):
+            return False
         for (camera, hour, outcome, reason), keys in sorted(folds.items()):
             fold = LedgerFold(camera, hour, outcome, reason, len(keys), digest(sorted(keys)))
             work.audit(system_act(now, ACTOR, "frames_not_searched", camera, asdict(fold)))
-    return frames
+    return True
 
 
 def _unsearched(room: RetainRoom, rows: Iterable[LedgerEntry]) -> Iterator[LedgerEntry]:

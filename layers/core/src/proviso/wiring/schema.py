@@ -30,6 +30,13 @@ def migrate(properties: Mapping[str, Any]) -> list[str]:
     )
 
 
+def stop_restored() -> int:
+    """Stop all that is live in a database that was made of a snapshot."""
+    from proviso.store.restored import stop_restored as stop
+
+    return stop(wiring._conninfo(wiring._read(settings.Migrate))(), clock=wiring.now)
+
+
 def _wait_for(conninfo: Callable[[], str]) -> None:
     """A deployment must not fail because the database sleeps: it may refuse at first, and wakes by being asked."""
     from proviso.stages.retain_room import wait_until_awake

@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from proviso.cli import audit, session
-from proviso.cli.account.stack import Account, Stack
+from proviso.cli.account.stack import Account, Stack, made_by_hand
 from proviso.cli.api import Api, ApiFault
+from proviso.domain.audit import SYSTEM_CHAIN
 from proviso.domain.deployment import LIVE, OVER
 from proviso.domain.errors import Fault
 
@@ -37,7 +38,7 @@ def running(api: Api) -> Iterator[str]:
 def uncertified(api: Api) -> Iterator[str]:
     """What is held for a time, and so is to be deleted and certified first. What stays for good is the audit's."""
     for one in api.get("/retention?purpose=teardown")["holdings"]:
-        if one["count"] and (one["until"] or one["overdue"]):
+        if one["overdue"] or (one["count"] and one["until"]):  # overdue and none: a store that nobody looked at
             until = one["until"] or "the next run"
             yield f"{one['store']}: {one['what']}: {one['count']}, until {until} ({one['why']})"
 
@@ -52,6 +53,13 @@ def permits(account: Account, stack: Stack) -> Iterator[str]:
         yield f"{len(found)} cameras have a permit: a deployment is active; proviso stop-all"
 
 
+def snapshots(account: Account, stack: Stack) -> Iterator[str]:
+    """A snapshot outlives the stack, and holds templates that were certified as deleted (S23)."""
+    for name in made_by_hand(account, stack):
+        how = f"aws rds delete-db-cluster-snapshot --db-cluster-snapshot-identifier {name}"
+        yield f"the snapshot {name} holds templates: {how}"
+
+
 def audit_of(account: Account, stack: Stack, file: Path | None, now: datetime) -> Iterator[str]:
     """The audit goes with the database; only its heads stay, which prove nothing without the records."""
     how = "proviso audit export audit.jsonl, then proviso teardown ... --audit audit.jsonl; keep that file"
@@ -61,9 +69,10 @@ def audit_of(account: Account, stack: Stack, file: Path | None, now: datetime) -
     from proviso.cloud.anchors import S3Anchors
 
     part = stack.one("AnchorsBucket")
-    heads = S3Anchors(account.client("s3"), part.id).latest() if part and part.id else []
+    # All of them: the newest object names those chains only in which something was recorded last.
+    heads = list(S3Anchors(account.client("s3"), part.id).heads()) if part and part.id else []
     try:
-        verdicts, only, broken_off, exported_at = audit.verified_file(file, list(heads))
+        verdicts, only, broken_off, exported_at = audit.verified_file(file, heads)
     except (Fault, ApiFault) as fault:
         yield str(fault)
         return
@@ -75,13 +84,18 @@ def audit_of(account: Account, stack: Stack, file: Path | None, now: datetime) -
     missing = {head.chain for head in heads} - {one.chain for one in verdicts}
     if missing and only is None:
         yield f"{file} is without {len(missing)} chains that were anchored"
+    known = {one.chain: one.records for one in verdicts}
+    # In the system's own chain the export is recorded, and the looks of this command; in a deployment's, what was done.
+    later = {head.chain for head in heads if head.sequence > known.get(head.chain, head.sequence)} - {SYSTEM_CHAIN}
+    if later and only is None:
+        yield f"{len(later)} deployments have records that are younger than {file}: {how}"
     if not timedelta(0) <= now - exported_at + timedelta(minutes=5) <= EXPORT_GOOD_FOR:
         yield f"{file} was exported at {exported_at:%Y-%m-%d %H:%M} UTC, which is not within the last day: {how}"
 
 
 def obstacles(account: Account, stack: Stack, file: Path | None, now: datetime) -> list[str]:
     """Everything that stands against it, in the order in which it is mended; so does a look that fails."""
-    found = list(permits(account, stack))
+    found = [*permits(account, stack), *snapshots(account, stack)]
     try:
         api = signed_in(stack)
         found += running(api)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from proviso.cli.account.stack import Account, Part, Stack, sentence
+from proviso.cli.account.stack import Account, Part, Stack, made_by_hand, sentence
 
 _SAM_STACK = "aws-sam-cli-managed-default"
 _COUNTED = {
@@ -110,12 +110,8 @@ def _kept(account: Account, stack: Stack, now: datetime) -> Iterator[Line]:
 
 
 def _snapshots(account: Account, stack: Stack) -> Iterator[Line]:
-    for part in stack.of("AWS::RDS::DBCluster"):
-        rds = account.client("rds")
-        found = rds.describe_db_cluster_snapshots(DBClusterIdentifier=part.id, SnapshotType="manual")
-        for one in found["DBClusterSnapshots"]:
-            name = one["DBClusterSnapshotIdentifier"]
-            yield Line("snapshot", name, "made by hand: IT HOLDS TEMPLATES; delete it first", "you delete it")
+    for name in made_by_hand(account, stack):
+        yield Line("snapshot", name, "made by hand: IT HOLDS TEMPLATES; delete it first", "you delete it")
 
 
 def _delivery_logs(account: Account) -> Iterator[Line]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from proviso.cli.account.finding import Check, Finding, attention, ok, wrong
-from proviso.cli.account.stack import Account, Stack
+from proviso.cli.account.stack import Account, Stack, made_by_hand
 
 _BUSY = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
 _WELL = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
@@ -139,14 +139,7 @@ def _latest(account: Account, space: str, metric: str, dimensions: dict[str, str
 
 def snapshots(account: Account, stack: Stack) -> Finding:
     """S23: a snapshot that somebody made keeps templates that were promised to be deleted."""
-    names = [part.id for part in stack.of("AWS::RDS::DBCluster")]
-    found = [
-        one["DBClusterSnapshotIdentifier"]
-        for name in names
-        for one in account.client("rds").describe_db_cluster_snapshots(DBClusterIdentifier=name, SnapshotType="manual")[
-            "DBClusterSnapshots"
-        ]
-    ]
+    found = made_by_hand(account, stack)
     if found:
         how = f"aws rds delete-db-cluster-snapshot --db-cluster-snapshot-identifier {found[0]}"
         return wrong("snapshots", f"{len(found)} made by hand hold templates after their deletion", how)

@@ -86,7 +86,15 @@ class Stack:
         return found
 
     def kept(self, part: Part) -> bool:
-        """Does CloudFormation leave it where it is? RetainExceptOnCreate counts: the stack was created."""
+        """Does CloudFormation leave it where it is? RetainExceptOnCreate counts: the stack was created.
+
+        ConfigurationFault where the template could not be read: what is kept must never be taken for what goes."""
+        where = part.path.rpartition("/")[0]
+        if not self.templates.get(where):
+            raise ConfigurationFault(
+                f"the template of {where or self.name} cannot be read, so nobody knows what of it is kept; use a role"
+                " that may (cloudformation:GetTemplate)"
+            )
         return str(self.resource(part).get("DeletionPolicy", "")).startswith("Retain")
 
 
@@ -150,6 +158,31 @@ def needed_stack(account: Account, name: str) -> Stack:
             " find where it is"
         )
     return found
+
+
+def made_by_hand(account: Account, stack: Stack) -> list[str]:
+    """Snapshots of the stack's cluster that somebody made. The one that the cluster was restored from is of another
+    cluster, so it is asked for by its name."""
+    rds = account.client("rds")
+    found = []
+    for part in stack.of("AWS::RDS::DBCluster"):
+        answer = rds.describe_db_cluster_snapshots(DBClusterIdentifier=part.id, SnapshotType="manual")
+        found += [str(one["DBClusterSnapshotIdentifier"]) for one in answer["DBClusterSnapshots"]]
+    restored = stack.parameters.get("RestoreFromSnapshot", "").rsplit(":", 1)[-1]
+    if restored and restored not in found and _snapshot_is_there(rds, restored):
+        found.append(restored)
+    return found
+
+
+def _snapshot_is_there(rds: Any, name: str) -> bool:
+    from botocore.exceptions import ClientError
+
+    try:
+        return bool(rds.describe_db_cluster_snapshots(DBClusterSnapshotIdentifier=name)["DBClusterSnapshots"])
+    except ClientError as error:
+        if "NotFound" in error.response["Error"]["Code"]:
+            return False
+        raise
 
 
 def api_url(account: Account, name: str) -> str:

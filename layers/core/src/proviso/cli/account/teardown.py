@@ -49,8 +49,8 @@ def _teardown(account: Account, name: str, dry_run: bool, audit: Path | None, co
     path = tearing.journal_path(session.here(), account.region, name)
     journal = tearing.written(path)
     found = read_stack(account, name)
-    if journal is not None and found is not None and found.id != journal.stack_id:
-        journal = None  # a younger stack of that name: what was allowed was allowed for another one
+    if journal is not None and found is not None and not journal.allows(found, plan.today()):
+        journal = None  # a younger stack of that name, or one that went on working: to be allowed anew
     if found is None and journal is None:
         raise ConfigurationFault(f"there is no stack {name} in {account.region}, and no teardown of it was begun here")
     if found is not None:
@@ -62,7 +62,7 @@ def _teardown(account: Account, name: str, dry_run: bool, audit: Path | None, co
         return
     if journal is None and found is not None:
         _confirmed(account, found, confirm, uncertified)
-        journal = tearing.Journal.of(found, account.region)
+        journal = tearing.Journal.of(found, account.region, plan.today())
         tearing.write(path, journal)
     if journal is not None:
         _carry_out(account, journal, found)

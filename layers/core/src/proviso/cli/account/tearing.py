@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ _GOING = "DELETE_IN_PROGRESS"
 GONE = "DELETE_COMPLETE"
 FAILED = "DELETE_FAILED"
 _BATCH = 1000
+_ALLOWED_FOR = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """That a teardown was allowed and begun, of which stack, and what has to be gone or there at its end."""
+    """That a teardown was allowed and begun, when and of which stack, and what has to be gone or there at its end."""
 
     stack_id: str
     name: str
@@ -27,13 +29,29 @@ class Journal:
     buckets: tuple[str, ...]
     kept: tuple[str, ...]
     clusters: tuple[str, ...]
+    allowed_at: str
 
     @classmethod
-    def of(cls, stack: Stack, region: str) -> "Journal":
+    def of(cls, stack: Stack, region: str, now: datetime) -> "Journal":
         lasting = [part for part in stack.of("AWS::S3::Bucket") if stack.kept(part)]
         kept = tuple(part.id for part in lasting if part.status != GONE)  # a creation that failed took them away
         clusters = tuple(part.id for part in stack.of("AWS::RDS::DBCluster"))
-        return cls(stack.id, stack.name, region, tuple(part.id for part in plan.emptied(stack)), kept, clusters)
+        return cls(
+            stack.id,
+            stack.name,
+            region,
+            tuple(part.id for part in plan.emptied(stack)),
+            kept,
+            clusters,
+            now.isoformat(),
+        )
+
+    def allows(self, stack: Stack, now: datetime) -> bool:
+        """Is what was allowed then allowed now? Of the same stack only; and while it stands, and so goes on working,
+        for a day only."""
+        if stack.id != self.stack_id:
+            return False
+        return stack.status.startswith("DELETE_") or now - datetime.fromisoformat(self.allowed_at) <= _ALLOWED_FOR
 
 
 def journal_path(data: Path, region: str, name: str) -> Path:
@@ -45,7 +63,8 @@ def written(path: Path) -> Journal | None:
     try:
         values = json.loads(path.read_text("utf-8"))
         lists = {name: tuple(values[name]) for name in ("buckets", "kept", "clusters")}
-        return Journal(values["stack_id"], values["name"], values["region"], **lists)
+        datetime.fromisoformat(values["allowed_at"])
+        return Journal(values["stack_id"], values["name"], values["region"], **lists, allowed_at=values["allowed_at"])
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
