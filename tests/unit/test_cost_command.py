@@ -35,6 +35,20 @@ def test_the_standard_trial(run: Any) -> None:
         "Price in doubt: sns_sms",
     ):
         assert said in shown.output, said
+    assert "In short: about $" in shown.output.splitlines()[-1]
+
+
+def test_only_prices_that_count_are_in_doubt(run: Any) -> None:
+    assert "snapstart" not in run().output
+    assert "Price in doubt: snapstart_cache" in run("--parameter", "SnapStart=on").output
+
+
+def test_the_largest_lines_are_those_of_the_table(run: Any) -> None:
+    """A line of the table can have several prices; the sentence below it adds them as the table does."""
+    shown = run().output
+    (idle,) = [line for line in shown.splitlines() if "an idle month under" in line]
+    (row,) = [line.split() for line in shown.splitlines() if line.strip().startswith("alert, each contact")]
+    assert f"S3 alert, each contact {row[-2].removeprefix('$')}" in idle
 
 
 def test_a_target_that_is_missed_is_an_answer(run: Any) -> None:
@@ -67,8 +81,9 @@ def test_ones_own_durations(run: Any, name: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--hours", 800], "hours must lie between 0 and 730"),
-        (["--faces-share", 2], "faces share must lie between 0 and 1"),
+        (["--hours", 800], "--hours must lie between 0 and 730, not 800.0"),
+        (["--faces-share", 2], "--faces-share must lie between 0 and 1"),
+        (["--list", 2_000_000], "--list must lie between 1 and 1,000,000, not 2,000,000"),
         (["--region", "mars-1"], "mars-1"),
         (["--price", "sms=1"], "KEY=DOLLARS"),
         (["--prices", "nowhere.toml"], "nowhere.toml cannot be read"),

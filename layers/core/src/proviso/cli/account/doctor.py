@@ -59,6 +59,12 @@ def findings(stack: str, region: str, local: bool, wake: bool) -> Iterator[Findi
         yield wrong("credentials", explain(error), "aws configure sso; or name --region")
         return
     yield from run(_here(root, account.region, not stack), explain)
+    try:
+        who = list(before.credentials(account))
+    except Exception as error:  # noqa: BLE001
+        yield wrong("credentials", explain(error), "mend that and look again: nothing of the account was looked at")
+        return
+    yield from who
     found = None
     if stack:
         try:

@@ -171,8 +171,13 @@ def verdicts(found: Estimate) -> list[tuple[str, bool, str]]:
 
 
 def _largest(month: Bill) -> str:
-    lines = sorted(month.lines, key=lambda line: -line.amount)[:4]
-    return ", ".join(f"{line.service} {line.what} {line.amount:.2f}" for line in lines)
+    """The four largest as the table shows them: what one thing costs in several prices is one line there."""
+    amounts: dict[str, float] = {}
+    for line in month.lines:
+        name = f"{line.service} {line.what}"
+        amounts[name] = amounts.get(name, 0.0) + line.amount
+    largest = sorted(amounts.items(), key=lambda one: -one[1])[:4]
+    return ", ".join(f"{name} {amount:.2f}" for name, amount in largest)
 
 
 def as_values(found: Estimate) -> dict[str, Any]:
@@ -266,12 +271,17 @@ def show(found: Estimate) -> None:
         f"{found.clock.waits:g} times what docs/cost.md assumes{given}. "
         f"{found.month.batch:.1f} uploads a call of detect."
     )
-    for sentence in found.prices.doubtful():
+    used = {line.key for month in months for line in month.lines}
+    for sentence in found.prices.doubtful(used):
         say(f"Price in doubt: {sentence}")
     for name in found.plant.uncounted:
         say(f"Not counted: {name}")
     for sentence in found.month.warnings:
         say(f"Warning: {sentence}")
+    say(
+        f"In short: about {_dollars(found.month.total)} in such a month, {_dollars(found.idle_free.total)} to "
+        f"{_dollars(found.idle_list.total)} in one in which nothing runs."
+    )
 
 
 def _lines(months: Sequence[Bill], service: str) -> list[tuple[str, list[float]]]:
