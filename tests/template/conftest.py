@@ -90,9 +90,7 @@ def references(value: Any) -> Iterator[str]:
                 yield from references(inner)
 
 
-def read(
-    path: Path, parameters: Mapping[str, str] | None = None, core_layer: str = "s3://bucket/layer"
-) -> Template:
+def read(path: Path, parameters: Mapping[str, str] | None = None, core_layer: str = "s3://bucket/layer") -> Template:
     """A template, expanded with these parameters. `core_layer` is where its core layer's archive was put."""
     from samtranslator.parser.parser import Parser
     from samtranslator.translator.translator import Translator

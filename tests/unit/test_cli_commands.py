@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from proviso.cli import cameras, output, pictures, places, session
+from proviso.cli import cameras, candidates, output, pictures, places, session
 from proviso.cli.api import ApiFault
 from proviso.cli.deployments import GROUNDS, read_request
 from proviso.cli.main import app
@@ -61,6 +61,33 @@ def test_every_command_explains_itself(command: str) -> None:
     result = runner.invoke(app, [*command.split(), "--help"])
     assert result.exit_code == 0, result.output
     assert "Usage" in result.output
+
+
+def test_the_help_has_a_line_for_each_command_and_each_is_in_a_panel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERMINAL_WIDTH", "80")
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", runner.invoke(app, ["--help"]).output).splitlines()
+    assert not any(line.startswith("╭─ Commands") for line in shown), "a command without a panel"
+    rows = [line for line in shown if line.startswith("│ ") and "--help" not in line]
+    assert len(rows) > 30
+    assert [line for line in rows if line[2] == " "] == [], "a command with a second line"
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ({"low": 1109, "high": None}, "more than 1,109 searches against a list like this"),
+        ({"low": 40, "high": 2000}, "about 40 to 2,000 searches against a list like this"),
+    ],
+)
+def test_how_rare_a_stranger_is_stands_there_in_words(
+    found: dict[str, Any], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    candidates._details({"reference": "ABC", "stranger_once_in": found, "evidence": "/somewhere"})
+    shown = text(capsys.readouterr().out)
+    assert f"stranger once in {said}" in shown
+    assert "{" not in shown
+    assert "somewhere" not in shown
 
 
 @pytest.mark.parametrize(
