@@ -73,6 +73,12 @@ def test_the_help_has_a_line_for_each_command_and_each_is_in_a_panel(monkeypatch
     assert [line for line in rows if line[2] == " "] == [], "a command with a second line"
 
 
+def test_square_brackets_of_a_help_are_shown() -> None:
+    assert "[grounds] included" in text(runner.invoke(app, ["deployment", "request", "--help"]).output).replace(
+        "│ ", ""
+    )
+
+
 @pytest.mark.parametrize(
     ("found", "said"),
     [

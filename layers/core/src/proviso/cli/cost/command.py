@@ -228,7 +228,7 @@ def show(found: Estimate) -> None:
         + ("what is free for good taken off" if found.free else "nothing taken off for the free tier")
     )
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for name in ("", "a month", "a million frames", "idle month", "at list price"):
+    for name in ("", "a month", "a million frames", "idle month", "idle, at list price"):
         table.add_column(name, justify="right" if name else "left", no_wrap=True)
     months = [found.month, found.idle_free, found.idle_list]
     services = [one.by_service() for one in months]
@@ -245,7 +245,7 @@ def show(found: Estimate) -> None:
     console.print(table)
     say(
         "A million frames: what running adds to an idle month, without SMS and e-mails, which come by the notice. "
-        "Idle month: what AWS gives every account for good is taken off; beside it, nothing is."
+        "Idle month: what AWS gives every account for good is taken off; at list price: nothing is."
     )
     if found.million_elsewhere:
         others = "; ".join(f"{name} {_dollars(value)}" for name, value in found.million_elsewhere.items())
