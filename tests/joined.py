@@ -21,7 +21,7 @@ import pytest
 
 from proviso import wiring
 from proviso.edge import telemetry
-from proviso.wiring import alerting, records, retention
+from proviso.wiring import alerting, records, retention, schema
 from tests.embedded_database import Database
 from tests.fakes.cloud import FakeCameras, FakeGrants, FakeSubscriptions
 from tests.safeguards.house import House
@@ -181,7 +181,7 @@ def joined(
         clock = SimpleNamespace(sleep=house.sleep, perf_counter=time.perf_counter)
         for module in (wiring, retention, alerting):
             patch.setattr(module, "now", house.now)
-        for module in (wiring, retention):
+        for module in (wiring, retention, schema):
             patch.setattr(module, "time", clock)
         patch.setattr(psycopg.connection, "timeout_from_conninfo", lambda given: _timeout_s(given) / speed)
         yield Functions(house, gate)

@@ -9,8 +9,8 @@ from threading import Lock, Timer
 from typing import Any
 from urllib.request import Request, urlopen
 
-from proviso import wiring
 from proviso.domain.errors import Fault
+from proviso.wiring import schema as wiring
 
 _PHYSICAL_ID = "proviso-schema"  # always the same: an update is never a replacement
 _TO_ANSWER_S = 40

@@ -32,7 +32,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Pretended:
-    monkeypatch.setattr(wiring, "sign_in_place", lambda: wiring.SignInPlace(SIGN_IN, CLIENT))
+    monkeypatch.setattr(wiring, "sign_in_place", lambda: wiring.SignInPlace(SIGN_IN, CLIENT, "command-line"))
     pages._headers.cache_clear()
     return Pretended()
 

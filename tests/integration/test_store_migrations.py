@@ -13,12 +13,12 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from functions.migrate.app import handler
-from proviso import wiring
 from proviso.domain.audit import SYSTEM_CHAIN, first_fault
 from proviso.domain.errors import ConfigurationFault, DatabaseAway
 from proviso.domain.people import Person, Role
 from proviso.store.govern import PostgresGovernStore
 from proviso.store.migrations import ROLES, Migration, migrate, shipped
+from proviso.wiring import schema as wiring
 from tests.contract.store_samples import connector
 from tests.embedded_database import Database
 

@@ -121,7 +121,7 @@ def running(house: House, monkeypatch) -> House:
     house.pipeline = RandomPipeline()
     list_id, house.entries = house.listed(3)
     house.active = house.running(list_id)
-    monkeypatch.setattr(wiring, "match_invocation", lambda remaining: house.match)
+    monkeypatch.setattr(wiring, "match_invocation", lambda remaining, step, span: house.match)
     yield house
     for made in (telemetry.logger, telemetry.metrics):
         made.cache_clear()

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proviso.cli.cost.command import estimate, verdicts
+from proviso.cli.cost.command import verdicts
 from proviso.cli.cost.durations import Case, Clock, Measured
+from proviso.cli.cost.estimate import estimate
 from proviso.cli.cost.model import Bill, Scenario, ScenarioFault, bill, per_million
 from proviso.cli.cost.plant import Plant
 from proviso.cli.cost.prices import Tier, read_prices
@@ -72,8 +73,8 @@ def test_an_hour_by_hand() -> None:
     found = month(ONE_HOUR)
     assert found.batch == 1
     assert quantity(found, "s3_put", "uploads") == 3600
-    # without a face: received, finish and the index. With: received at detect, the end at match
-    assert quantity(found, "dynamodb_write") == 2700 * 3 + 900 * 2
+    # without a face: its end and the index. With: received at detect, the end at match
+    assert quantity(found, "dynamodb_write") == 2700 * 2 + 900 * 2
     assert quantity(found, "dynamodb_read", "folded") == pytest.approx(2700 * 400 / 4096 / 2)
     # three requests a frame, three more with faces; retain's runs ask six queues; the polls of the whole month
     polls = 3 * 5 * 730 * 3600 / 20

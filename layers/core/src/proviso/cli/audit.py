@@ -170,12 +170,12 @@ def verified_file(file: Path, heads: list[Head]) -> tuple[list[Verdict], tuple[s
 
 
 def _verified_database(url: str, heads: list[Head]) -> list[Verdict]:
-    from proviso import wiring
+    from proviso.wiring import schema
 
     address = os.environ.get("DATABASE_URL", "").strip() if url == "-" else url
     if not address.startswith(("postgresql://", "postgres://")):
         raise ApiFault("--database takes the address of a PostgreSQL database: postgresql://user@host/name")
-    store = wiring.audit_database(address)
+    store = schema.audit_database(address)
     try:
         with store.work() as work, _progress("verifying", None) as advance:
             return verify(_counted(work.all_audit_records(), advance), [*heads, *work.heads()])

@@ -4,6 +4,9 @@ There is no database here (rule 1). A frame that is refused is deleted unread; a
 after one look; all others become one message to match: boxes and landmarks, never pixels or templates. A burst is
 handled as one frame whose faces are tracks; one of more frames than were authorised is refused, and no pixel of it is
 decoded.
+
+Most frames hold no face, and their outcome is the one write into the ledger: a look, which costs a fifth of a write,
+tells what is decided already. Only what goes on to match is written there as received.
 """
 
 from collections.abc import Callable
@@ -42,7 +45,7 @@ def detect(
     now = clock()
     parsed = FrameKey.parse(key)
     camera = None if isinstance(parsed, Refused) else parsed.camera
-    row = ledger.received(key, camera, now)
+    row = ledger.get(key) or LedgerEntry(key=key, outcome=Outcome.RECEIVED, received_at=now, camera=camera)
     if row.outcome is not Outcome.RECEIVED:
         return row  # a duplicate of something that is already decided
     if isinstance(parsed, Refused):
@@ -76,6 +79,10 @@ def detect(
         row = replace(row, counts=counts, detail=detail)
         return _finish(row, Outcome.NO_FACE, None, clock(), stopwatch, frames, ledger)
 
+    written = ledger.received(key, camera, now)
+    if written.outcome is not Outcome.RECEIVED:
+        return written  # decided meanwhile by another call
+    row = replace(row, received_at=written.received_at)
     queue.send(_message(row, parsed, permit, seen, counts, usable, stopwatch))
     return replace(row, counts=counts, stages=stopwatch.laps)
 

@@ -88,7 +88,7 @@ def _look_into_queues(clock: Clock, gauge: QueueGauge, look: QueueLook) -> Stora
 
 
 def _final(frame: StoredFrame, ledger: Ledger, now: datetime, age_limit_s: int) -> LedgerEntry:
-    """Its row as it would end now: never seen by detect is another outcome than begun and not finished."""
+    """Its row as it would end now. What never got as far as match has another outcome than what match did not end."""
     row = ledger.get(frame.key)
     outcome = Outcome.UNPROCESSED if row is None else Outcome.STALE
     if row is None:

@@ -25,7 +25,7 @@ from proviso.domain.policy import Policy
 from proviso.domain.timing import Span, Stopwatch, unspanned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from proviso.domain.camera import UploadGrant
     from proviso.domain.contact_ports import ContactBoard
@@ -63,7 +63,6 @@ What comes back does so after three minutes, and is stale."""
 _ANSWER_CONNECT_S = 15
 """How long one who asks the API waits for a sleeping database before 503 says: come again. The function has 29 s, the
 gateway 30 s, and what follows a connection needs its own; where that gives up nobody is told when to come."""
-_MIGRATE_WAITS = timedelta(seconds=60)
 _ABANDON_AFTER_S = 60
 
 
@@ -390,44 +389,6 @@ def _principal(store: GovernStore | ReviewStore | RetainStore, sub: str) -> Prin
 
     with store.work() as work:
         return principal_of(work, sub)
-
-
-# --- time ------------------------------------------------------------------------------------------------------------
-
-
-def audit_database(url: str) -> Any:
-    """The audit in a database, to be read and verified by whoever the address names; nothing is written."""
-    from proviso.store.audit import PostgresAuditStore
-    from proviso.store.connection import Connector
-
-    return PostgresAuditStore(Connector(lambda: url, application_name="proviso-audit", statement_timeout_s=60))
-
-
-def migrate(properties: Mapping[str, Any]) -> list[str]:
-    """Bring the schema up to date as the database's master, and register the first authoriser. What was applied."""
-    from proviso.store.migrations import migrate as apply
-    from proviso.vision.calibrations import shipped_calibrations
-
-    read = _read(settings.Migrate)
-    _wait_for(_conninfo(read))
-    return apply(
-        _conninfo(read)(),
-        first_authoriser=properties.get("FirstAuthoriser") or None,
-        role_passwords=properties.get("RolePasswords") or None,
-        iam=not read.database_url,
-        clock=now,
-        calibrations=shipped_calibrations(),
-    )
-
-
-def _wait_for(conninfo: Callable[[], str]) -> None:
-    """A deployment must not fail because the database sleeps: it may refuse at first, and wakes by being asked."""
-    from proviso.stages.retain_room import wait_until_awake
-    from proviso.store.connection import Connector
-
-    asked = Connector(conninfo, application_name="proviso-migrate", connect_timeout_s=_ANSWER_CONNECT_S)
-    wait_until_awake(asked.connect, clock=now, wait=time.sleep, give_up_at=now() + _MIGRATE_WAITS)
-    asked.close()
 
 
 # --- shared ----------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,69 +12,14 @@ from rich.table import Table
 
 from proviso.cli.cost import model
 from proviso.cli.cost.durations import Clock, DurationsFault, read_export, shipped
-from proviso.cli.cost.model import Bill, Scenario, ScenarioFault, bill, per_million
-from proviso.cli.cost.plant import Plant, read_plant
-from proviso.cli.cost.prices import Prices, PricesFault, read_prices
-from proviso.cli.cost.rekognition import Rekognition, rekognition
+from proviso.cli.cost.estimate import Estimate, estimate
+from proviso.cli.cost.model import Bill, Scenario, ScenarioFault
+from proviso.cli.cost.plant import read_plant
+from proviso.cli.cost.prices import PricesFault, read_prices
 from proviso.cli.output import console, fail, say
 from proviso.domain.errors import ConfigurationFault
 
 _DEFAULT = Scenario()
-_RANGE = ((0.6, 0.6), (0.25, 2.0))
-"""Speed and waits of the good and of the bad end: what nobody measured on AWS yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """All that is shown. `idle_free`: an idle month with what AWS gives every account for good taken off; `idle_list`:
-    without. `million_elsewhere`: dollars a million frames in other uses, by the options that would show them."""
-
-    scenario: Scenario
-    prices: Prices
-    plant: Plant
-    clock: Clock
-    free: bool
-    month: Bill
-    idle_list: Bill
-    idle_free: Bill
-    million: dict[str, float]
-    million_range: tuple[float, float]
-    million_elsewhere: dict[str, float]
-    rekognition: Rekognition
-
-    @property
-    def million_total(self) -> float:
-        return sum(self.million.values())
-
-
-def estimate(scenario: Scenario, plant: Plant, prices: Prices, clock: Clock, *, free: bool = False) -> Estimate:
-    """Month, idle month, per million frames with its range and in other uses, and Rekognition."""
-
-    def sums(this: Clock, use: Scenario = scenario) -> tuple[Bill, Bill, dict[str, float]]:
-        month = bill(use, plant, prices, this, free=free)
-        idle = bill(use.idle(), plant, prices, this, free=free)
-        return month, idle, per_million(month, idle, use.frames)
-
-    month, _, million = sums(clock)
-    idle_list, idle_free = (bill(scenario.idle(), plant, prices, clock, free=each) for each in (False, True))
-    ends = [sum(sums(Clock(clock.measured, speed, waits, clock.billed))[2].values()) for speed, waits in _RANGE]
-    others = {name: sum(sums(clock, use)[2].values()) for name, use in _others(scenario).items()}
-    yardstick = rekognition(scenario, prices)
-    total = sum(million.values())
-    spread = (min(total, *ends), max(total, *ends))
-    return Estimate(
-        scenario, prices, plant, clock, free, month, idle_list, idle_free, million, spread, others, yardstick
-    )
-
-
-def _others(scenario: Scenario) -> dict[str, Scenario]:
-    """The same use in bursts, on a busy site, and both: the options that differ. Nothing where nothing runs."""
-    if not scenario.frames:
-        return {}
-    busy = replace(scenario, cameras=max(10, scenario.cameras), fps=max(5.0, scenario.fps))
-    options = f"--cameras {busy.cameras} --fps {busy.fps:g}"
-    found = {"--burst 5": replace(scenario, burst=5), options: busy, f"{options} --burst 5": replace(busy, burst=5)}
-    return {name: use for name, use in found.items() if use != scenario}
 
 
 def cost(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from proviso.cli.cost import model
 
 if TYPE_CHECKING:
-    from proviso.cli.cost.command import Estimate
+    from proviso.cli.cost.estimate import Estimate
 
 _INK, _BAR, _OVER = "#1d2433", "#2f6f9f", "#b4531f"
 _MOST, _WIDE = 8, 24

@@ -18,14 +18,14 @@ SWEEP, RETAIN, REVIEW, GRANT = "SweepFunction", "RetainFunction", "ReviewFunctio
 PERMIT: Asked = {"s3:GetObject": 1}
 """Of it, a camera and call of detect: the permit."""
 NO_FACE: Asked = {
-    "dynamodb:PutItem": 1,
+    "dynamodb:GetItem": 1,
     "dynamodb:UpdateItem": 1,
     "dynamodb:index": 1,
     "s3:DeleteObject": 1,
     "s3:GetObject": 2,
 }
 """detect, one upload without a usable face, its camera's permit included."""
-WITH_FACES: Asked = {"dynamodb:PutItem": 1, "s3:GetObject": 2, "sqs:SendMessage": 1}
+WITH_FACES: Asked = {"dynamodb:GetItem": 1, "dynamodb:PutItem": 1, "s3:GetObject": 2, "sqs:SendMessage": 1}
 """detect, one upload with faces, its camera's permit included."""
 SEARCHED: Asked = {"dynamodb:GetItem": 1, "dynamodb:UpdateItem": 1, "s3:DeleteObject": 1, "s3:GetObject": 2}
 """match, one upload."""

@@ -1,0 +1,48 @@
+"""What is done to the database as a whole: its schema, when a stack is deployed, and a look through its audit."""
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+import proviso.wiring as wiring
+from proviso import settings
+
+_CONNECT_S = 15
+_WAITS = timedelta(seconds=60)
+
+
+def migrate(properties: Mapping[str, Any]) -> list[str]:
+    """Bring the schema up to date as the database's master, and register the first authoriser. What was applied."""
+    from proviso.store.migrations import migrate as apply
+    from proviso.vision.calibrations import shipped_calibrations
+
+    read = wiring._read(settings.Migrate)
+    conninfo = wiring._conninfo(read)
+    _wait_for(conninfo)
+    return apply(
+        conninfo(),
+        first_authoriser=properties.get("FirstAuthoriser") or None,
+        role_passwords=properties.get("RolePasswords") or None,
+        iam=not read.database_url,
+        clock=wiring.now,
+        calibrations=shipped_calibrations(),
+    )
+
+
+def _wait_for(conninfo: Callable[[], str]) -> None:
+    """A deployment must not fail because the database sleeps: it may refuse at first, and wakes by being asked."""
+    from proviso.stages.retain_room import wait_until_awake
+    from proviso.store.connection import Connector
+
+    asked = Connector(conninfo, application_name="proviso-migrate", connect_timeout_s=_CONNECT_S)
+    wait_until_awake(asked.connect, clock=wiring.now, wait=time.sleep, give_up_at=wiring.now() + _WAITS)
+    asked.close()
+
+
+def audit_database(url: str) -> Any:
+    """The audit in a database, to be read and verified by whoever the address names; nothing is written."""
+    from proviso.store.audit import PostgresAuditStore
+    from proviso.store.connection import Connector
+
+    return PostgresAuditStore(Connector(lambda: url, application_name="proviso-audit", statement_timeout_s=60))
