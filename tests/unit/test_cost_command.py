@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from proviso.cli.cost import command
@@ -36,6 +37,15 @@ def test_the_standard_trial(run: Any) -> None:
     ):
         assert said in shown.output, said
     assert "In short: about $" in shown.output.splitlines()[-1]
+
+
+@pytest.mark.parametrize("columns", [80, 40])
+def test_no_figure_is_cut_in_a_narrow_window(run: Any, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    monkeypatch.setattr(command, "console", Console(width=columns, force_terminal=False))
+    shown = run().output
+    table = shown[shown.index("CloudWatch") : shown.index("together")]
+    assert "…" not in table
+    assert all(len(line.rstrip()) <= 80 for line in table.splitlines())
 
 
 def test_only_prices_that_count_are_in_doubt(run: Any) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -173,7 +174,7 @@ def show(found: Estimate) -> None:
         + ("what is free for good taken off" if found.free else "nothing taken off for the free tier")
     )
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for name in ("", "a month", "a million frames", "idle month", "idle, at list price"):
+    for name in ("", "a month", "a million\nframes", "idle\nmonth", "idle, at\nlist price"):
         table.add_column(name, justify="right" if name else "left", no_wrap=True)
     months = [found.month, found.idle_free, found.idle_list]
     services = [one.by_service() for one in months]
@@ -187,7 +188,9 @@ def show(found: Estimate) -> None:
     totals = [_dollars(one.total) for one in months]
     totals.insert(1, _dollars(found.million_total) if found.million else "")
     table.add_row("[bold]together[/bold]", *totals)
-    console.print(table)
+    # A window that is too narrow breaks lines: no figure is ever cut.
+    wide = console.measure(table, options=console.options.update(max_width=10_000)).maximum
+    Console(file=console.file, width=max(wide, console.width), highlight=False).print(table)
     say(
         "A million frames: what running adds to an idle month, without SMS and e-mails, which come by the notice. "
         "Idle month: what AWS gives every account for good is taken off; at list price: nothing is."
