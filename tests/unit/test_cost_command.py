@@ -36,7 +36,13 @@ def test_the_standard_trial(run: Any) -> None:
         "Price in doubt: sns_sms",
     ):
         assert said in shown.output, said
-    assert "In short: about $" in shown.output.splitlines()[-1]
+
+
+def test_the_last_line_is_the_same_whether_or_not_the_table_takes_off_what_is_free(run: Any) -> None:
+    lines = [run(*arguments).output.splitlines()[-1] for arguments in ([], ["--free-tier"])]
+    assert lines[0] == lines[1]
+    least, most = (json.loads(run("--json", *one).output)["month"]["total"] for one in (["--free-tier"], []))
+    assert f"In short: ${least:.2f} to ${most:.2f} in such a month" in lines[0]
 
 
 @pytest.mark.parametrize("columns", [80, 40])

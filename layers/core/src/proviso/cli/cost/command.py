@@ -227,8 +227,9 @@ def show(found: Estimate) -> None:
     for sentence in found.month.warnings:
         say(f"Warning: {sentence}")
     say(
-        f"In short: about {_dollars(found.month.total)} in such a month, {_dollars(found.idle_free.total)} to "
-        f"{_dollars(found.idle_list.total)} in one in which nothing runs."
+        f"In short: {_dollars(found.month_totals[0])} to {_dollars(found.month_totals[1])} in such a month, "
+        f"{_dollars(found.idle_free.total)} to {_dollars(found.idle_list.total)} in one in which nothing runs: with "
+        "all that AWS gives every account for good, and with nothing of it."
     )
 
 
