@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from proviso.cli.account import before
 from tests.template.conftest import Template, listed
 
 
@@ -185,6 +186,18 @@ def test_the_database_is_encrypted_and_private(database: Template) -> None:
     writer = database.resources["Writer"]["Properties"]
     assert writer["PubliclyAccessible"] is False
     assert writer["DBInstanceClass"] == "db.serverless"
+
+
+def test_a_restore_can_name_the_version_of_its_snapshot(template: Template, database: Template) -> None:
+    """AWS raises the database by itself, and refuses to restore a snapshot below its own version."""
+    assert database.resources["Writer"]["Properties"]["AutoMinorVersionUpgrade"] is True
+    given = template.raw["Resources"]["Database"]["Properties"]["Parameters"]
+    assert given["EngineVersion"] == {"Ref": "DatabaseEngineVersion"}
+    asked, inner = template.raw["Parameters"]["DatabaseEngineVersion"], database.raw["Parameters"]["EngineVersion"]
+    assert {name: asked[name] for name in ("Type", "Default", "AllowedPattern")} == {
+        name: inner[name] for name in ("Type", "Default", "AllowedPattern")
+    }
+    assert asked["Default"] == before.VERSION, "proviso doctor asks the region for it"
 
 
 def test_the_engine_is_postgresql_16_that_can_sleep(database: Template) -> None:

@@ -179,10 +179,18 @@ def test_graphs_do_not_lie_on_each_other(observability: Template) -> None:
         places |= taken
 
 
+NO_BUDGET = {"AlarmEmail": "", "MonthlyBudgetUSD": "0"}
+"""A notification without a subscriber is refused; and some accounts let nobody but their root user make a budget."""
+
+
 def test_the_budget_tells_somebody(observability: Template, template: Template) -> None:
     budget = observability.resources["Budget"]
-    assert budget["Condition"] == "WithAlarmEmail", "a notification without a subscriber is refused"
+    assert budget["Condition"] == "WithBudget"
+    there = observability.raw["Conditions"]["WithBudget"]["Fn::And"]
+    assert [{"Fn::Not": [{"Fn::Equals": [{"Ref": name}, nothing]}]} for name, nothing in NO_BUDGET.items()] == there
+    assert template.raw["Parameters"]["MonthlyBudgetUSD"]["MinValue"] == 0
     properties = budget["Properties"]
+    assert "BudgetName" not in properties["Budget"], "another AlarmEmail replaces it, and the name would be taken"
     assert properties["Budget"]["BudgetLimit"] == {"Amount": {"Ref": "MonthlyBudgetUSD"}, "Unit": "USD"}
     told = {
         (one["Notification"]["NotificationType"], one["Notification"]["Threshold"])

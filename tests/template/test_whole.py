@@ -247,3 +247,13 @@ def test_alarms_watch_every_queue_and_reach_somebody(observability: Template) ->
     expected = {("ApproximateNumberOfMessagesVisible", f"{q}DeadLetterQueue") for q in ("Frames", "Faces", "Notices")}
     expected |= {("ApproximateAgeOfOldestMessage", f"{q}Queue") for q in ("Frames", "Faces", "Notices")}
     assert watched == expected
+
+
+@pytest.mark.parametrize(
+    ("stage", "fits"),
+    [("trial", True), ("a", True), ("live2", True), ("2live", False), ("myaws", False), ("cognito", False)],
+)
+def test_a_stage_fits_into_every_name_that_it_is_part_of(template: Template, stage: str, fits: bool) -> None:
+    """Cognito takes no domain with aws, amazon or cognito in it."""
+    assert bool(re.search(template.raw["Parameters"]["Stage"]["AllowedPattern"], stage)) is fits
+    assert template.of("AWS::Cognito::UserPoolDomain")["SignInDomain"]["Domain"]["Fn::Sub"].count("${Stage}") == 1

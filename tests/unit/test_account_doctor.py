@@ -232,8 +232,32 @@ def test_the_root_user_is_pointed_out() -> None:
 
 @pytest.mark.parametrize(("offered", "level"), [([{}], OK), ([], WRONG)])
 def test_a_region_without_the_engine_is_wrong(offered: list[Any], level: Level) -> None:
-    found = before.engine(answering(describe_orderable_db_instance_options={"OrderableDBInstanceOptions": offered}))
-    assert found.level is level
+    given = answering(describe_orderable_db_instance_options={"OrderableDBInstanceOptions": offered})
+    assert before.engine(given, {}).level is level
+    deployed = before.engine(given, {"DatabaseEngineVersion": "16.12"})
+    assert deployed.level is (OK if offered else ATTENTION), "a database that is there has been raised since"
+    assert "16.12" in deployed.found
+
+
+def test_the_role_that_rds_needs_is_looked_for() -> None:
+    assert levels(before.rds_role(account())) == {"role of RDS": ATTENTION}
+    assert levels(before.rds_role(answering(get_role={}))) == {"role of RDS": OK}
+
+
+def test_whether_budgets_are_open_to_this_role_is_asked() -> None:
+    assert levels(before.billing(account())) == {"billing": OK}
+
+    def client(code: str) -> Callable[[str], Any]:
+        def refuse(**_: Any) -> None:
+            raise ClientError({"Error": {"Code": code}}, "DescribeBudgets")
+
+        return lambda service: SimpleNamespace(
+            get_caller_identity=lambda: {"Account": "1"}, describe_budgets=refuse, name=service
+        )
+
+    assert levels(before.billing(Account(client("AccessDeniedException"), REGION))) == {"billing": ATTENTION}
+    with pytest.raises(ClientError):
+        before.billing(Account(client("ThrottlingException"), REGION))
 
 
 @pytest.mark.parametrize(

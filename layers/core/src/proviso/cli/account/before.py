@@ -15,11 +15,16 @@ PACKS = ("mobilefacenet", "sface")
 """Those that the template takes; dlib is for one machine."""
 BUNDLE = Path(".aws-sam/build/CoreLayer/certs/rds-global-bundle.pem")
 ENGINE, VERSION, CLASS = "aurora-postgresql", "16.10", "db.serverless"
+RDS_ROLE = "AWSServiceRoleForRDS"
 NEEDED_COPIES = {"DetectConcurrency": 3, "MatchConcurrency": 2, "AlertConcurrency": 2}
 """The template's defaults."""
 FOR_THE_REST = 3
 """Copies that must be left for the console, sweep and retain."""
 _SOON = timedelta(days=90)
+_ANOTHER = (
+    f"aws rds describe-db-engine-versions --engine {ENGINE} --query 'DBEngineVersions[].EngineVersion' names others:"
+    " deploy with DatabaseEngineVersion=16.N, or in another region"
+)
 
 
 def on_this_machine(root: Path, region: str = "", build: bool = True) -> list[tuple[str, Check]]:
@@ -108,7 +113,9 @@ def certificates(bundle: Path, region: str, now: datetime | None = None) -> Find
 def in_the_account(account: Account, parameters: Mapping[str, str]) -> list[tuple[str, Check]]:
     """Checks of engine and quotas; these hold whether or not a stack exists."""
     return [
-        ("database engine", lambda: engine(account)),
+        ("database engine", lambda: engine(account, parameters)),
+        ("role of RDS", lambda: rds_role(account)),
+        ("billing", lambda: billing(account)),
         ("copies of functions", lambda: concurrency(account, parameters)),
     ]
 
@@ -125,14 +132,51 @@ def credentials(account: Account) -> Iterator[Finding]:
     yield ok("region", account.region)
 
 
-def engine(account: Account) -> Finding:
-    """Is that Aurora, as Serverless v2, to be had in this region?"""
+def engine(account: Account, parameters: Mapping[str, str]) -> Finding:
+    """Is that Aurora, as Serverless v2, to be had in this region? One that is there may have been raised since."""
+    version = parameters.get("DatabaseEngineVersion") or VERSION
     found = account.client("rds").describe_orderable_db_instance_options(
-        Engine=ENGINE, EngineVersion=VERSION, DBInstanceClass=CLASS
+        Engine=ENGINE, EngineVersion=version, DBInstanceClass=CLASS
     )["OrderableDBInstanceOptions"]
     if found:
-        return ok("database engine", f"{ENGINE} {VERSION} as {CLASS} in {account.region}")
-    return wrong("database engine", f"{ENGINE} {VERSION} is not offered as {CLASS} here", "deploy in another region")
+        return ok("database engine", f"{ENGINE} {version} as {CLASS} in {account.region}")
+    said = f"{ENGINE} {version} is not offered as {CLASS} here"
+    if parameters:
+        return attention("database engine", f"{said}; nothing new could begin with it", _ANOTHER)
+    return wrong("database engine", said, _ANOTHER)
+
+
+def rds_role(account: Account) -> Finding:
+    """RDS makes this role with the first database of an account, and may not find it in the same moment: a first
+    deployment then fails, and a second goes well."""
+    from botocore.exceptions import ClientError
+
+    try:
+        account.client("iam").get_role(RoleName=RDS_ROLE)
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") != "NoSuchEntity":
+            raise
+        how = "aws iam create-service-linked-role --aws-service-name rds.amazonaws.com"
+        return attention("role of RDS", f"there is no {RDS_ROLE} yet; the first database may fail for it", how)
+    return ok("role of RDS", RDS_ROLE)
+
+
+def billing(account: Account) -> Finding:
+    """May this role have to do with budgets? A new account opens them to its root user only."""
+    from botocore.exceptions import ClientError
+
+    number = account.client("sts").get_caller_identity()["Account"]
+    try:
+        account.client("budgets").describe_budgets(AccountId=number, MaxResults=1)
+    except ClientError as error:
+        if "AccessDenied" not in str(error.response.get("Error", {}).get("Code")):
+            raise
+        how = (
+            "as the root user: Account, `IAM user and role access to Billing information`, Activate IAM Access;"
+            " or deploy with MonthlyBudgetUSD=0"
+        )
+        return attention("billing", "this role may not look at budgets, and perhaps not make one", how)
+    return ok("billing", "budgets may be looked at")
 
 
 def concurrency(account: Account, parameters: Mapping[str, str]) -> Finding:
