@@ -5,6 +5,7 @@ import json
 import re
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from proviso.cli.deployments import GROUNDS, read_request
 from proviso.cli.main import app
 from proviso.domain.deployment import Grounds
 from proviso.domain.errors import ConfigurationFault
+from proviso.local import cloud
 
 ROOT = Path(__file__).resolve().parents[2]
 runner = CliRunner()
@@ -71,6 +73,16 @@ def test_the_help_has_a_line_for_each_command_and_each_is_in_a_panel(monkeypatch
     rows = [line for line in shown if line.startswith("│ ") and "--help" not in line]
     assert len(rows) > 30
     assert [line for line in rows if line[2] == " "] == [], "a command with a second line"
+
+
+def test_a_local_cloud_that_runs_is_named_with_the_way_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    other = SimpleNamespace(pid=4711, api_url="http://127.0.0.1:1")
+    monkeypatch.setattr(cloud.running, "find_running", lambda data: other)
+    with (
+        pytest.raises(ConfigurationFault, match=r"http://127.0.0.1:1; use that one.*kill 4711"),
+        cloud.local_cloud(cloud.LocalCloudOptions(ROOT, tmp_path)),
+    ):
+        pass
 
 
 def test_square_brackets_of_a_help_are_shown() -> None:
