@@ -492,7 +492,7 @@ def test_the_tripwire_kills_where_it_says(crowd: House):
     """The control: each act of match is one of its deaths, in the order in which they are done."""
     seen = [last for _, last in each_death(crowd, lambda n: partial(crowd.match, crowd.message(n)))]
     assert seen == [
-        "ledger.received",
+        "ledger.get",
         "search.connect",
         "frames.get",
         "permits.read",
