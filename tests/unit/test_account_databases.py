@@ -1,4 +1,4 @@
-"""What of the stack's database may be left under another name: clusters in between, snapshots of a replaced one."""
+"""What of the stack's database may be left by another name: clusters in between, snapshots of a replaced one (S23)."""
 
 from collections.abc import Iterator
 from dataclasses import replace

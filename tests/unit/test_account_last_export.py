@@ -1,4 +1,4 @@
-"""The end of a teardown: all is quiet, looked at again, and the whole audit is written before anything is deleted."""
+"""A teardown's end: all is quiet, looked at again, and the whole audit is written before anything is deleted (S29)."""
 
 import json
 from collections.abc import Iterator
@@ -128,6 +128,7 @@ def test_a_deployment_that_starts_while_the_question_stands_is_seen(served: Serv
     result = run(file)
     assert result.exit_code == 1
     assert "deployment d-9 is active" in words(result)
+    assert not file.exists(), "it is not worth an export"
     assert "as they were before" in words(result)
     nothing_is_deleted()
 

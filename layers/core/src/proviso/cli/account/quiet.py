@@ -1,4 +1,4 @@
-"""Quiet before a teardown: nothing is started by the clock, and no function writes, but the one that is asked."""
+"""Quiet before a teardown: nothing is started by the clock, and no function writes, but the one that is asked (S29)."""
 
 from dataclasses import dataclass, field
 
