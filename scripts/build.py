@@ -190,7 +190,7 @@ def aws(python: str, pack: str, bundle: Path | None) -> None:
     if not sam.is_file():
         raise Failed("the SAM command line is not installed: make build installs it into .venv-sam")
     if bundle is not None and check_build.certificates_are(bundle) == check_build.STAND_IN:
-        raise Failed(f"{bundle} is a stand-in for the certificates of the database, good for proof only")
+        raise Failed(f"{bundle} holds no certificate, or a stand-in for the database's that is good for proof only")
     with alone(PACK_FOLDER):
         fill_pack(pack)
         told = {"ARCH": architecture(), "PYTHON": sys.executable, "PYTHON313": python, "SAM_CLI_TELEMETRY": "0"}
@@ -289,6 +289,8 @@ def main(arguments: Sequence[str]) -> int:
     print(f"{build.folder}: {len(found) or 'nothing'} wrong, after {time.monotonic() - began:.0f} s")
     if found and options.what == "aws":
         print(f"it was put into {set_aside(AWS)}, where sam deploy does not look", file=sys.stderr)
+    elif options.what == "aws":
+        print("next: sam deploy (docs/operations.md, step 3)")
     return 1 if found else 0
 
 

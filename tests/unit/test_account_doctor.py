@@ -118,6 +118,42 @@ def test_without_a_region_what_is_here_is_looked_at_all_the_same(monkeypatch: py
     assert "model files" in found
 
 
+def test_the_region_of_the_environment_counts_as_the_guide_sets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_REGION", "eu-west-2")  # which boto3 by itself does not read
+    assert Account.of().region == "eu-west-2"
+    assert Account.of("us-east-1").region == "us-east-1"
+
+
+def test_without_credentials_it_is_said_once_is_wrong_and_nothing_more_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def none(account: Account) -> Iterator[Finding]:
+        raise NoCredentialsError
+
+    monkeypatch.setattr(before, "credentials", none)
+    for stack in ("", NAME):
+        found = list(doctor.findings(stack, REGION, False, False))
+        assert sum("credentials of AWS" in one.found for one in found) == 1
+        assert found[-1].name == "credentials"
+        assert found[-1].level is WRONG
+
+
+@pytest.mark.parametrize(
+    ("said", "level"), [("aws-cli/2.15.0 Python/3.11", OK), ("aws-cli/1.45.11 Python/3.11", ATTENTION), ("", ATTENTION)]
+)
+def test_the_command_line_of_aws_is_version_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, level: Level
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert levels(before.command_line()) == {"AWS command line": ATTENTION}
+    pretended = tmp_path / "aws"
+    pretended.write_text(f"#!/bin/sh\necho '{said}'\n")
+    pretended.chmod(0o755)
+    assert levels(before.command_line()) == {"AWS command line": level}
+
+
 def test_a_look_at_a_whole_stack_gives_a_line_for_each_check_and_changes_nothing(stack: Stack) -> None:
     found = list(doctor.findings(NAME, REGION, False, False))
     names = {one.name for one in found}

@@ -195,6 +195,16 @@ def test_a_stack_that_changes_is_left_alone(served: Served, monkeypatch: pytest.
     assert "wait until that is done" in words(run("--dry-run"))
 
 
+def test_a_fault_before_anything_was_begun_says_that_nothing_was_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> None:
+        raise EndpointConnectionError(endpoint_url="https://x")
+
+    monkeypatch.setattr(teardown, "read_stack", broken)
+    said = words(run("--dry-run"))
+    assert "nothing was changed" in said
+    assert "goes on" not in said
+
+
 def test_it_goes_on_where_it_was_interrupted_without_asking_again(
     served: Served, audit: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -268,7 +268,8 @@ def test_a_function_that_is_too_large_with_its_layers_is_refused_for_the_archite
     proof = replace(build, architecture="x86_64")
     assert list(check_build.too_large(proof)) == []
     assert list(check_build.too_large(replace(build, archives=False))) == []
-    assert "OVER" in built_sizes.table(proof, zipped=False)
+    assert "OVER" in built_sizes.table(build, zipped=False)
+    assert "over, which counts at AWS alone" in built_sizes.table(proof, zipped=False)
 
 
 def test_a_stand_in_will_do_for_proof(build: Build) -> None:

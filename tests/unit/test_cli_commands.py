@@ -5,18 +5,20 @@ import json
 import re
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from proviso.cli import cameras, output, pictures, places, session
+from proviso.cli import cameras, candidates, output, pictures, places, session
 from proviso.cli.api import ApiFault
 from proviso.cli.deployments import GROUNDS, read_request
 from proviso.cli.main import app
 from proviso.domain.deployment import Grounds
 from proviso.domain.errors import ConfigurationFault
+from proviso.local import cloud
 
 ROOT = Path(__file__).resolve().parents[2]
 runner = CliRunner()
@@ -61,6 +63,49 @@ def test_every_command_explains_itself(command: str) -> None:
     result = runner.invoke(app, [*command.split(), "--help"])
     assert result.exit_code == 0, result.output
     assert "Usage" in result.output
+
+
+def test_the_help_has_a_line_for_each_command_and_each_is_in_a_panel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERMINAL_WIDTH", "80")
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", runner.invoke(app, ["--help"]).output).splitlines()
+    assert not any(line.startswith("╭─ Commands") for line in shown), "a command without a panel"
+    rows = [line for line in shown if line.startswith("│ ") and "--help" not in line]
+    assert len(rows) > 30
+    assert [line for line in rows if line[2] == " "] == [], "a command with a second line"
+
+
+def test_a_local_cloud_that_runs_is_named_with_the_way_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    other = SimpleNamespace(pid=4711, api_url="http://127.0.0.1:1")
+    monkeypatch.setattr(cloud.running, "find_running", lambda data: other)
+    with (
+        pytest.raises(ConfigurationFault, match=r"http://127.0.0.1:1; use that one.*kill 4711"),
+        cloud.local_cloud(cloud.LocalCloudOptions(ROOT, tmp_path)),
+    ):
+        pass
+
+
+def test_square_brackets_of_a_help_are_shown() -> None:
+    assert "[grounds] included" in text(runner.invoke(app, ["deployment", "request", "--help"]).output).replace(
+        "│ ", ""
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ({"low": 1109, "high": None}, "more than 1,109 searches against a list like this"),
+        ({"low": 40, "high": 2000}, "about 40 to 2,000 searches against a list like this"),
+    ],
+)
+def test_how_rare_a_stranger_is_stands_there_in_words(
+    found: dict[str, Any], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    candidates._details({"reference": "ABC", "stranger_once_in": found, "evidence": "/somewhere"})
+    shown = text(capsys.readouterr().out)
+    assert f"stranger once in {said}" in shown
+    assert "{" not in shown
+    assert "somewhere" not in shown
 
 
 @pytest.mark.parametrize(

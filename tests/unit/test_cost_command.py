@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from proviso.cli.cost import command
@@ -37,6 +38,36 @@ def test_the_standard_trial(run: Any) -> None:
         assert said in shown.output, said
 
 
+def test_the_last_line_is_the_same_whether_or_not_the_table_takes_off_what_is_free(run: Any) -> None:
+    lines = [run(*arguments).output.splitlines()[-1] for arguments in ([], ["--free-tier"])]
+    assert lines[0] == lines[1]
+    least, most = (json.loads(run("--json", *one).output)["month"]["total"] for one in (["--free-tier"], []))
+    assert f"In short: ${least:.2f} to ${most:.2f} in such a month" in lines[0]
+
+
+@pytest.mark.parametrize("columns", [80, 40])
+def test_no_figure_is_cut_in_a_narrow_window(run: Any, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    monkeypatch.setattr(command, "console", Console(width=columns, force_terminal=False))
+    shown = run().output
+    table = shown[shown.index("CloudWatch") : shown.index("together")]
+    assert "…" not in table
+    assert all(len(line.rstrip()) <= 80 for line in table.splitlines())
+
+
+def test_only_prices_that_count_are_in_doubt(run: Any) -> None:
+    shown = run().output
+    assert "Price in doubt: sns_sms" in shown
+    assert "snapstart" not in shown
+
+
+def test_the_largest_lines_are_those_of_the_table(run: Any) -> None:
+    """A line of the table can have several prices; the sentence below it adds them as the table does."""
+    shown = run().output
+    (idle,) = [line for line in shown.splitlines() if "an idle month under" in line]
+    (row,) = [line.split() for line in shown.splitlines() if line.strip().startswith("alert, each contact")]
+    assert f"S3 alert, each contact {row[-2].removeprefix('$')}" in idle
+
+
 def test_a_target_that_is_missed_is_an_answer(run: Any) -> None:
     shown = run("--price", "s3_put=1")
     assert shown.exit_code == 0
@@ -67,8 +98,9 @@ def test_ones_own_durations(run: Any, name: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--hours", 800], "hours must lie between 0 and 730"),
-        (["--faces-share", 2], "faces share must lie between 0 and 1"),
+        (["--hours", 800], "--hours must lie between 0 and 730, not 800.0"),
+        (["--faces-share", 2], "--faces-share must lie between 0 and 1"),
+        (["--list", 2_000_000], "--list must lie between 1 and 1,000,000, not 2,000,000"),
         (["--region", "mars-1"], "mars-1"),
         (["--price", "sms=1"], "KEY=DOLLARS"),
         (["--prices", "nowhere.toml"], "nowhere.toml cannot be read"),

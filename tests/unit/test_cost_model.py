@@ -223,7 +223,7 @@ def test_the_free_tier_and_an_idle_month_never_cost_more(scenario: Scenario) -> 
      ("burst", 6), ("cameras", -1)],
 )  # fmt: skip
 def test_a_figure_that_cannot_be_is_named(name: str, value: float) -> None:
-    with pytest.raises(ScenarioFault, match=name.replace("_", " ")):
+    with pytest.raises(ScenarioFault, match="--" + name.replace("_", "-")):
         Scenario(**{name: value})
 
 

@@ -52,6 +52,9 @@ def test_what_london_does_not_have_is_said() -> None:
     assert "sns_sms (SNS SMS to the United Kingdom): not found, $0.04 a SMS assumed" in doubtful
     assert "Rekognition beyond its first tier" in doubtful
     assert "snapstart" not in " ".join(read_prices("us-east-1").doubtful())
+    used = " ".join(read_prices("eu-west-2").doubtful({"snapstart_cache"}))
+    assert "snapstart_cache" in used
+    assert "sns_sms" not in used
 
 
 def test_a_price_by_hand() -> None:

@@ -43,7 +43,7 @@ def show(
         else:
             write_pictures(api, one, pictures)
             say("delete them as soon as you have decided: no retention rule reaches this folder")
-    details({name: value for name, value in one.items() if name not in ADDRESSES})
+    _details(one)
 
 
 @group.command("confirm")
@@ -89,4 +89,18 @@ def _decide(candidate: str, decision: str, reason: str, acting: str) -> None:
     with plain_faults():
         body = {"decision": decision, "reason": reason}
         done: dict[str, Any] = session.api(acting, say).post(f"/candidates/{quoted(candidate)}/decision", body)
-    details({name: value for name, value in done.items() if name not in ADDRESSES})
+    _details(done)
+
+
+def _details(one: dict[str, Any]) -> None:
+    shown = {name: value for name, value in one.items() if name not in ADDRESSES}
+    if isinstance(shown.get("stranger_once_in"), dict):
+        shown["stranger_once_in"] = strangers(shown["stranger_once_in"])
+    details(shown)
+
+
+def strangers(found: dict[str, Any]) -> str:
+    """How rare it is that a stranger reaches this similarity, as the page for reviewers says it."""
+    low, high = found["low"], found.get("high")
+    many = f"more than {low:,}" if high is None else f"about {low:,} to {high:,}"
+    return f"{many} searches against a list like this"

@@ -38,7 +38,7 @@ GROUNDS = (
 
 @group.command("request")
 def request(
-    file: Annotated[Path, typer.Argument(help="JSON or TOML with the fields of a request, [grounds] included")],
+    file: Annotated[Path, typer.Argument(help="JSON or TOML with the fields of a request, \\[grounds] included")],
     watchlist: Annotated[str, typer.Option(help="Overrides watchlist_id of the file")] = "",
     build: Annotated[str, typer.Option(help="Overrides build_id of the file")] = "",
     minutes: Annotated[int, typer.Option(help="From now, so long; overrides starts_at and ends_at")] = 0,

@@ -176,7 +176,10 @@ def local_cloud(
     """Start the cloud, yield it when it is ready, end all of it. ConfigurationFault says why it cannot start."""
     other = running.find_running(options.data)
     if other is not None:
-        raise ConfigurationFault(f"a local cloud is running already (process {other.pid}): {other.api_url}")
+        raise ConfigurationFault(
+            f"a local cloud is running already: {other.api_url}; use that one, or end it first: Ctrl-C where it was"
+            f" started, or `kill {other.pid}`"
+        )
     root = options.root.resolve()
     data = options.data.absolute()
     data.mkdir(parents=True, exist_ok=True)

@@ -34,6 +34,7 @@ def on_this_machine(root: Path, region: str = "", build: bool = True) -> list[tu
         checks += [
             ("Python 3.13", lambda: python313(root)),
             ("SAM", lambda: sam(root)),
+            ("AWS command line", command_line),
             ("build", lambda: built(root)),
             ("certificates of the database", lambda: certificates(root / BUNDLE, region)),
         ]
@@ -69,6 +70,17 @@ def sam(root: Path) -> Finding:
     return attention("SAM", "not installed yet", "make build (installs it into .venv-sam)")
 
 
+def command_line() -> Finding:
+    """The guide's `aws ...` are for version 2; Proviso's own commands need none."""
+    name, how = "AWS command line", "install version 2, as Amazon's guide says; docs/operations.md is written for it"
+    found = shutil.which("aws")
+    if found is None:
+        return attention(name, "there is none", how)
+    done = subprocess.run([found, "--version"], capture_output=True, text=True, timeout=60, check=False)
+    version = (done.stdout or done.stderr).partition(" ")[0].strip()
+    return ok(name, version) if version.startswith("aws-cli/2") else attention(name, version or "unknown", how)
+
+
 def built(root: Path) -> Finding:
     template = root / ".aws-sam" / "build" / "template.yaml"
     if not template.exists():
@@ -99,9 +111,8 @@ def certificates(bundle: Path, region: str, now: datetime | None = None) -> Find
 
 
 def in_the_account(account: Account, parameters: Mapping[str, str]) -> list[tuple[str, Check]]:
-    """Checks of credentials, engine and quotas; these hold whether or not a stack exists."""
+    """Checks of engine and quotas; these hold whether or not a stack exists."""
     return [
-        ("credentials", lambda: credentials(account)),
         ("database engine", lambda: engine(account, parameters)),
         ("role of RDS", lambda: rds_role(account)),
         ("billing", lambda: billing(account)),

@@ -56,9 +56,17 @@ def findings(stack: str, region: str, local: bool, wake: bool) -> Iterator[Findi
         account = Account.of(region)
     except Exception as error:  # noqa: BLE001  no region, a profile that is none: a line like any other
         yield from run(_here(root, "", not stack), explain)
-        yield wrong("credentials", explain(error), "aws configure sso; or name --region")
+        yield wrong(
+            "credentials", explain(error), "aws configure list-profiles, or aws configure sso; or name --region"
+        )
         return
     yield from run(_here(root, account.region, not stack), explain)
+    try:
+        who = list(before.credentials(account))
+    except Exception as error:  # noqa: BLE001
+        yield wrong("credentials", explain(error), "mend that and look again: nothing of the account was looked at")
+        return
+    yield from who
     found = None
     if stack:
         try:

@@ -1,6 +1,7 @@
 """An account and a stack in it, as CloudFormation tells: read with the caller's own credentials."""
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,11 +23,15 @@ class Account:
 
     @classmethod
     def of(cls, region: str = "") -> "Account":
-        """The account of the caller's credentials. ConfigurationFault without a region."""
+        """The account of the caller's credentials. ConfigurationFault without a region.
+
+        The region: what is named here, else AWS_REGION, else as boto3 finds it. boto3 does not read AWS_REGION by
+        itself, but the AWS command line does, and docs/operations.md sets it for both.
+        """
         import boto3
         from botocore.config import Config
 
-        session = boto3.Session(region_name=region or None)
+        session = boto3.Session(region_name=region or os.environ.get("AWS_REGION", "").strip() or None)
         if not session.region_name:
             raise ConfigurationFault("no region is set; name --region, or set AWS_REGION")
         quick = Config(

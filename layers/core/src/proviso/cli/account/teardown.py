@@ -35,8 +35,8 @@ def teardown(
     """Delete a stack and all that it holds, but anchors and public records. Refused while a deployment is open, while
     anything is not certified, or without the audit. It goes on where an attempt was interrupted."""
     with plain_faults():
+        account = Account.of(region)
         try:
-            account = Account.of(region)
             _teardown(account, stack, dry_run, audit, confirm, uncertified)
         except (Fault, typer.Exit, typer.Abort):
             raise
@@ -44,7 +44,9 @@ def teardown(
             from botocore.exceptions import BotoCoreError, ClientError
 
             if isinstance(error, BotoCoreError | ClientError):
-                raise ConfigurationFault(f"{sentence(error)}; the same command goes on from here") from error
+                begun = tearing.written(tearing.journal_path(session.here(), account.region, stack)) is not None
+                goes_on = "the same command goes on from here" if begun else "nothing was changed"
+                raise ConfigurationFault(f"{sentence(error)}; {goes_on}") from error
             raise
 
 

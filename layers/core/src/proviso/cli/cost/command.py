@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -95,11 +96,11 @@ def verdicts(found: Estimate) -> list[tuple[str, bool, str]]:
     if found.million:
         largest = sorted(found.million.items(), key=lambda one: -one[1])[:4]
         named = ", ".join(f"{name} {value:.2f}" for name, value in largest)
-        low, high = found.million_range
+        low, high = (f"{end:.2f}" for end in found.million_range)
+        spread = f"from {low} to {high} with other speeds" if low != high else "with other speeds too"
         answers.append(
             (
-                f"a million frames at most ${model.TARGET_MILLION:.0f}: ${found.million_total:.2f} "
-                f"(from {low:.2f} to {high:.2f} with other speeds)",
+                f"a million frames at most ${model.TARGET_MILLION:.0f}: ${found.million_total:.2f} ({spread})",
                 found.million_total <= model.TARGET_MILLION,
                 f"most of it: {named}",
             )
@@ -116,8 +117,13 @@ def verdicts(found: Estimate) -> list[tuple[str, bool, str]]:
 
 
 def _largest(month: Bill) -> str:
-    lines = sorted(month.lines, key=lambda line: -line.amount)[:4]
-    return ", ".join(f"{line.service} {line.what} {line.amount:.2f}" for line in lines)
+    """The four largest as the table shows them: what one thing costs in several prices is one line there."""
+    amounts: dict[str, float] = {}
+    for line in month.lines:
+        name = f"{line.service} {line.what}"
+        amounts[name] = amounts.get(name, 0.0) + line.amount
+    largest = sorted(amounts.items(), key=lambda one: -one[1])[:4]
+    return ", ".join(f"{name} {amount:.2f}" for name, amount in largest)
 
 
 def as_values(found: Estimate) -> dict[str, Any]:
@@ -168,7 +174,7 @@ def show(found: Estimate) -> None:
         + ("what is free for good taken off" if found.free else "nothing taken off for the free tier")
     )
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for name in ("", "a month", "a million frames", "idle month", "at list price"):
+    for name in ("", "a month", "a million\nframes", "idle\nmonth", "idle, at\nlist price"):
         table.add_column(name, justify="right" if name else "left", no_wrap=True)
     months = [found.month, found.idle_free, found.idle_list]
     services = [one.by_service() for one in months]
@@ -182,10 +188,12 @@ def show(found: Estimate) -> None:
     totals = [_dollars(one.total) for one in months]
     totals.insert(1, _dollars(found.million_total) if found.million else "")
     table.add_row("[bold]together[/bold]", *totals)
-    console.print(table)
+    # A window that is too narrow breaks lines: no figure is ever cut.
+    wide = console.measure(table, options=console.options.update(max_width=10_000)).maximum
+    Console(file=console.file, width=max(wide, console.width), highlight=False).print(table)
     say(
         "A million frames: what running adds to an idle month, without SMS and e-mails, which come by the notice. "
-        "Idle month: what AWS gives every account for good is taken off; beside it, nothing is."
+        "Idle month: what AWS gives every account for good is taken off; at list price: nothing is."
     )
     if found.million_elsewhere:
         others = "; ".join(f"{name} {_dollars(value)}" for name, value in found.million_elsewhere.items())
@@ -211,12 +219,18 @@ def show(found: Estimate) -> None:
         f"{found.clock.waits:g} times what docs/cost.md assumes{given}. "
         f"{found.month.batch:.1f} uploads a call of detect."
     )
-    for sentence in found.prices.doubtful():
+    used = {line.key for month in months for line in month.lines}
+    for sentence in found.prices.doubtful(used):
         say(f"Price in doubt: {sentence}")
     for name in found.plant.uncounted:
         say(f"Not counted: {name}")
     for sentence in found.month.warnings:
         say(f"Warning: {sentence}")
+    say(
+        f"In short: {_dollars(found.month_totals[0])} to {_dollars(found.month_totals[1])} in such a month, "
+        f"{_dollars(found.idle_free.total)} to {_dollars(found.idle_list.total)} in one in which nothing runs: with "
+        "all that AWS gives every account for good, and with nothing of it."
+    )
 
 
 def _lines(months: Sequence[Bill], service: str) -> list[tuple[str, list[float]]]:

@@ -15,7 +15,8 @@ _RANGE = ((0.6, 0.6), (0.25, 2.0))
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """All that is shown. `idle_free`: an idle month with what AWS gives every account for good taken off; `idle_list`:
-    without. `million_elsewhere`: dollars a million frames in other uses, by the options that would show them."""
+    without. `month_totals`: dollars of the month, with that taken off and without. `million_elsewhere`: dollars a
+    million frames in other uses, by the options that would show them."""
 
     scenario: Scenario
     prices: Prices
@@ -23,6 +24,7 @@ class Estimate:
     clock: Clock
     free: bool
     month: Bill
+    month_totals: tuple[float, float]
     idle_list: Bill
     idle_free: Bill
     million: dict[str, float]
@@ -44,6 +46,7 @@ def estimate(scenario: Scenario, plant: Plant, prices: Prices, clock: Clock, *, 
         return month, idle, per_million(month, idle, use.frames)
 
     month, _, million = sums(clock)
+    least, most = (bill(scenario, plant, prices, clock, free=each).total for each in (True, False))
     idle_list, idle_free = (bill(scenario.idle(), plant, prices, clock, free=each) for each in (False, True))
     ends = [sum(sums(Clock(clock.measured, speed, waits, clock.billed))[2].values()) for speed, waits in _RANGE]
     others = {name: sum(sums(clock, use)[2].values()) for name, use in _others(scenario).items()}
@@ -51,7 +54,19 @@ def estimate(scenario: Scenario, plant: Plant, prices: Prices, clock: Clock, *, 
     total = sum(million.values())
     spread = (min(total, *ends), max(total, *ends))
     return Estimate(
-        scenario, prices, plant, clock, free, month, idle_list, idle_free, million, spread, others, yardstick
+        scenario,
+        prices,
+        plant,
+        clock,
+        free,
+        month,
+        (least, most),
+        idle_list,
+        idle_free,
+        million,
+        spread,
+        others,
+        yardstick,
     )
 
 

@@ -57,7 +57,8 @@ class Scenario:
         for name, (least, most) in limits.items():
             value = getattr(self, name)
             if not least <= value <= most:  # not a number fails too
-                raise ScenarioFault(f"{name.replace('_', ' ')} must lie between {least:g} and {most:g}, not {value}")
+                option = "list" if name == "list_size" else name.replace("_", "-")
+                raise ScenarioFault(f"--{option} must lie between {least:,.0f} and {most:,.0f}, not {value:,}")
 
     @property
     def frames(self) -> float:

@@ -21,7 +21,7 @@ def draw(found: "Estimate", path: Path) -> None:
 
     figure: Any = Figure(figsize=(6.4, 10.4), dpi=150, facecolor="white")
     FigureCanvasAgg(figure)
-    grid = figure.add_gridspec(2 if found.million else 1, 1, left=0.38, right=0.96, top=0.83, bottom=0.115, hspace=0.3)
+    grid = figure.add_gridspec(2 if found.million else 1, 1, left=0.38, right=0.96, top=0.815, bottom=0.115, hspace=0.3)
     one, other = found.scenario, found.rekognition
     free = "free tier taken off" if found.free else "nothing taken off for the free tier"
     _say(figure, 0.975, "What Proviso costs at AWS", 19, weight="bold")
@@ -31,6 +31,13 @@ def draw(found: "Estimate", path: Path) -> None:
         f"{one.cameras} cameras, {one.hours:g} hours a month, {one.fps:g} frames a second,\n"
         f"a face in {one.faces_share:.0%} of them; {found.prices.region}, {free}",
         12,
+    )
+    _say(
+        figure,
+        0.889,
+        f"A month of it: ${found.month_totals[0]:,.2f} to ${found.month_totals[1]:,.2f}",
+        14,
+        weight="bold",
     )
     if found.million:
         title = f"A million frames: ${found.million_total:.2f}"
@@ -45,8 +52,8 @@ def draw(found: "Estimate", path: Path) -> None:
     _say(
         figure,
         0.085,
-        f"Idle: after what AWS gives every account; ${found.idle_list.total:.2f} at list price.\n"
-        f"The whole month: ${found.month.total:,.2f}, SMS and e-mails included.\n"
+        f"${found.month_totals[0]:,.2f}, and idle: less what AWS gives everybody.\n"
+        f"Idle at list price ${found.idle_list.total:.2f}. SMS are in the month alone.\n"
         f"Amazon Rekognition's calls for the same frames: ${other.all_faces:,.0f}.",
         13,
     )

@@ -1,7 +1,7 @@
 """The price file: what AWS asks for a unit, in which region, where that is from; and how it is changed by hand."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from importlib.resources import files
@@ -69,10 +69,13 @@ class Prices:
             raise PricesFault(f"the price file has no price {key!r}")
         return self.by_key[key]
 
-    def doubtful(self) -> list[str]:
-        """A sentence for each price that is not this region's, or that no source says."""
+    def doubtful(self, used: Collection[str] | None = None) -> list[str]:
+        """A sentence for each price that is not this region's, or that no source says; of those `used` alone, where
+        that is given (Rekognition's always)."""
         found = []
         for one in self.by_key.values():
+            if used is not None and one.key not in used:
+                continue
             if one.region == ASSUMED:
                 found.append(f"{one.key} ({one.title}): not found, ${one.amount:g} a {one.unit} assumed")
             elif one.region not in (self.region, "given"):
