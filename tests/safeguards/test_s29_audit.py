@@ -10,14 +10,18 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import psycopg
 import pytest
 from typer.testing import CliRunner
 
+from functions.govern import views
+from proviso.cli import audit as export
+from proviso.cli.account import gate
 from proviso.cli.main import app
 from proviso.domain.audit import GENESIS, SYSTEM_CHAIN, Breach, ChainFault, Verdict, chain_hash, deployment_act, verify
-from proviso.domain.audit_export import heads_json
+from proviso.domain.audit_export import heads_json, record_values
 from proviso.domain.errors import DatabaseAway, StorageFault
 from proviso.domain.reasons import Reason, Refused
 from proviso.stages import audit, watchlist
@@ -368,6 +372,38 @@ def test_a_look_into_the_audit_is_recorded_with_who_what_and_why(lived: House) -
         ("auditor", "audit_consulted", chain_of(lived), "case 7"),
     ]
     assert looks(lived)[-2]["details"] == {"after": 1, "records": 2}
+
+
+class Asked:
+    """The audit's routes by their stages, over the real database."""
+
+    def __init__(self, house: House) -> None:
+        given = {"principal": house.person("auditor"), "store": house.govern, "clock": house.now}
+        self._given: dict[str, Any] = given
+
+    def get(self, path: str) -> Any:
+        asked: dict[str, Any] = dict(parse_qsl(urlsplit(path).query))
+        if "chain" not in asked:
+            listed = audit.chains(**self._given, **asked)
+            assert isinstance(listed, audit.ChainList)
+            return json.loads(json.dumps(views.audit_chains(listed), default=str))
+        page = audit.page(**self._given, **{**asked, "after": int(asked["after"])}, limit=2)
+        assert isinstance(page, audit.AuditPage)
+        return {"records": [record_values(one) for one in page.records], "next_after": page.next_after}
+
+
+def test_an_export_knows_by_how_much_it_lengthens_the_audit_so_that_any_other_act_shows(
+    lived: House, tmp_path: Path
+) -> None:
+    api: Any = Asked(lived)
+    written = export.write_export(api, tmp_path / "audit.jsonl", "teardown")
+    assert gate.since(api, written) == []
+    written = export.write_export(api, tmp_path / "again.jsonl", "teardown")
+    lived.see(7)
+    assert [one.split(":")[0] for one in gate.since(api, written)] == [chain_of(lived)]
+    written = export.write_export(api, tmp_path / "more.jsonl", "teardown")
+    api.get("/audit/chains?purpose=somebody+else")
+    assert [one.split(":")[0] for one in gate.since(api, written)] == [SYSTEM_CHAIN]
 
 
 @pytest.mark.parametrize("purpose", ["", "  ", "x" * 201])

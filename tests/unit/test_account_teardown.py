@@ -18,31 +18,11 @@ from proviso.cli.account import gate, plan, teardown, tearing
 from proviso.cli.account.stack import Part, Stack, needed_stack, read_stack
 from proviso.cli.api import ApiFault
 from proviso.cli.main import app
-from proviso.domain.audit import Head
-from proviso.domain.audit_export import ExportHeader, heads_json, lines
 from proviso.domain.errors import ConfigurationFault
-from tests.account import API, NAME, REGION, account, deploy
-from tests.unit.test_domain_audit import chain, head_of
+from tests.account import NAME, REGION, Served, account, deploy
 
 GOING = {"proviso-frames-trial", "proviso-permits-trial"}
 STAYING = {"proviso-anchors-trial", "proviso-records-trial"}
-
-
-class Served:
-    """The API's two answers that a teardown asks for."""
-
-    def __init__(self) -> None:
-        self.url = API
-        self.deployments: list[dict[str, Any]] = [{"id": "d-1", "state": "closed"}]
-        self.holdings: list[dict[str, Any]] = [
-            {"store": "database", "what": "audit records", "count": 9, "until": None, "overdue": False, "why": "S29"}
-        ]
-
-    def get(self, path: str) -> Any:
-        if path.startswith("/deployments"):
-            return {"deployments": self.deployments}
-        assert path.startswith("/retention?purpose=")
-        return {"holdings": self.holdings}
 
 
 @pytest.fixture(autouse=True)
@@ -65,20 +45,10 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Served:
 
 
 @pytest.fixture
-def audit(tmp_path: Path) -> Path:
-    """A whole export of today, and its head in the anchors bucket."""
-    return exported(tmp_path / "audit.jsonl", datetime.now(UTC))
-
-
-def exported(file: Path, at: datetime, chains: tuple[str, ...] | None = None) -> Path:
-    records = chain(3)
-    file.write_text("".join(lines(ExportHeader(at, chains), records)))
-    s3().put_object(
-        Bucket="proviso-anchors-trial",
-        Key="heads/2026-11-27/090000.000Z_x.json",
-        Body=heads_json([head_of(records[-1])], at).encode(),
-    )
-    return file
+def audit(tmp_path: Path, served: Served) -> Path:
+    """Where the audit is to be written; and its heads in the anchors bucket."""
+    served.anchor("d-1", "system")
+    return tmp_path / "audit.jsonl"
 
 
 def s3() -> Any:
@@ -116,7 +86,7 @@ def test_a_dry_run_says_both_lists_and_changes_nothing(served: Served) -> None:
     assert "proviso-frames-trial 1 objects, deleted first" in said
     assert "proviso-records-trial" in said.split("Remains")[1]
     assert "proviso-anchors-trial" in said.split("Remains")[1]
-    assert "there is no export of it" in said, "what stands against it is said too"
+    assert "name a new file for it" in said, "what stands against it is said too"
     assert "nothing was changed" in said
     assert stack() == before
     assert buckets() == GOING | STAYING
@@ -178,82 +148,24 @@ def test_what_is_held_for_a_time_stands_against_it(
 ) -> None:
     line = {"store": "evidence", "what": "pictures", "count": 2, "until": None, "overdue": False, "why": "S24"}
     served.holdings.append({**line, **held})
-    found = gate.obstacles(account(), stack(), audit, datetime.now(UTC))
+    found = gate.obstacles(account(), stack(), audit)
     assert [one for one in found if "evidence" in one] == found
     assert bool(found) == stands
-
-
-def test_a_snapshot_stands_against_it_also_the_one_that_was_restored_from(served: Served, audit: Path) -> None:
-    """That one was made of a cluster in between, so no look by the cluster's name finds it."""
-    rds = boto3.client("rds", region_name=REGION)
-    for name in ("proviso-db", "proviso-between"):
-        rds.create_db_cluster(
-            DBClusterIdentifier=name, Engine="aurora-postgresql", MasterUsername="x", MasterUserPassword="long-enough"
-        )
-    rds.create_db_cluster_snapshot(DBClusterIdentifier="proviso-between", DBClusterSnapshotIdentifier="restore-1")
-    cluster = Part("Database/Cluster", "AWS::RDS::DBCluster", "proviso-db", "CREATE_COMPLETE")
-    seen = replace(stack(), parts=(*stack().parts, cluster), parameters={"RestoreFromSnapshot": "restore-1"})
-    (found,) = gate.obstacles(account(), seen, audit, datetime.now(UTC))
-    assert "restore-1 holds templates" in found
-    rds.delete_db_cluster_snapshot(DBClusterSnapshotIdentifier="restore-1")
-    assert gate.obstacles(account(), seen, audit, datetime.now(UTC)) == []
 
 
 def test_nobody_signed_in_or_signed_in_elsewhere_is_no_certificate(
     served: Served, audit: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     served.url = "https://other.example"
-    (found,) = gate.obstacles(account(), stack(), audit, datetime.now(UTC))
+    (found,) = gate.obstacles(account(), stack(), audit)
     assert f"proviso login --stack {NAME}" in found
 
     def nobody(*_: Any) -> Any:
         raise ApiFault("nobody is signed in here")
 
     monkeypatch.setattr(session, "api", nobody)
-    (found,) = gate.obstacles(account(), stack(), audit, datetime.now(UTC))
+    (found,) = gate.obstacles(account(), stack(), audit)
     assert "not known: nobody is signed in" in found
-
-
-def test_the_audit_must_be_whole_all_of_it_and_of_today(served: Served, tmp_path: Path) -> None:
-    now = datetime.now(UTC)
-
-    def against(file: Path | None) -> list[str]:
-        return list(gate.audit_of(account(), stack(), file, now))
-
-    assert "no export" in against(None)[0]
-    file = exported(tmp_path / "a.jsonl", now)
-    assert against(file) == []
-    assert "within the last day" in against(exported(tmp_path / "old.jsonl", now - timedelta(hours=25)))[0]
-    assert any("alone" in one for one in against(exported(tmp_path / "one.jsonl", now, ("system",))))
-    text = exported(tmp_path / "b.jsonl", now).read_text()
-    broken = tmp_path / "broken.jsonl"
-    broken.write_text(text.replace("actor", "actog"))
-    assert any("BROKEN" in one for one in against(broken))
-    cut = tmp_path / "cut.jsonl"
-    cut.write_text("".join(text.splitlines(keepends=True)[:2]))
-    assert against(cut), "a chain that ends before its anchor"
-    (tmp_path / "none.jsonl").write_text("x")
-    assert against(tmp_path / "none.jsonl")
-    assert against(tmp_path / "nowhere.jsonl")
-
-
-def test_the_audit_is_held_against_all_anchors_and_nothing_of_a_deployment_may_be_younger(tmp_path: Path) -> None:
-    now = datetime.now(UTC)
-
-    def anchored(name: str, *heads: Head) -> None:
-        body = heads_json(list(heads), heads[0].at or now).encode()
-        s3().put_object(Bucket="proviso-anchors-trial", Key=f"heads/{name}.json", Body=body)
-
-    file = exported(tmp_path / "a.jsonl", now)
-    assert list(gate.audit_of(account(), stack(), file, now)) == []
-    # Something that was anchored long before the newest object, and of which the export knows nothing.
-    anchored("2026-11-01/090000.000Z_x", replace(head_of(chain(2, "d-0")[-1]), at=now - timedelta(days=9)))
-    assert any("d-0" in one or "chains" in one for one in gate.audit_of(account(), stack(), file, now))
-    # And what was done after the export was made.
-    other = exported(tmp_path / "b.jsonl", now)
-    anchored("2026-11-27/100000.000Z_y", replace(head_of(chain(4)[-1]), at=now + timedelta(minutes=1)))
-    found = list(gate.audit_of(account(), stack(), other, now + timedelta(minutes=2)))
-    assert any("younger" in one for one in found)
 
 
 def test_uncertified_needs_other_words_and_then_goes_on(served: Served) -> None:
@@ -385,21 +297,6 @@ def test_what_is_left_though_it_should_be_gone_is_told(served: Served, audit: Pa
     assert "the bucket proviso-records-trial was to be kept and is gone" in list(tearing.unexpected(account(), journal))
 
 
-def test_a_cluster_a_snapshot_and_a_backup_that_are_left_are_told() -> None:
-    rds = boto3.client("rds", region_name=REGION)
-    rds.create_db_cluster(
-        DBClusterIdentifier="db", Engine="aurora-postgresql", MasterUsername="o", MasterUserPassword="pretended-1"
-    )
-    rds.create_db_cluster_snapshot(DBClusterIdentifier="db", DBClusterSnapshotIdentifier="mine")
-    journal = tearing.Journal("id", NAME, REGION, (), (), ("db",), datetime.now(UTC).isoformat())
-    said = " ".join(tearing.unexpected(account(), journal))
-    assert "cluster db is still there" in said
-    assert "snapshot mine holds templates" in said
-    seen = replace(stack(), parts=(Part("Cluster", "AWS::RDS::DBCluster", "db", "CREATE_COMPLETE"),))
-    remains = plan.plan(account(), seen, plan.today()).remains
-    assert any("IT HOLDS TEMPLATES" in one.why for one in remains)
-
-
 def test_what_is_outside_of_the_stack_is_found() -> None:
     logs = boto3.client("logs", region_name=REGION)
     logs.create_log_group(logGroupName=f"sns/{REGION}/123456789012/DirectPublishToPhoneNumber")
@@ -444,11 +341,6 @@ def test_a_bucket_is_emptied_of_versions_and_unfinished_uploads() -> None:
     assert list(plan.versions(account(), name)) == []
     assert not s3().list_multipart_uploads(Bucket=name).get("Uploads")
     assert tearing.empty(account(), "no-such-bucket") == 0
-
-
-def test_schedules_are_stopped_before_buckets_are_emptied() -> None:
-    assert tearing.quieten(account(), stack()) == 1
-    assert boto3.client("events", region_name=REGION).describe_rule(Name="each-minute")["State"] == "DISABLED"
 
 
 def test_no_stack_and_no_beginning_is_told() -> None:

@@ -6,8 +6,9 @@ database show what the records alone cannot, a cut-off end and a chain that was 
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -62,21 +63,40 @@ def export(
 ) -> None:
     """Write the audit into a file that can be verified anywhere, without this installation."""
     with plain_faults():
-        if file.exists():
-            raise ApiFault(f"{file} is there already; an export is evidence, so choose another name")
-        api = session.api(acting, say)
-        listed = api.get(f"/audit/chains?{urlencode({'purpose': purpose})}")
-        wanted = {one["chain"]: int(one["sequence"]) for one in listed["chains"]}
-        if deployment:
-            if deployment not in wanted:
-                raise ApiFault(f"there is no chain of {deployment}")
-            wanted = {deployment: wanted[deployment]}
-        header = ExportHeader(datetime.fromisoformat(listed["at"]), (deployment,) if deployment else None)
-        total = sum(wanted.values())
-        with _progress("exporting", total) as advance:
-            _write(file, lines(header, _counted(_all(api, wanted, purpose), advance)))
-    say(f"{file}: {_records(total)} of {_chains(len(wanted))}")
+        written = write_export(session.api(acting, say), file, purpose, deployment)
+    say(f"{file}: {_records(sum(written.chains.values()))} of {_chains(len(written.chains))}")
     say(f"to verify it, anywhere: proviso audit verify {file} --heads FOLDER (the anchors bucket's heads, downloaded)")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What an export holds: each chain's last record. `looks`: by how many records of its own the export lengthened the
+    system chain after that."""
+
+    chains: Mapping[str, int]
+    looks: int
+
+
+def write_export(api: Api, file: Path, purpose: str, deployment: str = "") -> Written:
+    """Write all chains, or one, into a new file. ApiFault."""
+    if file.exists():
+        raise ApiFault(f"{file} is there already; an export is evidence, so choose another name")
+    at, wanted = heads_now(api, purpose)
+    if deployment:
+        if deployment not in wanted:
+            raise ApiFault(f"there is no chain of {deployment}")
+        wanted = {deployment: wanted[deployment]}
+    header = ExportHeader(at, (deployment,) if deployment else None)
+    pages: list[str] = []
+    with _progress("exporting", sum(wanted.values())) as advance:
+        _write(file, lines(header, _counted(_all(api, wanted, purpose, pages), advance)))
+    return Written(wanted, 1 + len(pages))
+
+
+def heads_now(api: Api, purpose: str) -> tuple[datetime, dict[str, int]]:
+    """When the chains were listed, and each one's last record by then. The look itself is recorded after that."""
+    listed = api.get(f"/audit/chains?{urlencode({'purpose': purpose})}")
+    return datetime.fromisoformat(listed["at"]), {one["chain"]: int(one["sequence"]) for one in listed["chains"]}
 
 
 @group.command("verify")
@@ -206,10 +226,15 @@ def _say_limits(
         say("what follows the last anchored record of a chain is covered by its hashes alone until the next anchor")
 
 
-def _pages(api: Api, chain: str, purpose: str, upto: int | None = None) -> Iterator[AuditRecord]:
-    """The records of a chain, page by page; up to a number where the chain grows by being looked at."""
+def _pages(
+    api: Api, chain: str, purpose: str, upto: int | None = None, pages: list[str] | None = None
+) -> Iterator[AuditRecord]:
+    """The records of a chain, page by page; up to a number where the chain grows by being looked at. `pages` is told of
+    each look."""
     after: int | None = 0
     while after is not None and (upto is None or after < upto):
+        if pages is not None:
+            pages.append(chain)
         asked = {"chain": chain, "purpose": purpose, "after": after}
         answer = api.get(f"/audit?{urlencode(asked)}")
         for values in answer["records"]:
@@ -226,9 +251,9 @@ def _record(values: dict[str, Any]) -> AuditRecord:
         raise ApiFault(f"the API gave something that is no record of the audit: {error}") from None
 
 
-def _all(api: Api, wanted: dict[str, int], purpose: str) -> Iterator[AuditRecord]:
+def _all(api: Api, wanted: dict[str, int], purpose: str, pages: list[str]) -> Iterator[AuditRecord]:
     for chain in sorted(wanted):
-        yield from _pages(api, chain, purpose, wanted[chain])
+        yield from _pages(api, chain, purpose, wanted[chain], pages)
 
 
 def _write(file: Path, text: Iterable[str]) -> None:

@@ -5,17 +5,21 @@ code that another program catches is worth nothing without the verifier, which s
 """
 
 import base64
+import errno
 import hashlib
 import hmac
 import json
 import secrets
+import socket
+import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from proviso.cli.api import LOOPBACK, Api, ApiFault
@@ -46,12 +50,18 @@ class Tokens:
     expires_at: float
 
 
-def place_of(api_url: str) -> Place:
-    """The sign-in of that API, as it says itself. ApiFault when it says none, or one that is not over https."""
+def place_of(api_url: str, client_id: str = "") -> Place:
+    """The sign-in of that API, as it says itself. ApiFault when it says none, one that is not over https, or another
+    client than `client_id`, where that is known from elsewhere."""
     found = Api(api_url, patience_s=0).get("/console/settings.json")
     url, client = str(found.get("sign_in_url", "")), str(found.get("command_line_client_id", ""))
     if not url or not client:
         raise ApiFault(f"{api_url} does not say where the command line signs in; is it a Proviso of this version?")
+    if client_id and client != client_id:
+        raise ApiFault(
+            f"{api_url} names the sign-in client {client[:60]!r}, and not {client_id!r}: it is not the API that you"
+            " mean, or the id is of another stack; nothing was opened"
+        )
     return Place(safe(url), client)
 
 
@@ -107,6 +117,7 @@ def received(begun: Begun, open_browser: Callable[[str], Any], wait_s: float = _
     """Open the browser and wait for the code on the port of this machine. ApiFault when none comes in time."""
     found: list[str] = []
     refused: list[ApiFault] = []
+    done = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         timeout = 5
@@ -122,7 +133,13 @@ def received(begun: Begun, open_browser: Callable[[str], Any], wait_s: float = _
                 except ApiFault as fault:
                     status, text = 400, "The sign-in was not finished. Go back to the terminal."
                     refused.append(fault)
-            body = text.encode()
+            try:
+                self._say(status, text.encode())
+            finally:
+                if found or refused:
+                    done.set()
+
+        def _say(self, status: int, body: bytes) -> None:
             self.send_response(status)
             for name, value in {**_HEADERS, "Content-Length": str(len(body))}.items():
                 self.send_header(name, value)
@@ -132,24 +149,64 @@ def received(begun: Begun, open_browser: Callable[[str], Any], wait_s: float = _
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the code stands in the request line
             return
 
-    try:
-        server = HTTPServer(("127.0.0.1", PORT), Handler)
-    except OSError:
-        raise ApiFault(
-            f"port {PORT} of this machine is taken, and the sign-in may come back to no other; end what uses it, or use"
-            " --paste"
-        ) from None
-    with server:
+    with ExitStack() as servers:
+        for server in _listening(Handler):
+            servers.enter_context(_served(server))
         open_browser(begun.address)
-        server.timeout = 0.5
-        deadline = time.monotonic() + wait_s
-        while not found and not refused:
-            if time.monotonic() > deadline:
-                raise ApiFault("nobody signed in in time; try again, or use --paste where the browser is elsewhere")
-            server.handle_request()
+        if not done.wait(wait_s):
+            raise ApiFault("nobody signed in in time; try again, or use --paste where the browser is elsewhere")
     if refused:
         raise refused[0]
     return found[0]
+
+
+class _Listener(ThreadingHTTPServer):
+    """A thread for each who connects: who is slow keeps nobody else waiting, and who goes away is no news here."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        return
+
+
+class _Listener6(_Listener):
+    address_family = socket.AF_INET6
+
+    def server_bind(self) -> None:
+        self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        super().server_bind()
+
+
+_WITHOUT_IPV6 = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT, errno.ENOPROTOOPT)
+
+
+def _listening(handler: type[BaseHTTPRequestHandler]) -> list[_Listener]:
+    """The port at both addresses that `localhost` means: whoever had the other one could be sent the code. ApiFault."""
+    servers: list[_Listener] = []
+    for kind, address in ((_Listener, "127.0.0.1"), (_Listener6, "::1")):
+        try:
+            servers.append(kind((address, PORT), handler))
+        except OSError as error:
+            if kind is _Listener6 and error.errno in _WITHOUT_IPV6:
+                continue
+            for one in servers:
+                one.server_close()
+            raise ApiFault(
+                f"port {PORT} of this machine is taken ({address}), and the sign-in may come back to no other; end what"
+                " uses it, or use --paste"
+            ) from None
+    return servers
+
+
+@contextmanager
+def _served(server: _Listener) -> Iterator[None]:
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 _DONE = "Signed in. You can close this window and go back to the terminal."

@@ -20,28 +20,35 @@ def login(
     ] = "",
     stack: Annotated[str, typer.Option(help="Sign in by browser at the API of this CloudFormation stack")] = "",
     api: Annotated[str, typer.Option(help="Sign in by browser at the API at this address (needs no AWS account)")] = "",
+    client_id: Annotated[
+        str,
+        typer.Option(help="The stack's output CommandLineClientId; an API that names another is refused"),
+    ] = "",
     region: Annotated[str, typer.Option(help="The stack's region; otherwise that of your AWS profile")] = "",
     paste: Annotated[bool, typer.Option("--paste", help="The browser is on another machine")] = False,
 ) -> None:
     """Sign in at the local cloud, or by browser at a deployed API; tokens are kept where only you can read them."""
     with plain_faults():
         if stack:
-            from proviso.cli.account.stack import Account, api_url
+            from proviso.cli.account.stack import Account, sign_in_of
 
-            api = api_url(Account.of(region), stack)
+            api, known = sign_in_of(Account.of(region), stack)
+            client_id = client_id or known
         if api:
-            signed = _by_browser(browser.safe(api), subject, paste, sure=bool(stack))
+            signed = _by_browser(browser.safe(api), subject, paste, sure=bool(stack), client_id=client_id)
+        elif client_id:
+            raise ApiFault("--client-id is for a sign-in by browser: name --api or --stack")
         elif subject:
-            signed = session.sign_in(session.here(), subject)
+            signed = session.sign_in(session.here(), subject, say)
         else:
             raise ApiFault("say where: --stack STACK or --api ADDRESS; or --as SUBJECT at the local cloud")
     say(f"signed in as {signed.subject} at {signed.api_url}")
 
 
-def _by_browser(api_url: str, name: str, paste: bool, *, sure: bool) -> session.Session:
+def _by_browser(api_url: str, name: str, paste: bool, *, sure: bool, client_id: str) -> session.Session:
     import webbrowser
 
-    begun = browser.begin(browser.place_of(api_url))
+    begun = browser.begin(browser.place_of(api_url, client_id))
     session.belongs(session.here(), begun.place, api_url, sure=sure)
     say(f"what this sign-in gives is sent to {api_url}; you sign in at {begun.place.url}")
 
@@ -59,7 +66,8 @@ def _by_browser(api_url: str, name: str, paste: bool, *, sure: bool) -> session.
     session.belongs(session.here(), begun.place, api_url, sure=sure, note=True)
     label = name or tokens.account
     signed = session.Session(api_url, label, tokens.access, session.Renewable(begun.place, tokens))
-    session.keep(session.here(), signed)
+    for left in session.keep(session.here(), signed):
+        say(f"signed out of before: {left}")
     say(f"your account's sub, as roles are given to it: {tokens.subject}")
     return signed
 

@@ -36,6 +36,14 @@ def data_folder(root: Path) -> Path:
     return Path(named).expanduser() if named else root / ".proviso"
 
 
+def user_folder() -> Path:
+    """The data folder where there is no checkout: PROVISO_DATA, else the user's own, after the XDG base directory rule;
+    never the working folder, which may be anybody's, or be published."""
+    named = os.environ.get("XDG_DATA_HOME", "").strip()
+    base = Path(named) if Path(named).is_absolute() else Path.home() / ".local" / "share"
+    return Path(os.environ.get("PROVISO_DATA", "").strip() or base / "proviso").expanduser()
+
+
 def database() -> dict[str, str]:
     """DATABASE_URL where it is set, which then goes before the embedded PostgreSQL."""
     url = os.environ.get("DATABASE_URL", "").strip()

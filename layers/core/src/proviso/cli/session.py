@@ -10,7 +10,7 @@ from typing import Any
 
 from proviso.cli.api import Api, ApiFault
 from proviso.cli.browser import Place, Tokens, renewed, revoke
-from proviso.cli.places import checkout, data_folder
+from proviso.cli.places import checkout, data_folder, user_folder
 from proviso.domain.errors import ConfigurationFault
 from proviso.local.running import find_running
 
@@ -55,7 +55,7 @@ def _elsewhere(values: dict[str, Any]) -> str:
     return str(values.get("api_url", "")) if kept else ""
 
 
-def sign_in(data: Path, subject: str) -> Session:
+def sign_in(data: Path, subject: str, notify: Callable[[str], None] = lambda sentence: None) -> Session:
     """Sign in at the running local cloud as anybody, without a password: it exists for trying things out."""
     running = find_running(data)
     if running is None:
@@ -65,18 +65,40 @@ def sign_in(data: Path, subject: str) -> Session:
     if not token:
         raise ApiFault("the sign-in gave no token")
     session = Session(running.api_url, subject, token)
-    keep(data, session)
+    for left in keep(data, session):
+        notify(f"signed out of before: {left}")
     return session
 
 
-def keep(data: Path, session: Session) -> None:
-    """Store the token, readable by its owner alone, and make this person the current one."""
+def keep(data: Path, session: Session) -> list[str]:
+    """Store the token, readable by its owner alone, and make this person the current one.
+
+    Sign-ins that this one takes the place of, those at another API among them, are taken back: a token that is only
+    forgotten goes on for the rest of a shift. What to tell of each, with where it could not be taken back."""
     values = _stored(data)
-    if values.get("api_url") != session.api_url:
+    before = dict(values["tokens"])
+    place, same = str(values.get("api_url", "")), values.get("api_url") == session.api_url
+    if same:
+        before = {name: found for name, found in before.items() if name == session.subject}
+    else:
         values = {"api_url": session.api_url, "tokens": {}}
     values["current"] = session.subject
     values["tokens"][session.subject] = session.token if session.renewable is None else asdict(session.renewable)
     _write(data, values)
+    dropped = {name: found for name, found in before.items() if isinstance(found, dict)}
+    said = []
+    for name, found in sorted(dropped.items()):
+        try:
+            _take_back(found)
+            said += [] if same else [f"{name} at {place}"]
+        except ApiFault:
+            said.append(f"{name} at {place}, but the sign-in could not be told: that one ends within 12 hours")
+    return said
+
+
+def _take_back(found: dict[str, Any]) -> None:
+    kept = _renewable(found)
+    revoke(kept.place, kept.tokens)
 
 
 def belongs(data: Path, place: Place, api_url: str, *, sure: bool = False, note: bool = False) -> None:
@@ -111,7 +133,7 @@ def _write(data: Path, values: dict[str, Any]) -> None:
 
 
 def _put(path: Path, values: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     part = path.with_suffix(".part")
     part.unlink(missing_ok=True)
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
@@ -169,8 +191,7 @@ def sign_out(data: Path) -> list[str]:
     for found in values["tokens"].values():
         if isinstance(found, dict):
             try:
-                kept = _renewable(found)
-                revoke(kept.place, kept.tokens)
+                _take_back(found)
             except ApiFault as fault:
                 faults.append(fault)
     if faults:
@@ -194,11 +215,11 @@ def api(subject: str = "", notify: Callable[[str], None] = lambda sentence: None
 
 
 def here() -> Path:
-    """The data folder of the checkout, or of the working folder where there is none (an API that runs elsewhere)."""
+    """The data folder of the checkout, or the user's own where there is none (an API that runs elsewhere)."""
     try:
         return data_folder(checkout())
     except ConfigurationFault:
-        return data_folder(Path.cwd())
+        return user_folder()
 
 
 def _file(data: Path) -> Path:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from proviso.cli.account.stack import Account, Part, Stack, made_by_hand, sentence
+from proviso.cli.account import databases
+from proviso.cli.account.stack import Account, Part, Stack, sentence
 
 _SAM_STACK = "aws-sam-cli-managed-default"
 _COUNTED = {
@@ -110,7 +111,11 @@ def _kept(account: Account, stack: Stack, now: datetime) -> Iterator[Line]:
 
 
 def _snapshots(account: Account, stack: Stack) -> Iterator[Line]:
-    for name in made_by_hand(account, stack):
+    for name in databases.besides(account, stack):
+        yield Line(
+            "database cluster", name, "no part of the stack: IT HOLDS TEMPLATES; delete it first", "you delete it"
+        )
+    for name in databases.made_by_hand(account, stack):
         yield Line("snapshot", name, "made by hand: IT HOLDS TEMPLATES; delete it first", "you delete it")
 
 

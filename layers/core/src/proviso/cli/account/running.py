@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from proviso.cli.account.databases import besides, made_by_hand
 from proviso.cli.account.finding import Check, Finding, attention, ok, wrong
-from proviso.cli.account.stack import Account, Stack, made_by_hand
+from proviso.cli.account.stack import Account, Stack
 
 _BUSY = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
 _WELL = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
@@ -24,6 +25,7 @@ def checks(account: Account, stack: Stack, root: Path | None) -> list[tuple[str,
         ("sign-in", lambda: sign_in(account, stack)),
         ("queues", lambda: queues(account, stack)),
         ("event sources", lambda: mappings(account, stack)),
+        ("functions", lambda: functions(account, stack)),
         ("sweep's schedule", lambda: schedule(account, stack)),
         ("buckets", lambda: buckets(account, stack)),
         ("anchors", lambda: anchors(account, stack)),
@@ -139,6 +141,9 @@ def _latest(account: Account, space: str, metric: str, dimensions: dict[str, str
 
 def snapshots(account: Account, stack: Stack) -> Finding:
     """S23: a snapshot that somebody made keeps templates that were promised to be deleted."""
+    if others := besides(account, stack):
+        how = f"aws rds delete-db-cluster --skip-final-snapshot --db-cluster-identifier {others[0]}"
+        return wrong("snapshots", f"the cluster {others[0]} is no part of the stack and holds templates", how)
     found = made_by_hand(account, stack)
     if found:
         how = f"aws rds delete-db-cluster-snapshot --db-cluster-snapshot-identifier {found[0]}"
@@ -203,6 +208,23 @@ def mappings(account: Account, stack: Stack) -> Iterator[Finding]:
             yield ok(name, found["State"])
         else:
             yield wrong(name, found["State"], f"aws lambda update-event-source-mapping --uuid {part.id} --enabled")
+
+
+def functions(account: Account, stack: Stack) -> Iterator[Finding]:
+    """A teardown stops them, and gives them back when it does not begin; unless it was killed."""
+    from botocore.exceptions import ClientError
+
+    for part in stack.of("AWS::Lambda::Function"):
+        try:
+            found = account.client("lambda").get_function_concurrency(FunctionName=part.id)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise
+            yield wrong(f"function {part.name}", "is gone", "sam deploy")
+            continue
+        if found.get("ReservedConcurrentExecutions") == 0:
+            how = f"aws lambda delete-function-concurrency --function-name {part.id}"
+            yield wrong(f"function {part.name}", "stopped: no copy of it may run", how)
 
 
 def schedule(account: Account, stack: Stack) -> Iterator[Finding]:

@@ -165,37 +165,18 @@ def needed_stack(account: Account, name: str) -> Stack:
     return found
 
 
-def made_by_hand(account: Account, stack: Stack) -> list[str]:
-    """Snapshots of the stack's cluster that somebody made. The one that the cluster was restored from is of another
-    cluster, so it is asked for by its name."""
-    rds = account.client("rds")
-    found = []
-    for part in stack.of("AWS::RDS::DBCluster"):
-        answer = rds.describe_db_cluster_snapshots(DBClusterIdentifier=part.id, SnapshotType="manual")
-        found += [str(one["DBClusterSnapshotIdentifier"]) for one in answer["DBClusterSnapshots"]]
-    restored = stack.parameters.get("RestoreFromSnapshot", "").rsplit(":", 1)[-1]
-    if restored and restored not in found and _snapshot_is_there(rds, restored):
-        found.append(restored)
-    return found
-
-
-def _snapshot_is_there(rds: Any, name: str) -> bool:
-    from botocore.exceptions import ClientError
-
-    try:
-        return bool(rds.describe_db_cluster_snapshots(DBClusterSnapshotIdentifier=name)["DBClusterSnapshots"])
-    except ClientError as error:
-        if "NotFound" in error.response["Error"]["Code"]:
-            return False
-        raise
-
-
-def api_url(account: Account, name: str) -> str:
-    """The address of a stack's API, from its outputs. ConfigurationFault."""
-    found = needed_stack(account, name)
+def _api_url(found: Stack) -> str:
     if "ApiUrl" not in found.outputs:
-        raise ConfigurationFault(f"the stack {name} ({found.status}) has no output ApiUrl; is it a Proviso, deployed?")
+        raise ConfigurationFault(
+            f"the stack {found.name} ({found.status}) has no output ApiUrl; is it a Proviso, deployed?"
+        )
     return found.outputs["ApiUrl"]
+
+
+def sign_in_of(account: Account, name: str) -> tuple[str, str]:
+    """The address of a stack's API, and the id of its client for the command line ("" where the stack names none)."""
+    found = needed_stack(account, name)
+    return _api_url(found), found.outputs.get("CommandLineClientId", "")
 
 
 def sentence(error: BaseException) -> str:

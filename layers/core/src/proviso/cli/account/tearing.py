@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from proviso.cli.account import plan
+from proviso.cli.account import databases, plan
 from proviso.cli.account.stack import Account, Stack
 from proviso.domain.errors import ConfigurationFault
 
@@ -30,6 +30,7 @@ class Journal:
     kept: tuple[str, ...]
     clusters: tuple[str, ...]
     allowed_at: str
+    stage: str = ""
 
     @classmethod
     def of(cls, stack: Stack, region: str, now: datetime) -> "Journal":
@@ -44,6 +45,7 @@ class Journal:
             kept,
             clusters,
             now.isoformat(),
+            databases.stage_of(stack),
         )
 
     def allows(self, stack: Stack, now: datetime) -> bool:
@@ -62,9 +64,10 @@ def written(path: Path) -> Journal | None:
     """What an earlier attempt wrote down; None where there was none."""
     try:
         values = json.loads(path.read_text("utf-8"))
-        lists = {name: tuple(values[name]) for name in ("buckets", "kept", "clusters")}
+        lists = [tuple(values[name]) for name in ("buckets", "kept", "clusters")]
         datetime.fromisoformat(values["allowed_at"])
-        return Journal(values["stack_id"], values["name"], values["region"], **lists, allowed_at=values["allowed_at"])
+        of = (values["stack_id"], values["name"], values["region"], lists[0], lists[1], lists[2], values["allowed_at"])
+        return Journal(*of, stage=str(values.get("stage", "")))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -78,21 +81,6 @@ def write(path: Path, journal: Journal) -> None:
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
         json.dump(asdict(journal), out)
     part.replace(path)
-
-
-def quieten(account: Account, stack: Stack) -> int:
-    """Nothing is started by the clock any more: sweep would write into a bucket that was just emptied."""
-    from botocore.exceptions import ClientError
-
-    count = 0
-    for part in stack.of("AWS::Events::Rule"):
-        try:
-            account.client("events").disable_rule(Name=part.id)
-            count += 1
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ResourceNotFoundException":
-                raise
-    return count
 
 
 def empty(account: Account, bucket: str) -> int:
@@ -183,22 +171,4 @@ def unexpected(account: Account, journal: Journal) -> Iterator[str]:
     there = {one["Name"] for one in account.client("s3").list_buckets()["Buckets"]}
     yield from (f"the bucket {name} is still there" for name in journal.buckets if name in there)
     yield from (f"the bucket {name} was to be kept and is gone" for name in journal.kept if name not in there)
-    rds = account.client("rds")
-    for name in journal.clusters:
-        yield from _of_cluster(rds, name)
-
-
-def _of_cluster(rds: Any, name: str) -> Iterator[str]:
-    from botocore.exceptions import ClientError
-
-    clusters = [one["DBClusterIdentifier"] for one in rds.describe_db_clusters()["DBClusters"]]
-    if name in clusters:
-        yield f"the database cluster {name} is still there"
-    found = rds.describe_db_cluster_snapshots(DBClusterIdentifier=name)["DBClusterSnapshots"]
-    yield from (f"the snapshot {one['DBClusterSnapshotIdentifier']} holds templates" for one in found)
-    try:
-        backups = rds.describe_db_cluster_automated_backups(DBClusterIdentifier=name)["DBClusterAutomatedBackups"]
-    except (ClientError, NotImplementedError):
-        yield f"whether automated backups of {name} are left is not known"
-        return
-    yield from (f"an automated backup of {name} is left ({one.get('Status', '?')})" for one in backups)
+    yield from databases.left(account, journal.stage, journal.clusters)
