@@ -4,11 +4,19 @@ from collections.abc import Callable
 from datetime import datetime
 
 from proviso.domain.audit import deployment_act, system_act
-from proviso.domain.ports import StopRecord
+from proviso.domain.ports import DueStore, StopRecord
+from proviso.domain.retention import RESTORED_AFTER, RESTORED_DUE
 from proviso.store.connection import Connector
 from proviso.store.retention import PostgresRetainWork
 
 _ACTOR = "function:migrate"
+
+
+def wake_for_restored(due: DueStore, *, clock: Callable[[], datetime]) -> None:
+    """Have retain woken, so that what was erased since the snapshot is erased again though nobody asks for it (S23)."""
+    now = clock()
+    for number, after in enumerate(RESTORED_AFTER, start=1):
+        due.put(f"{RESTORED_DUE}{number}", now + after)
 
 
 def stop_restored(master_conninfo: str, *, clock: Callable[[], datetime]) -> int:
