@@ -7,7 +7,7 @@ from typing import Any
 def runtime() -> Any:
     """ONNX Runtime, which tells nobody of it. From 1.29 on its Linux builds begin at their import to write a device's
     identifier and a database of events below the home folder, and to send them to Microsoft, unless this is set."""
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    os.putenv("ORT_DISABLE_TELEMETRY", "1")  # for the library alone: nothing of ours reads it
     import onnxruntime
 
     return onnxruntime
