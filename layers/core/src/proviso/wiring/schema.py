@@ -43,6 +43,13 @@ def stop_restored() -> int:
     return stop(wiring._conninfo(read)(), clock=wiring.now)
 
 
+def keep_schema() -> int:
+    """An older build takes the place of a newer one, whose migrations stay: stop all that is live."""
+    from proviso.store.restored import stop_before_older_build
+
+    return stop_before_older_build(wiring._conninfo(wiring._read(settings.Migrate))(), clock=wiring.now)
+
+
 def _wait_for(conninfo: Callable[[], str]) -> None:
     """A deployment must not fail because the database sleeps: it may refuse at first, and wakes by being asked."""
     from proviso.stages.retain_room import wait_until_awake
