@@ -137,15 +137,15 @@ def test_another_body_is_a_fault_of_that_message(body):
 
 def test_one_line_a_frame_with_ids_counts_and_durations(capsys):
     from proviso.domain.frame import Counts, LedgerEntry, Outcome
-    from tests.samples import NOW, frame_key
+    from tests.samples import NOW
 
     row = LedgerEntry(
-        frame_key(), Outcome.SEARCHED, NOW, deployment_id="d", counts=Counts(3, 1, 2, 0, 1), stages=(("search", 4.5),)
+        "k", Outcome.SEARCHED, NOW, deployment_id="d", counts=Counts(3, 1, 2, 0, 1), stages=(("search", 4.5),)
     )
     with telemetry.invocation("req-1"), telemetry.correlated("corr-1"):
         telemetry.frame_line(row)
     line, *rest = [json.loads(text) for text in capsys.readouterr().out.splitlines() if text.startswith("{")]
-    assert (line["frame_key"], line["outcome"], line["correlation_id"]) == (frame_key(), "searched", "corr-1")
+    assert (line["frame_key"], line["outcome"], line["correlation_id"]) == ("k", "searched", "corr-1")
     assert (line["faces_detected"], line["faces_searched"], line["candidates"]) == (3, 2, 1)
     assert line["stages_ms"] == {"search": 4.5}
     assert rest == []  # nothing of it is a metric
