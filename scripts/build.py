@@ -289,6 +289,8 @@ def main(arguments: Sequence[str]) -> int:
     print(f"{build.folder}: {len(found) or 'nothing'} wrong, after {time.monotonic() - began:.0f} s")
     if found and options.what == "aws":
         print(f"it was put into {set_aside(AWS)}, where sam deploy does not look", file=sys.stderr)
+    elif options.what == "aws":
+        print("next: sam deploy (docs/operations.md, step 3)")
     return 1 if found else 0
 
 

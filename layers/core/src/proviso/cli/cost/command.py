@@ -96,11 +96,11 @@ def verdicts(found: Estimate) -> list[tuple[str, bool, str]]:
     if found.million:
         largest = sorted(found.million.items(), key=lambda one: -one[1])[:4]
         named = ", ".join(f"{name} {value:.2f}" for name, value in largest)
-        low, high = found.million_range
+        low, high = (f"{end:.2f}" for end in found.million_range)
+        spread = f"from {low} to {high} with other speeds" if low != high else "with other speeds too"
         answers.append(
             (
-                f"a million frames at most ${model.TARGET_MILLION:.0f}: ${found.million_total:.2f} "
-                f"(from {low:.2f} to {high:.2f} with other speeds)",
+                f"a million frames at most ${model.TARGET_MILLION:.0f}: ${found.million_total:.2f} ({spread})",
                 found.million_total <= model.TARGET_MILLION,
                 f"most of it: {named}",
             )
