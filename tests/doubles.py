@@ -261,6 +261,9 @@ class MemoryDeployments(Memory):
     def build(self, build_id: str) -> SimpleNamespace:
         return SimpleNamespace(built_at=self.rows[next(iter(self.rows))].requested_at)
 
+    def unknown_migrations(self) -> list[str]:
+        return []
+
     def conditions(self, found: Deployment) -> Conditions:
         return conditions(built_at=found.requested_at)
 

@@ -21,6 +21,7 @@ STARTING = (
     Reason.OUTSIDE_WINDOW,
     Reason.BUILD_TOO_OLD,
     Reason.BUILD_EMPTY,
+    Reason.SCHEMA_NEWER,
     Reason.NOT_CALIBRATED,
     Reason.THRESHOLD_TOO_LOW,
     Reason.NOT_ANNOUNCED,
@@ -35,7 +36,14 @@ STARTING = (
 
 @router.post(
     "/deployments",
-    responses=gives(answers.Deployment, Reason.NOT_FOUND, Reason.POLICY_FORBIDS, Reason.THRESHOLD_TOO_LOW, status=201),
+    responses=gives(
+        answers.Deployment,
+        Reason.NOT_FOUND,
+        Reason.POLICY_FORBIDS,
+        Reason.THRESHOLD_TOO_LOW,
+        Reason.SCHEMA_NEWER,
+        status=201,
+    ),
 )
 def request(body: requests.DeploymentBody) -> Response[Any]:
     """Ask for a deployment.
@@ -106,6 +114,7 @@ def show(deployment_id: str) -> Response[Any]:
         Reason.TERMS_CHANGED,
         Reason.TOO_LATE,
         Reason.SUSPENDED,
+        Reason.SCHEMA_NEWER,
     ),
 )
 def authorise(deployment_id: str, body: requests.AuthoriseBody) -> Response[Any]:

@@ -9,7 +9,7 @@ from threading import Lock, Timer
 from typing import Any
 from urllib.request import Request, urlopen
 
-from proviso.domain.errors import Fault
+from proviso.domain.errors import Fault, NewerSchema
 from proviso.wiring import schema as wiring
 
 _PHYSICAL_ID = "proviso-schema"  # always the same: an update is never a replacement
@@ -30,6 +30,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             applied = wiring.migrate(event.get("ResourceProperties", {}))
             if _another_database(event):
                 wiring.stop_restored()
+        except NewerSchema as error:
+            if _taken_back(event):
+                status, reason = _kept()
+            else:
+                status, reason = "FAILED", str(error)
         except Exception as error:  # noqa: BLE001  the boundary: whatever it was, CloudFormation must be told
             status, reason = "FAILED", str(error) if isinstance(error, Fault) else type(error).__name__
         late.cancel()
@@ -40,6 +45,23 @@ def _another_database(event: dict[str, Any]) -> bool:
     """A parameter has put another cluster into the place of the one before: no function has connected to it yet."""
     before, after = event.get("OldResourceProperties", {}), event.get("ResourceProperties", {})
     return "Cluster" in before and before["Cluster"] != after.get("Cluster")
+
+
+def _taken_back(event: dict[str, Any]) -> bool:
+    """The schema was newer before, in the same database: an update is taken back, or an older build is deployed."""
+    try:
+        before, after = (int(event[of]["SchemaVersion"]) for of in ("OldResourceProperties", "ResourceProperties"))
+    except (KeyError, ValueError):
+        return False
+    return before > after and not _another_database(event)
+
+
+def _kept() -> tuple[str, str]:
+    """The newer schema stays, so that CloudFormation can finish: all is stopped, and govern starts nothing in it."""
+    try:
+        return "SUCCESS", f"the newer schema stays, {wiring.keep_schema()} deployments were stopped; deploy forward"
+    except Exception as error:  # noqa: BLE001  as in the handler
+        return "FAILED", str(error) if isinstance(error, Fault) else type(error).__name__
 
 
 class _Answer:

@@ -3,6 +3,7 @@
 import os
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -169,6 +170,37 @@ class TestHalfABody:
 
 
 class TestWhatFaultsShow:
+    @pytest.mark.parametrize(
+        ("service", "act"),
+        [
+            ("s3", lambda client, key: S3Frames(client, "bin").get(key)),
+            ("s3", lambda client, key: S3Frames(client, "bin").delete(key)),
+            ("dynamodb", lambda client, key: DynamoLedger(client, "bin", lambda: NOW).received(key, None, NOW)),
+            ("dynamodb", lambda client, key: DynamoLedger(client, "bin", lambda: NOW).get(key)),
+            (
+                "dynamodb",
+                lambda client, key: DynamoLedger(client, "bin", lambda: NOW).finish(replace(refused(), key=key)),
+            ),
+        ],
+        ids=["get", "delete", "received", "row", "finish"],
+    )
+    def test_no_name_that_is_not_a_frame_s(self, service: str, act: Callable[[Any, str], Any]) -> None:
+        """Whoever may upload names the object, and its fault is logged: by the batch, and by the runtime."""
+        for client in (
+            failing(service, "AccessDenied", 403),
+            broken(service, ReadTimeoutError(endpoint_url="https://x")),
+        ):
+            with pytest.raises(StorageFault, match=r"bin/not a frame's name") as fault:
+                act(client, "gate-1/Ada Lovelace: seen.jpg")
+            assert "Ada" not in str(fault.value)
+            with pytest.raises(StorageFault, match=f"bin/{FRAME}"):
+                act(client, FRAME)
+
+    def test_no_such_name_of_a_row_that_cannot_be_read(self) -> None:
+        with pytest.raises(StorageFault, match="cannot be read") as fault:
+            DynamoLedger(Any, "bin", lambda: NOW)._entry({"frame_key": {"S": "Ada Lovelace"}})
+        assert "Ada" not in str(fault.value)
+
     @by_name({"sns": SENDING_CALLS["sns"], "picture": ("s3", S3_CALLS["picture put"])})
     @pytest.mark.parametrize("way", ["answered", "no connection", "wrong parameter"])
     def test_neither_pixels_nor_words(self, call: tuple[str, Call], way: str) -> None:

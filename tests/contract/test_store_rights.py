@@ -35,6 +35,7 @@ RIGHTS = {
         "test_pair": "SIu",
     },
     "proviso_govern": {
+        "schema_migration": "S",
         "person": "SIu",
         "watchlist": "SIu",
         "entry": "SIu",

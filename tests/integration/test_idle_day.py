@@ -5,6 +5,7 @@ database ends what is open, as the server does with an idle connection; so whoev
 """
 
 import itertools
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -22,6 +23,7 @@ from functions.report.app import handler as report
 from functions.retain.app import handler as retain
 from functions.review.app import handler as review
 from functions.sweep.app import handler as sweep
+from proviso.domain.frame import Outcome
 from proviso.domain.people import Person
 from proviso.domain.retention import BACKUPS_KEPT, CLOSE_AFTER
 from tests.embedded_database import Database
@@ -148,6 +150,25 @@ def test_a_deployment_from_ten_to_twelve_wakes_it_then_and_to_be_deleted(day: Da
     asleep = set(day.contacts)
     day.pass_by(DAY)
     assert set(day.contacts) - asleep == set(), "and never again"
+
+
+def test_a_camera_that_sends_while_nothing_is_active_wakes_it_once_a_day_and_each_frame_is_counted(day: Day) -> None:
+    """A frame each hour of two days, all refused: nothing is due, and the ledger forgets each after three days."""
+    sent: list[str] = []
+
+    def camera() -> None:
+        if day.minute < 2 * DAY and day.minute % 60 == 0:
+            sent.append(day.house.frame(3))
+            assert day.house.detect(sent[-1]).outcome is Outcome.REFUSED
+
+    day.pass_by(5 * DAY, camera)
+    assert len(sent) == 48
+    gaps = [later - earlier for earlier, later in itertools.pairwise(day.woken)]
+    assert len(day.woken) in (3, 4), "each day while frames come, and once more should that have failed"
+    assert set(gaps) <= {DAY - 1, DAY}  # this process took some seconds of its own
+    assert set(day.contacts) == set(day.woken)
+    folds = day.house.sql("master", "SELECT body FROM audit_event WHERE body LIKE '%%frames_not_searched%%'::bytea")
+    assert sum(json.loads(bytes(one["body"]))["details"]["frames"] for one in folds) == 48
 
 
 # --- who can wake it -------------------------------------------------------------------------------------------------

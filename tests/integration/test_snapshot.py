@@ -48,6 +48,10 @@ LEFT = {
         "from proviso.edge.telemetry import logger; logger().append_keys(request_id='r-1'); LEFT = None"
     ),
     "a socket (descriptor": "import socket; LEFT = socket.socket()",
+    "a file (descriptor": "import tempfile; LEFT = tempfile.TemporaryFile()",
+    "a generator (Random)": "import random; LEFT = random.Random(1)",
+    "a generator (Generator)": "import numpy; LEFT = numpy.random.default_rng(1)",
+    "a generator (RandomState)": "import numpy; LEFT = numpy.random.RandomState(1)",
     "a frame (Jpeg)": "from proviso.domain.frame import Jpeg; LEFT = Jpeg(b'x')",
     "a face (Template)": "from proviso.domain.face import Template; LEFT = Template(bytes(4), 1, 'p')",
 }
@@ -168,7 +172,7 @@ def test_each_kind_is_found_alone_and_by_its_name() -> None:
     script = """
 import json, sys, time
 from proviso.edge.snapshot import kept
-import botocore.session, psycopg, proviso.edge.snapshot, proviso.settings
+import botocore.session, numpy.random, psycopg, proviso.edge.snapshot, proviso.settings
 from proviso.cloud import clients
 clients.prepare("s3")
 found = {"": sorted(kept(time.time(), frozenset()))}

@@ -14,7 +14,7 @@ from psycopg.conninfo import make_conninfo
 
 from functions.migrate.app import handler
 from proviso.domain.audit import SYSTEM_CHAIN, first_fault
-from proviso.domain.errors import ConfigurationFault, DatabaseAway
+from proviso.domain.errors import ConfigurationFault, DatabaseAway, NewerSchema
 from proviso.domain.people import Person, Role
 from proviso.store.govern import PostgresGovernStore
 from proviso.store.migrations import ROLES, Migration, migrate, shipped
@@ -67,7 +67,7 @@ def test_a_file_that_changed_is_refused(empty_url: str) -> None:
     first, *rest = shipped()
     with pytest.raises(ConfigurationFault, match=r"0001_tables\.sql was changed"):
         run(empty_url, migrations=[Migration(first.name, first.text + "-- "), *rest])
-    with pytest.raises(ConfigurationFault, match="newer version"):
+    with pytest.raises(NewerSchema, match="newer version"):
         run(empty_url, migrations=rest)
 
 
@@ -217,6 +217,45 @@ def test_another_database_is_stopped_before_a_function_may_connect(
     handler(given if before is None else {**given, "OldResourceProperties": before}, CONTEXT)
     assert done == ["migrated"] + ["stopped"] * stops
     assert got[0]["Status"] == "SUCCESS"
+
+
+@pytest.mark.parametrize(
+    ("before", "kept"),
+    [
+        ({"SchemaVersion": "5", "Cluster": "two"}, True),
+        ({"SchemaVersion": "4", "Cluster": "two"}, False),
+        ({"SchemaVersion": "5", "Cluster": "one"}, False),  # an older database restored by an older build
+        ({"SchemaVersion": "x", "Cluster": "two"}, False),
+        ({}, False),
+    ],
+)
+def test_an_update_that_is_taken_back_leaves_the_newer_schema_and_stops_everything_in_it(
+    answers: tuple[str, list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch, before: dict[str, str], kept: bool
+) -> None:
+    url, got = answers
+    stopped: list[int] = []
+
+    def newer(properties: Any) -> list[str]:
+        raise NewerSchema("migrated by a newer version")
+
+    monkeypatch.setattr(wiring, "migrate", newer)
+    monkeypatch.setattr(wiring, "keep_schema", lambda: stopped.append(1) or 1)
+    after = {"SchemaVersion": "4", "Cluster": "two"}
+    handler({**event(url, "Update"), "ResourceProperties": after, "OldResourceProperties": before}, CONTEXT)
+    assert got[0]["Status"] == ("SUCCESS" if kept else "FAILED")
+    assert "newer" in got[0]["Reason"]
+    assert len(stopped) == kept
+
+
+def test_where_not_everything_could_be_stopped_it_is_not_taken_back(
+    answers: tuple[str, list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, got = answers
+    for name, fault in {"migrate": NewerSchema("newer"), "keep_schema": DatabaseAway("no answer")}.items():
+        monkeypatch.setattr(wiring, name, lambda *_, fault=fault: (_ for _ in ()).throw(fault))
+    given = {"ResourceProperties": {"SchemaVersion": "4"}, "OldResourceProperties": {"SchemaVersion": "5"}}
+    handler({**event(url, "Update"), **given}, CONTEXT)
+    assert (got[0]["Status"], got[0]["Reason"]) == ("FAILED", "no answer")
 
 
 def test_a_deletion_does_nothing_and_says_so(

@@ -48,6 +48,9 @@ class Lists:
             entries=self.entries,
         )
 
+    def unknown_migrations(self) -> list[str]:
+        return []
+
     def trial_at(self, pipeline: str, place: str) -> None:
         return None
 

@@ -11,6 +11,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from proviso import wiring
 from proviso.domain.deployment import DeploymentState
 from proviso.domain.errors import StorageFault
 from proviso.domain.frame import Outcome
@@ -20,6 +21,7 @@ from proviso.stages import watchlist
 from proviso.stages.anchor import anchor_now
 from proviso.store.migrations import migrate
 from proviso.store.restored import stop_restored
+from proviso.wiring import schema
 from tests.embedded_database import Database
 from tests.safeguards.house import House
 
@@ -198,6 +200,40 @@ def test_what_was_stopped_since_stays_stopped_though_somebody_acts_before_retain
     assert isinstance(house.start(stopped.id), Refused)
     assert house.see(4).outcome is Outcome.REFUSED
     assert stop_restored(house.database.master_url, clock=house.now) == 0
+
+
+@pytest.mark.safeguard("S23")
+def test_a_restored_database_wakes_retain_by_itself_also_when_the_first_run_met_the_one_before(
+    own: tuple[House, Callable[[], Restore]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody has to remember it: what was erased since the snapshot is erased again within the hour. migrate is done
+    before retain knows the new address, so one run may still be in the database before."""
+    house, back_up = own
+    list_id, _ = house.listed(3)
+    restore = back_up()
+    watchlist.delete(
+        principal=house.person("officer"), watchlist_id=list_id, store=house.govern, due=house.due, clock=house.now
+    )
+    house.retain()
+    restore()
+    monkeypatch.setenv("PERMITS_BUCKET", "permits")
+    monkeypatch.setenv("DATABASE_URL", house.database.master_url)
+    monkeypatch.setattr("proviso.cloud.clients.client", lambda *_: None)
+    monkeypatch.setattr("proviso.cloud.permits.S3Due", lambda *_: house.due)
+    monkeypatch.setattr(wiring, "now", house.now)
+    wiring._read.cache_clear()
+    house.due.objects.clear()
+    schema.stop_restored()
+    wiring._read.cache_clear()
+    assert house.sweep()["woken"] == 0
+    house.skew += timedelta(minutes=5)
+    assert (house.sweep()["woken"], house.due.due(house.now())) == (1, ["restored-1"])
+    house.due.delete("restored-1")  # by a run in the database before
+    house.skew += timedelta(minutes=55)
+    assert (house.sweep()["woken"], house.due.due(house.now())) == (1, ["restored-2"])
+    assert house.retain().replayed == 1
+    assert set(house.due.objects) & {"restored-1", "restored-2"} == set()
+    assert listed(house, list_id) == (0, 0)
 
 
 def test_an_erasure_by_itself_is_replayed_too(own: tuple[House, Callable[[], Restore]]) -> None:

@@ -9,6 +9,7 @@ OBJECTS = {
     "a permit": ("PermitsBucket", "permits/cam-entrance.json"),
     "a stop": ("PermitsBucket", f"stops/{_ID}.json"),
     "what is due": ("PermitsBucket", f"due/{_ID}.json"),
+    "a restored database": ("PermitsBucket", "due/restored-2.json"),
     "how long the queues are": ("PermitsBucket", "state/queues.json"),
     "the mark of candidates": ("PermitsBucket", "state/candidates.json"),
     "the mark of tests": ("PermitsBucket", "state/tests.json"),

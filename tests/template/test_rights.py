@@ -81,6 +81,7 @@ MAY: dict[str, dict[str, set[str]]] = {
             "RecordsBucket/index.json",
         },
         "SweepFunction": {"PermitsBucket/state/queues.json"},
+        "MigrateFunction": {"PermitsBucket/due/restored-1.json", "PermitsBucket/due/restored-2.json"},
     },
     "s3:DeleteObject": {
         "DetectFunction": {"FramesBucket/*"},
@@ -141,7 +142,10 @@ MAY: dict[str, dict[str, set[str]]] = {
         "AlertFunction": {"NoticesTable"},
         "SweepFunction": {"LedgerTable"},
     },
-    "dynamodb:Query": {"RetainFunction": {"LedgerTable/index/by_fold", "SubjectsTable"}},
+    "dynamodb:Query": {
+        "RetainFunction": {"LedgerTable/index/by_fold", "SubjectsTable"},
+        "SweepFunction": {"LedgerTable/index/by_fold"},
+    },
     "dynamodb:Scan": {"GovernFunction": {"CamerasTable"}},
     "dynamodb:DeleteItem": {
         "RetainFunction": {"NoticesTable", "SubjectsTable"},

@@ -68,6 +68,7 @@ MAY: dict[str, dict[str, set[str]]] = {
             "a permit",
             "a stop",
             "what is due",
+            "a restored database",
             "the mark of candidates",
             "a contact",
             "who is told",
@@ -103,6 +104,7 @@ MAY: dict[str, dict[str, set[str]]] = {
             "a permit",
             "a stop",
             "what is due",
+            "a restored database",
             "how long the queues are",
             "a receipt",
             "a notice of no kind",
@@ -115,6 +117,7 @@ MAY: dict[str, dict[str, set[str]]] = {
         PUT: NOTICES
         | {
             "what is due",
+            "a restored database",
             "the mark of candidates",
             "an anchored head",
             "an entry's erasure",
@@ -131,6 +134,7 @@ MAY: dict[str, dict[str, set[str]]] = {
             "a permit",
             "a stop",
             "what is due",
+            "a restored database",
             "a receipt",
             "who is told",
             "a notice of no kind",
@@ -142,11 +146,12 @@ MAY: dict[str, dict[str, set[str]]] = {
     },
     "sweep": {
         LIST: {"the bucket of frames", "the bucket of permits"},
-        GET: {"what is due", "a stop"},
+        GET: {"what is due", "a restored database", "a stop"},
         PUT: {"how long the queues are"},
         DELETE: {"a frame"},
         ROW["GetItem"]: {"the ledger"},
         ROW["UpdateItem"]: {"the ledger"},
+        ROW["Query"]: {"what was not searched"},
         "sqs:GetQueueAttributes": {
             f"{one} {kind}" for one in ("frames", "faces", "notices") for kind in ("queue", "dead letters")
         },
@@ -162,7 +167,7 @@ MAY: dict[str, dict[str, set[str]]] = {
         PUT: {"a frame"},
         ROW["GetItem"]: {"the cameras"},
     },
-    "migrate": {"rds-db:connect": {"the login proviso_owner"}},
+    "migrate": {"rds-db:connect": {"the login proviso_owner"}, PUT: {"a restored database"}},
 }
 OUTSIDE = ("detect", "alert", "sweep", "report", "grant")
 for _name in OUTSIDE:  # those in the network reach no log by themselves: Lambda writes what they print
@@ -306,11 +311,14 @@ def test_nobody_reads_logs_and_nobody_deletes_them(system: System, places: Place
                 assert who_may(system, places, action, log) == set(), (action, log)
 
 
-def test_migrate_reaches_no_store(system: System, places: Places) -> None:
-    assert set(MAY["migrate"]) == {"rds-db:connect"}
+def test_migrate_reaches_no_store_and_may_only_have_retain_woken_for_a_restored_database(
+    system: System, places: Places
+) -> None:
+    assert MAY["migrate"] == {"rds-db:connect": {"the login proviso_owner"}, PUT: {"a restored database"}}
     for place in [one for one, kind in places.kinds.items() if kind in ("object", "bucket", "table")]:
         for action in places.actions(place):
-            assert not system.platform("MigrateFunction", action, places.arns[place]).allowed, (action, place)
+            allowed = system.platform("MigrateFunction", action, places.arns[place]).allowed
+            assert allowed == ((action, place) == (PUT, "a restored database")), (action, place)
 
 
 def test_who_publishes(system: System, places: Places) -> None:

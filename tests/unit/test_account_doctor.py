@@ -514,6 +514,20 @@ def test_a_bucket_that_could_be_made_public_is_wrong(stack: Stack) -> None:
     assert (line.level, "proviso-frames-trial" in line.mend) == (WRONG, True)
 
 
+def test_a_restored_database_in_which_retain_has_not_been_is_told(stack: Stack) -> None:
+    part = stack.one("PermitsBucket")
+    assert part is not None
+    assert list(running.restored(account(), stack)) == []
+    stack = replace(stack, parameters={**stack.parameters, "RestoreFromSnapshot": "s"})
+    for key in ("due/restored-1.json", "due/restored-2.json", "due/d-1.json"):
+        aws("s3").put_object(Bucket=part.id, Key=key)
+    (line,) = running.restored(account(), stack)
+    assert (line.level, "2 of 2" in line.found) == (ATTENTION, True)
+    for key in ("due/restored-1.json", "due/restored-2.json"):
+        aws("s3").delete_object(Bucket=part.id, Key=key)
+    assert levels(running.restored(account(), stack)) == {"restored": OK}
+
+
 def test_anchors_without_a_lock_are_wrong(stack: Stack) -> None:
     assert running.anchors(account(), stack).level is WRONG
     aws("s3").create_bucket(

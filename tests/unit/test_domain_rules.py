@@ -136,6 +136,9 @@ class Store:
     def watchlist(self, watchlist_id):
         return watchlist(id=watchlist_id, policy=self.policy_name)
 
+    def unknown_migrations(self):
+        return []
+
     def trial_at(self, pipeline, place):
         return None
 

@@ -85,7 +85,7 @@ def test_an_empty_variable_is_a_missing_one(empty):
 
 @pytest.mark.parametrize("missing", ["DATABASE_HOST", "DATABASE_USER", "DATABASE_CA"])
 def test_a_database_needs_an_address(missing):
-    parts = {"DATABASE_HOST": "h", "DATABASE_USER": "u", "DATABASE_CA": "c"}
+    parts = {"DATABASE_HOST": "h", "DATABASE_USER": "u", "DATABASE_CA": "c", "PERMITS_BUCKET": "p"}
     assert settings.Migrate.read(parts).database_port == 5432
     with pytest.raises(ConfigurationFault, match=missing):
         settings.Migrate.read({name: value for name, value in parts.items() if name != missing})

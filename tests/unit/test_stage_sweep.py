@@ -1,6 +1,6 @@
 """sweep: past its age a frame goes, whatever else fails (S14); and retain is woken only when something is due."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -8,6 +8,7 @@ from proviso.domain.errors import StorageFault
 from proviso.domain.frame import LedgerEntry, Outcome
 from proviso.domain.ports import StopRecord
 from proviso.domain.reasons import Reason
+from proviso.domain.retention import LEDGER_KEPT
 from proviso.stages.sweep import sweep
 from tests.fakes.cloud import FakeDue, FakeFrames, FakeLedger, FakeQueueGauge, FakeQueueLook, FakeStops, FakeWaker
 from tests.samples import CAMERA, NOW, frame_key
@@ -22,10 +23,11 @@ class Room:
         self.told = []
         self.spool, self.waker = FakeStops(), FakeWaker(self.journal)
         self.gauge, self.look = FakeQueueGauge(), FakeQueueLook(self.journal)
+        self.now = NOW
 
     def sweep(self):
         return sweep(
-            clock=lambda: NOW,
+            clock=lambda: self.now,
             age_limit_s=120,
             frames=self.frames,
             ledger=self.ledger,
@@ -146,4 +148,72 @@ def test_queues_that_cannot_be_looked_into_keep_retain_from_nothing(room, port):
         room.sweep()
     assert room.waker.reasons == ["due:now"]
     assert room.look.seen is None
+    assert room.frames.objects == {}
+
+
+# --- frames that ended without being searched -------------------------------------------------------------------------
+
+LOOK = datetime(2026, 11, 24, 3, 15, tzinfo=UTC)
+
+
+def unsearched(room: Room, ended: datetime, outcome: Outcome = Outcome.REFUSED) -> None:
+    room.ledger.rows[frame_key()] = LedgerEntry(frame_key(), outcome, ended, camera=CAMERA, finished_at=ended)
+
+
+@pytest.mark.parametrize(
+    ("before", "wakes"),
+    [
+        (timedelta(minutes=15, seconds=1), True),  # the last hour that has settled
+        (timedelta(minutes=14), False),
+        (timedelta(hours=24, minutes=16), True),
+        (timedelta(hours=48, minutes=15), True),
+        (timedelta(hours=48, minutes=16), False),
+    ],
+)
+def test_frames_that_nobody_came_by_for_wake_retain_once_a_day(room, before, wakes):
+    """Refused while no deployment was active, they make nothing due; the ledger forgets them after three days."""
+    unsearched(room, LOOK - before)
+    for minute in range(-24 * 60 + 1, 1):
+        room.now = LOOK + timedelta(minutes=minute, seconds=20)
+        room.sweep()
+    assert room.waker.reasons == ["fold"] * wakes
+    if wakes:
+        assert room.look.seen.at == room.now, "retain may close something by the way"
+
+
+def test_each_frame_is_looked_for_twice_before_the_ledger_loses_it(room):
+    for hour in range(24):
+        unsearched(room, LOOK + timedelta(hours=hour))
+        room.waker.reasons.clear()
+        for day in range(1, 5):
+            room.now = LOOK + timedelta(days=day)
+            room.sweep()
+            if room.now - LOOK - timedelta(hours=hour) > LEDGER_KEPT:
+                break
+        assert room.waker.reasons == ["fold"] * 2
+
+
+@pytest.mark.parametrize("outcome", [Outcome.SEARCHED, Outcome.RECEIVED])
+def test_a_frame_that_was_searched_or_has_not_ended_wakes_nobody(room, outcome):
+    unsearched(room, LOOK - timedelta(hours=5), outcome)
+    room.now = LOOK
+    assert room.sweep()["woken"] == 0
+
+
+def test_nobody_looks_in_another_minute_or_when_retain_is_woken_anyway(room):
+    room.ledger.faults["not_searched"] = StorageFault("asked")
+    for second in (-1, 60):
+        room.now = LOOK + timedelta(seconds=second)
+        room.sweep()
+    room.now = LOOK
+    room.due.put("d", NOW)
+    assert room.sweep()["woken"] == 1
+
+
+def test_an_index_that_cannot_be_read_keeps_no_frame(room):
+    room.now = LOOK
+    room.frames.upload(frame_key(), b"", OLD)
+    room.ledger.faults["not_searched"] = StorageFault("denied")
+    with pytest.raises(StorageFault, match="denied"):
+        room.sweep()
     assert room.frames.objects == {}

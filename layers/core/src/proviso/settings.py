@@ -202,4 +202,4 @@ class Grant(Settings):
 
 
 class Migrate(Database):
-    pass
+    permits_bucket: Name

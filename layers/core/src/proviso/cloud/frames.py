@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from proviso.cloud import objects
-from proviso.domain.frame import MAX_FRAME_BYTES, Jpeg
+from proviso.domain.frame import MAX_FRAME_BYTES, Jpeg, shown
 from proviso.domain.ports import StoredFrame
 from proviso.domain.reasons import Reason, Refused
 
@@ -22,13 +22,13 @@ class S3Frames:
         self._page = page
 
     def get(self, key: str) -> Jpeg | Refused | None:
-        found = objects.read(self._client, self._bucket, key, MAX_FRAME_BYTES)
+        found = objects.read(self._client, self._bucket, key, MAX_FRAME_BYTES, shown=shown(key))
         if isinstance(found, objects.TooLarge):
             return Refused(Reason.TOO_MANY_BYTES, f"{found.size} bytes")
         return None if found is None else Jpeg(found)
 
     def delete(self, key: str) -> None:
-        objects.delete(self._client, self._bucket, key)
+        objects.delete(self._client, self._bucket, key, shown=shown(key))
 
     def stored_before(self, moment: datetime) -> Iterator[StoredFrame]:
         for item in objects.listed(self._client, self._bucket, page=self._page):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from proviso.cloud.faults import Unmet, faults
 from proviso.domain.errors import StorageFault
-from proviso.domain.frame import Counts, LedgerEntry, Outcome
+from proviso.domain.frame import Counts, LedgerEntry, Outcome, shown
 from proviso.domain.ports import Clock
 from proviso.domain.reasons import Reason
 from proviso.domain.retention import LEDGER_KEPT, fold_hour
@@ -146,7 +146,7 @@ class DynamoLedger:
         return {"N": str(int((self._clock() + self._kept).timestamp()))}
 
     def _place(self, key: str) -> str:
-        return f"{self._table}/{key}"
+        return f"{self._table}/{shown(key)}"
 
 
 def _items(pages: Iterator[Any], action: str, table: str) -> Iterable[Mapping[str, Any]]:

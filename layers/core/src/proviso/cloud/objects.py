@@ -34,13 +34,14 @@ class Listed:
     size: int
 
 
-def read(client: "S3Client", bucket: str, key: str, most: int) -> bytes | TooLarge | None:
+def read(client: "S3Client", bucket: str, key: str, most: int, *, shown: str | None = None) -> bytes | TooLarge | None:
     """The object's bytes, None when gone, TooLarge (its body unread) when it has more than `most` bytes.
 
-    A connection that breaks within the body is a fault: half a picture must not pass for a truncated one.
+    A connection that breaks within the body is a fault: half a picture must not pass for a truncated one. `shown`: what
+    a fault says in the place of a key that is not to be in a log.
     """
     try:
-        with faults("s3:GetObject", f"{bucket}/{key}"):
+        with faults("s3:GetObject", f"{bucket}/{shown or key}"):
             answer = client.get_object(Bucket=bucket, Key=key)
             size, body = answer["ContentLength"], answer["Body"]
             if size > most:
@@ -80,9 +81,9 @@ def write(
     return True
 
 
-def delete(client: "S3Client", bucket: str, key: str) -> None:
-    """Delete; S3 answers the same when there is nothing to delete."""
-    with faults("s3:DeleteObject", f"{bucket}/{key}"):
+def delete(client: "S3Client", bucket: str, key: str, *, shown: str | None = None) -> None:
+    """Delete; S3 answers the same when there is nothing to delete. `shown` as for `read`."""
+    with faults("s3:DeleteObject", f"{bucket}/{shown or key}"):
         client.delete_object(Bucket=bucket, Key=key)
 
 

@@ -10,6 +10,7 @@ Refusals are not faults. A refusal is an answer (`reasons.Refused`), is final an
     ├── PipelineMismatch        this process computes other templates than those it should be compared with
     ├── AuditUnwritable         an act that cannot be recorded is not done
     └── ConfigurationFault      settings, model files or a hash are wrong; says which and what to do
+        └── NewerSchema         the database was migrated by a newer build than this one
 
 Messages name keys, identifiers and counts. They never hold pixels, templates, names or event bodies.
 """
@@ -45,3 +46,7 @@ class AuditUnwritable(Fault):
 
 class ConfigurationFault(Fault):
     """The installation is wrong. The message says what, and what to do."""
+
+
+class NewerSchema(ConfigurationFault):
+    """The database was migrated by a newer build than this. Migrations go forward only."""

@@ -116,6 +116,12 @@ class FrameKey:
         return cls(found["camera"], moment, int(found["sequence"]), found["kind"])
 
 
+def shown(key: str) -> str:
+    """An upload's name as logs and faults may say it. One that is not a frame's may be anything, somebody's name
+    included: the ledger has it, the log not."""
+    return "not a frame's name" if isinstance(FrameKey.parse(key), Refused) else key
+
+
 class Outcome(StrEnum):
     """What became of a frame. RECEIVED is where each begins; every other one is final and set once (rule 3)."""
 

@@ -85,6 +85,9 @@ class GovernWork(AnchorWork, CalibrationWork, HoldWork, SubjectWork, ContactWork
     def warm(self, build_id: str) -> int:
         """Run the search's query shape once over the build; the number of references that a search would compare."""
 
+    def unknown_migrations(self) -> list[str]:
+        """What was applied to the database by a newer build than this."""
+
     def conditions(self, deployment: Deployment) -> Conditions | None:
         """What stands of all that its start asks for; None when its build is gone."""
 

@@ -65,6 +65,7 @@ class Reason(StrEnum):
     NOT_APPROVED = "not_approved"
     BUILD_TOO_OLD = "build_too_old"
     BUILD_EMPTY = "build_empty"
+    SCHEMA_NEWER = "schema_newer"
     REFERENCES_DIFFER = "references_differ"
     NOT_REACHABLE = "not_reachable"
     NOT_OFFERED_YET = "not_offered_yet"
@@ -124,6 +125,8 @@ SENTENCES: dict[Reason, str] = {
     Reason.NOT_APPROVED: "a second person has to approve an entry under 18",
     Reason.BUILD_TOO_OLD: "the watchlist build is too old; build it again and have it authorised",
     Reason.BUILD_EMPTY: "the watchlist has no usable reference; enrol a picture first",
+    Reason.SCHEMA_NEWER: "the database was migrated by a newer build of the software than the one that runs; deploy"
+    " that build or a later one",
     Reason.REFERENCES_DIFFER: "the pictures of an entry do not look like one person; remove it and enrol it again",
     Reason.NOT_REACHABLE: "these accounts could not be told: an address is not confirmed, has vanished, or was not"
     " looked at in the last 15 minutes; have them confirm and wait 20 minutes, or remove their contact or membership",

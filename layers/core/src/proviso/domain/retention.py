@@ -1,7 +1,7 @@
 """Retention: what has to be gone by when, counted to zero, and certified (S23, S24)."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Literal
 
 from proviso.domain.deployment import Deployment
@@ -24,6 +24,12 @@ OUTCOMES_DUE = "outcomes"
 """How the next outcome that nobody may come to record is named there (S22); it wakes as well, and is put anew."""
 GROUPS_DUE = "groups"
 """How what was said of single candidates' groups is named there, until all of it is counted and gone (S28)."""
+RESTORED_DUE = "restored-"
+"""How a database that was made of a snapshot is named there: retain erases again what came back in it (S23)."""
+RESTORED_AFTER = (timedelta(minutes=5), timedelta(hours=1))
+"""When retain is woken for it. Not at once: migrate is done before CloudFormation gives retain the new database's
+address, and a run that still asks the one before would take away what was due. Twice, because nobody knows how long
+that takes."""
 LIST_UNUSED_AFTER = timedelta(days=30)
 """How long a list waits for a deployment. Its pictures' backstop is a day later."""
 QUEUES = ("frames", "faces", "notices", "dead frames", "dead faces", "dead notices")
@@ -37,6 +43,11 @@ LEDGER_KEPT = timedelta(days=3)
 FOLD_SETTLES = timedelta(minutes=10)
 """How long after an hour's end its rows are folded. No function that ends a frame runs for longer than a minute, so
 none writes into an hour that is folded."""
+FOLD_LOOKED_FOR_AT = time(3, 15)
+"""The minute of a day (UTC) in which sweep looks whether frames ended without being searched. Frames that come while no
+deployment is active make nothing due, and retain may not come by before the ledger has lost them."""
+FOLD_LOOKED_FOR_BACK = 48
+"""Over how many hours it looks: each hour in two looks, so that a run of retain that failed loses nothing."""
 BACKUPS_KEPT = timedelta(days=1)
 """Aurora cannot keep fewer than one day of backups; a certificate names when the last of them has expired."""
 
@@ -96,6 +107,14 @@ def hours_to_fold(folded_until: str | None, begun_by: datetime) -> list[str]:
     first = begun_by - LEDGER_KEPT - timedelta(hours=1)
     hours = [fold_hour(first + timedelta(hours=n)) for n in range(int(LEDGER_KEPT / timedelta(hours=1)) + 2)]
     return [hour for hour in hours if folded_until is None or hour > folded_until]
+
+
+def hours_to_look_for(now: datetime) -> list[str]:
+    """The settled hours in which sweep looks for unsearched frames, newest first; none but in one minute of a day."""
+    moment = now.astimezone(UTC)
+    if (moment.hour, moment.minute) != (FOLD_LOOKED_FOR_AT.hour, FOLD_LOOKED_FOR_AT.minute):
+        return []
+    return hours_to_fold(None, now - FOLD_SETTLES)[:-1][: -FOLD_LOOKED_FOR_BACK - 1 : -1]
 
 
 @dataclass(frozen=True, slots=True)

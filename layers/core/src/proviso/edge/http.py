@@ -58,6 +58,7 @@ STATUS = {
     Reason.SUSPENDED: 409,
     Reason.BUILD_TOO_OLD: 409,
     Reason.BUILD_EMPTY: 409,
+    Reason.SCHEMA_NEWER: 409,
     Reason.REFERENCES_DIFFER: 409,
     Reason.OUTSIDE_WINDOW: 409,
     Reason.NO_PERMIT: 409,

@@ -33,6 +33,7 @@ _NEAR_S = 24 * 3600
 """Further away than this a time is a constant of somebody's code. Permits, whose times may be, are found as permits."""
 _STDIO = 2
 _FOLDER = Path("/proc/self/fd")
+_SOCKET, _NO_FILES = "socket:", ("/dev/", "/proc/", "/sys/")
 # Where each kind is defined; one whose module was never imported cannot exist.
 _KINDS = (
     ("connection", "psycopg", ("Connection", "AsyncConnection")),
@@ -48,6 +49,8 @@ _KINDS = (
     ("frame", "proviso.domain.frame", ("Jpeg", "Image", "LedgerEntry", "FrameKey")),
     ("face", "proviso.domain.face", ("Face", "Template")),
     ("face", "proviso.domain.messages", ("FacesMessage",)),
+    ("generator", "random", ("Random",)),
+    ("generator", "numpy.random", ("Generator", "RandomState")),
 )
 _CONSTANTS = (uuid.NAMESPACE_DNS, uuid.NAMESPACE_URL, uuid.NAMESPACE_OID, uuid.NAMESPACE_X500)
 
@@ -59,7 +62,7 @@ class KeptInSnapshot(Fault):
 @dataclass(frozen=True, slots=True)
 class SnapshotHooks:
     """What AWS's runtime client calls. `load` loads what every copy may share, `forget` lets go of all else, `clock` is
-    the process's; `platform` are the sockets that were open before anything of ours ran."""
+    the process's; `platform` are the sockets and files that were open before anything of ours ran."""
 
     load: Callable[[], None]
     forget: Callable[[], None]
@@ -81,7 +84,7 @@ class SnapshotHooks:
 
 def with_snapshots(load: Callable[[], None], forget: Callable[[], None], clock: Callable[[], datetime]) -> None:
     """Register both hooks for the function that is being imported."""
-    hooks = SnapshotHooks(load, forget, clock, frozenset(sockets().values()))
+    hooks = SnapshotHooks(load, forget, clock, frozenset(opened().values()))
     register_before_snapshot(hooks.before)
     register_after_restore(hooks.after)
 
@@ -93,7 +96,11 @@ def _refuse(found: set[str]) -> None:
 
 def kept(now_s: float, platform: frozenset[str]) -> set[str]:
     """All that the process holds and a snapshot may not, as "kind (type)". `now_s` is the time as a UNIX time stamp."""
-    found = {f"a socket (descriptor {number})" for number, name in sockets().items() if name not in platform}
+    found = {
+        f"a {'socket' if name.startswith(_SOCKET) else 'file'} (descriptor {number})"
+        for number, name in opened().items()
+        if name not in platform
+    }
     if request_is_known():
         found.add("an identifier (of a request)")
     kinds = _kinds()
@@ -102,7 +109,7 @@ def kept(now_s: float, platform: frozenset[str]) -> set[str]:
         cls = type(holder)
         if cls not in of_type:
             of_type[cls] = next((name for known, name in kinds if issubclass(cls, known)), "")
-        if of_type[cls]:
+        if of_type[cls] and not _drawn_anew(holder):
             found.add(f"a {of_type[cls]} ({cls.__name__})")
         # Times and identifiers are in no list of objects: they are found by who holds them.
         for one in _held(holder):
@@ -148,9 +155,14 @@ def request_is_known() -> bool:
     )
 
 
-def sockets() -> dict[int, str]:
-    """The process's open sockets beside its standard streams: descriptor and the system's name of the socket."""
-    return {number: name for number, name in _descriptors() if number > _STDIO and name.startswith("socket:")}
+def opened() -> dict[int, str]:
+    """The process's open sockets and files of a disk, beside its standard streams: descriptor and the system's name.
+    Not pipes and devices, which hold nothing of a moment."""
+    return {
+        number: name
+        for number, name in _descriptors()
+        if number > _STDIO and (name.startswith(_SOCKET) or (name.startswith("/") and not name.startswith(_NO_FILES)))
+    }
 
 
 def _descriptors() -> Iterator[tuple[int, str]]:
@@ -159,6 +171,13 @@ def _descriptors() -> Iterator[tuple[int, str]]:
             yield int(entry.name), str(entry.readlink())
         except OSError:  # the descriptor that the listing itself had
             continue
+
+
+def _drawn_anew(holder: object) -> bool:
+    """The two generators that everybody shares, which `reseed` seeds; and those of the system, which have no state."""
+    numpy: Any = sys.modules.get("numpy.random.mtrand")
+    shared = (getattr(random, "_inst", None), getattr(numpy, "_rand", None))
+    return isinstance(holder, random.SystemRandom) or any(holder is one for one in shared)
 
 
 def reseed() -> None:

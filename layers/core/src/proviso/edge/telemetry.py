@@ -15,8 +15,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from proviso.domain.errors import AuditUnwritable, DatabaseAway, Fault
-from proviso.domain.frame import FrameKey, LedgerEntry, Outcome
-from proviso.domain.reasons import Refused
+from proviso.domain.frame import LedgerEntry, Outcome, shown
 from proviso.edge import tracing
 from proviso.edge.metrics import NAMESPACE, Metric
 from proviso.wiring import tracing_is_on
@@ -105,8 +104,7 @@ def frame_line(row: LedgerEntry) -> None:
     logger().info(
         "frame",
         extra={
-            # A name that is not a frame's may be anything, somebody's name included: the ledger has it, the log not.
-            "frame_key": "not a frame's name" if isinstance(FrameKey.parse(row.key), Refused) else row.key,
+            "frame_key": shown(row.key),
             "outcome": row.outcome.value,
             **({"reason": row.reason.value} if row.reason else {}),
             **({"deployment_id": row.deployment_id} if row.deployment_id else {}),
@@ -138,6 +136,6 @@ def step(what: str, candidate_id: str, correlation_id: str, /) -> None:
 
 
 def fault_text(error: BaseException) -> str:
-    """What may be logged of an error: our own faults' words, without the accounts that keys may name. Nobody knows what
-    messages of foreign exceptions carry."""
+    """What may be logged of an error: our own faults' words, without the accounts that keys may name; of uploads' names
+    they say what `domain.frame.shown` does. Nobody knows what messages of foreign exceptions carry."""
     return _OF_AN_ACCOUNT.sub(r"\1/(an account)", str(error)) if isinstance(error, Fault) else ""

@@ -37,6 +37,7 @@ from proviso.domain.retention import LOOK_EVERY, Certificate, close_after
 from proviso.stages.calibration import below_the_floor, named
 from proviso.stages.contacts import mirror_members, reachability
 from proviso.stages.permits import delete_permits
+from proviso.stages.schema import newer_schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,8 @@ def request(
     if refused := _faults(wanted, policy, now):
         return refused
     with store.work() as work:
+        if refused := newer_schema(work):
+            return refused
         build = work.build(wanted.build_id)
         if build is None or build.watchlist_id != wanted.watchlist_id:
             return Refused(Reason.NOT_FOUND, "build of this watchlist")
@@ -167,6 +170,8 @@ def authorise(
         return refused
     now = clock()
     with store.work() as work:
+        if refused := newer_schema(work):
+            return refused
         deployment = work.deployment(deployment_id, lock=True)
         if deployment is None:
             return Refused(Reason.NOT_FOUND, "deployment")
@@ -202,6 +207,8 @@ def start(
     now = clock()
     told = reachability(deployment_id=deployment_id, place="", store=store, board=board, now=now)
     with store.work() as work:
+        if refused := newer_schema(work):
+            return refused
         deployment = work.deployment(deployment_id, lock=True)
         if deployment is None:
             return Refused(Reason.NOT_FOUND, "deployment")

@@ -17,7 +17,7 @@ from proviso.domain.burst import FrameBox, Track, associate
 from proviso.domain.candidate import correlation_id
 from proviso.domain.errors import PipelineMismatch, TransientFault
 from proviso.domain.face import Face, QualityGate
-from proviso.domain.frame import Counts, FrameKey, Jpeg, LedgerEntry, Outcome
+from proviso.domain.frame import Counts, FrameKey, Jpeg, LedgerEntry, Outcome, shown
 from proviso.domain.messages import MAX_BYSTANDERS, MAX_FACES, MAX_SENT_FACES, FacesMessage
 from proviso.domain.permit import Permit
 from proviso.domain.ports import Clock, FacesQueue, FrameStore, Ledger, Pipeline
@@ -160,7 +160,7 @@ def _gone(
     """The object is gone and nobody has said why. Match deletes a frame just before it writes the outcome, so a
     duplicate event may see this for a moment: wait for the outcome, and only then call it orphaned."""
     if now - captured_at <= timedelta(seconds=abandon_after_s):
-        raise TransientFault(f"the frame {row.key} is gone and its outcome is not written yet")
+        raise TransientFault(f"the frame {shown(row.key)} is gone and its outcome is not written yet")
     return _finish(row, Outcome.ORPHANED, None, now, stopwatch, frames, ledger)
 
 

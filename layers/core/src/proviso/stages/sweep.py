@@ -1,4 +1,5 @@
-"""sweep: each minute, without a database: delete every frame past its age, and wake retain only when something is due.
+"""sweep: each minute, without a database: delete every frame past its age, and wake retain only when something is due,
+or, once a day, when frames ended without being searched.
 Before it wakes retain it looks into the queues, which retain cannot reach (S23).
 
 Whatever became of a frame's message, the frame does not outlive its age limit (S14), and nothing of it is
@@ -23,7 +24,7 @@ from proviso.domain.ports import (
 )
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.retain_ports import QueueGauge, QueueLook
-from proviso.domain.retention import QueuesSeen
+from proviso.domain.retention import QueuesSeen, hours_to_look_for
 
 
 def _nobody(_: LedgerEntry) -> None:
@@ -46,17 +47,23 @@ def sweep(
     """Delete what is too old and wake retain if needed. Returns counts: deleted, stale, unprocessed, woken.
 
     A frame whose row cannot be written, or that cannot be deleted, keeps neither the others nor retain waiting: the
-    first fault is raised at the end. `tell` is told each frame that ended here.
+    first fault is raised at the end. `tell` is told each frame that ended here. `ledger` should ask for few rows at a
+    time: only whether there is one is of interest.
     """
     now = clock()
     counts = {"deleted": 0, "stale": 0, "unprocessed": 0, "woken": 0}
+
+    def wake(reasons: list[str]) -> StorageFault | None:
+        found = _look_into_queues(clock, gauge, look)
+        waker.wake(", ".join(reasons[:10]))
+        counts["woken"] = 1
+        return found
+
     fault: StorageFault | None = None
     try:  # first: many frames, or a bucket that fails, must not keep a stop or a deletion waiting
         reasons = [f"due:{deployment}" for deployment in due.due(now)] + [f"stop:{stop.id}" for stop in spool.waiting()]
         if reasons:
-            fault = _look_into_queues(clock, gauge, look)
-            waker.wake(", ".join(reasons[:10]))
-            counts["woken"] = 1
+            fault = wake(reasons)
     except StorageFault as error:
         fault = error
     for frame in frames.stored_before(now - timedelta(seconds=age_limit_s)):
@@ -72,9 +79,20 @@ def sweep(
             counts["deleted"] += 1
         except StorageFault as error:
             fault = fault or error
+    try:  # last, and for nobody who was woken anyway: retain folds in each run
+        if not counts["woken"] and _unsearched(ledger, now):
+            fault = wake(["fold"]) or fault
+    except StorageFault as error:
+        fault = fault or error
     if fault is not None:
         raise fault
     return counts
+
+
+def _unsearched(ledger: Ledger, now: datetime) -> bool:
+    """Once a day: have frames ended that retain must write into the audit before the ledger loses them (rule 3)?
+    Whether it has done so stands in the database, so it may be woken for nothing: once a day, if any frame came."""
+    return any(True for hour in hours_to_look_for(now) for _ in ledger.not_searched(hour))
 
 
 def _look_into_queues(clock: Clock, gauge: QueueGauge, look: QueueLook) -> StorageFault | None:

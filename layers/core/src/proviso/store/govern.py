@@ -7,6 +7,7 @@ from proviso.store.connection import Connector, Session, Store
 from proviso.store.contacts import ContactTable
 from proviso.store.deployments import DeploymentTables
 from proviso.store.holds import HoldTable
+from proviso.store.known import SchemaTable
 from proviso.store.monitoring import MonitoringTables
 from proviso.store.people import PeopleTable
 from proviso.store.subjects import SubjectTables
@@ -23,6 +24,7 @@ class PostgresGovernWork(
     CertificateTable,
     SubjectTables,
     MonitoringTables,
+    SchemaTable,
     AuditTable,
     AnchorTable,
 ):

@@ -16,7 +16,7 @@ from psycopg import sql
 
 from proviso.domain.audit import system_act
 from proviso.domain.calibration import Calibration
-from proviso.domain.errors import ConfigurationFault, Fault
+from proviso.domain.errors import ConfigurationFault, Fault, NewerSchema
 from proviso.domain.people import Role
 from proviso.store.audit import AuditTable
 from proviso.store.calibrations import put_shipped
@@ -93,7 +93,7 @@ def _apply(session: Session, wanted: list[Migration], clock: Callable[[], dateti
     done = {row["name"]: row["digest"] for row in session.rows("SELECT name, digest FROM schema_migration")}
     names = [migration.name for migration in wanted]
     if missing := sorted(set(done) - set(names)):
-        raise ConfigurationFault(
+        raise NewerSchema(
             f"the database was migrated by a newer version: it has {', '.join(missing)}; deploy that version or a later"
         )
     applied = []

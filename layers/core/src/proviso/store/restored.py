@@ -1,14 +1,23 @@
-"""What is done to a database that was made of a snapshot, before any function may connect to it."""
+"""What is done to a database that the functions do not fit any more, before any of them may connect to it: it was made
+of a snapshot, or its schema is newer than they are."""
 
 from collections.abc import Callable
 from datetime import datetime
 
 from proviso.domain.audit import deployment_act, system_act
-from proviso.domain.ports import StopRecord
+from proviso.domain.ports import DueStore, StopRecord
+from proviso.domain.retention import RESTORED_AFTER, RESTORED_DUE
 from proviso.store.connection import Connector
 from proviso.store.retention import PostgresRetainWork
 
 _ACTOR = "function:migrate"
+
+
+def wake_for_restored(due: DueStore, *, clock: Callable[[], datetime]) -> None:
+    """Have retain woken, so that what was erased since the snapshot is erased again though nobody asks for it (S23)."""
+    now = clock()
+    for number, after in enumerate(RESTORED_AFTER, start=1):
+        due.put(f"{RESTORED_DUE}{number}", now + after)
 
 
 def stop_restored(master_conninfo: str, *, clock: Callable[[], datetime]) -> int:
@@ -17,16 +26,26 @@ def stop_restored(master_conninfo: str, *, clock: Callable[[], datetime]) -> int
     A stop that was given since the snapshot never happened in it. retain finds that out by the audit's anchors, but
     only while nobody has acted in it: the next anchor would be of the restored audit, and hide the gap.
     """
+    return _stop_all(master_conninfo, clock(), "database_restored", "the database was made of a snapshot")
+
+
+def stop_before_older_build(master_conninfo: str, *, clock: Callable[[], datetime]) -> int:
+    """Stop all that is live where an update was taken back and its migrations stay; how many deployments that were.
+
+    Taken back, the build is again the one under which they were authorised, so nothing else would end them (S03, S36).
+    """
+    return _stop_all(master_conninfo, clock(), "schema_kept", "the schema is newer than the build")
+
+
+def _stop_all(master_conninfo: str, now: datetime, what: str, why: str) -> int:
     connector = Connector(lambda: master_conninfo, application_name="proviso-migrate", connect_timeout_s=60)
-    now = clock()
     try:
         with connector.transaction() as session:
             work = PostgresRetainWork(session)
-            stopped = work.carry_out_stop(StopRecord("restore", now, _ACTOR, None), now)
+            stopped = work.carry_out_stop(StopRecord(what, now, _ACTOR, None), now)
             for deployment in stopped:
-                why = {"why": "the database was made of a snapshot"}
-                work.audit(deployment_act(deployment.id, now, _ACTOR, "deployment_stopped", why))
-            work.audit(system_act(now, _ACTOR, "database_restored", "database", {"stopped": len(stopped)}))
+                work.audit(deployment_act(deployment.id, now, _ACTOR, "deployment_stopped", {"why": why}))
+            work.audit(system_act(now, _ACTOR, what, "database", {"stopped": len(stopped)}))
     finally:
         connector.close()
     return len(stopped)

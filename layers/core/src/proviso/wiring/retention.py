@@ -39,7 +39,7 @@ def sweep(tell: Callable[[LedgerEntry], None]) -> dict[str, int]:
         clock=now,
         age_limit_s=read.frame_age_limit_seconds,
         frames=S3Frames(client("s3"), read.frames_bucket),
-        ledger=DynamoLedger(client("dynamodb"), read.ledger_table, now),
+        ledger=DynamoLedger(client("dynamodb"), read.ledger_table, now, page=1),
         due=S3Due(client("s3"), read.permits_bucket),
         spool=S3Stops(client("s3"), read.permits_bucket),
         gauge=SqsGauge(client("sqs"), read.queue_urls),

@@ -31,10 +31,23 @@ def migrate(properties: Mapping[str, Any]) -> list[str]:
 
 
 def stop_restored() -> int:
-    """Stop all that is live in a database that was made of a snapshot."""
+    """Stop all that is live in a database that was made of a snapshot, and have retain woken for it. What is due is put
+    down first: without it nothing is stopped, the update fails, and the database before stays in its place."""
+    from proviso.cloud.clients import client
+    from proviso.cloud.permits import S3Due
     from proviso.store.restored import stop_restored as stop
+    from proviso.store.restored import wake_for_restored
 
-    return stop(wiring._conninfo(wiring._read(settings.Migrate))(), clock=wiring.now)
+    read = wiring._read(settings.Migrate)
+    wake_for_restored(S3Due(client("s3"), read.permits_bucket), clock=wiring.now)
+    return stop(wiring._conninfo(read)(), clock=wiring.now)
+
+
+def keep_schema() -> int:
+    """An older build takes the place of a newer one, whose migrations stay: stop all that is live."""
+    from proviso.store.restored import stop_before_older_build
+
+    return stop_before_older_build(wiring._conninfo(wiring._read(settings.Migrate))(), clock=wiring.now)
 
 
 def _wait_for(conninfo: Callable[[], str]) -> None:

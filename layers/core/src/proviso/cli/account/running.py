@@ -8,6 +8,7 @@ from typing import Any
 from proviso.cli.account.databases import besides, made_by_hand
 from proviso.cli.account.finding import Check, Finding, attention, ok, wrong
 from proviso.cli.account.stack import Account, Stack
+from proviso.domain.retention import RESTORED_AFTER, RESTORED_DUE
 
 _BUSY = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
 _WELL = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
@@ -22,6 +23,7 @@ def checks(account: Account, stack: Stack, root: Path | None) -> list[tuple[str,
         ("schema", lambda: schema(stack, root)),
         ("database", lambda: database(account, stack)),
         ("snapshots", lambda: snapshots(account, stack)),
+        ("restored", lambda: restored(account, stack)),
         ("sign-in", lambda: sign_in(account, stack)),
         ("queues", lambda: queues(account, stack)),
         ("event sources", lambda: mappings(account, stack)),
@@ -256,6 +258,19 @@ def buckets(account: Account, stack: Stack) -> Iterator[Finding]:
         yield wrong("bucket", f"{name} could be made public", how)
     if not open_ones:
         yield ok("buckets", f"{len(names)}, none of which can be made public")
+
+
+def restored(account: Account, stack: Stack) -> Iterator[Finding]:
+    """A database that was made of a snapshot: what migrate has put down for retain is taken away by its runs."""
+    part = stack.one("PermitsBucket")
+    if part is None or not stack.parameters.get("RestoreFromSnapshot"):
+        return
+    found = account.client("s3").list_objects_v2(Bucket=part.id, Prefix=f"due/{RESTORED_DUE}").get("Contents", ())
+    if found:
+        said = f"retain has {len(found)} of {len(RESTORED_AFTER)} runs before it in the restored database"
+        yield attention("restored", said, "docs/operations.md#restore, step 4; sweep wakes it within an hour")
+    else:
+        yield ok("restored", "retain has been in the restored database")
 
 
 def anchors(account: Account, stack: Stack) -> Finding:

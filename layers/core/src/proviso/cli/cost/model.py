@@ -341,6 +341,7 @@ def _events(scenario: Scenario, plant: Plant, empty: float, full: float) -> Iter
     yield "retain each minute", usage.RETAINED, hours * 60
     yield "retain, candidates", usage.WAITING, scenario.candidates * usage.WAITS_MIN
     yield "sweep each minute", usage.SWEPT, minutes
+    yield "sweep, once a day", usage.LOOKED, MONTH_H / 24
     yield "sweep, due objects", usage.DUE_OBJECT, minutes * scenario.due
     yield "sweep wakes retain", usage.WAKES, hours * 60
     yield "alert by the clock", usage.SUBSCRIPTIONS, looks

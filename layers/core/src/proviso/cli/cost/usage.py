@@ -7,6 +7,8 @@ counted on one machine is an assumption, and stands at the end.
 
 from collections.abc import Mapping
 
+from proviso.domain.retention import FOLD_LOOKED_FOR_BACK
+
 Asked = Mapping[str, int]
 """Requests by `service:operation`; `dynamodb:index` is a row that came into an index, changed there or left it."""
 
@@ -47,6 +49,8 @@ WAITING: Asked = {"s3:GetObject": 1}
 """retain, more for each candidate that waits: is its notice there?"""
 SWEPT: Asked = {"s3:ListObjectsV2": 3}
 """sweep, when nothing is due."""
+LOOKED: Asked = {"dynamodb:Query": FOLD_LOOKED_FOR_BACK}
+"""sweep, once a day at most: did frames end without being searched?"""
 DUE_OBJECT: Asked = {"s3:GetObject": 1}
 """sweep, each object under due/, each minute."""
 WAKES: Asked = {"s3:PutObject": 1, "sqs:GetQueueAttributes": 6}
