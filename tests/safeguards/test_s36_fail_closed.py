@@ -56,8 +56,8 @@ def audit_fails(house: House) -> Iterator[None]:
 
 @contextmanager
 def audit_denied(house: House) -> Iterator[None]:
-    """The right to append is taken away from every role."""
-    roles = "proviso_match, proviso_enrol, proviso_govern, proviso_review, proviso_retain, proviso_report"
+    """The right to append is taken away from every role that has it."""
+    roles = "proviso_match, proviso_enrol, proviso_govern, proviso_review, proviso_retain"
     what = "EXECUTE ON FUNCTION audit_append(text, bigint, bytea)"
     house.sql("master", f"REVOKE {what} FROM {roles}")
     try:
