@@ -9,7 +9,7 @@ from threading import Lock, Timer
 from typing import Any
 from urllib.request import Request, urlopen
 
-from proviso.domain.errors import Fault, NewerSchema
+from proviso.domain.errors import Fault
 from proviso.wiring import schema as wiring
 
 _PHYSICAL_ID = "proviso-schema"  # always the same: an update is never a replacement
@@ -27,14 +27,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if event["RequestType"] != "Delete":
         late.start()
         try:
-            applied = wiring.migrate(event.get("ResourceProperties", {}))
-            if _another_database(event):
-                wiring.stop_restored()
-        except NewerSchema as error:
             if _taken_back(event):
-                status, reason = _kept()
+                reason = _kept(int(event["ResourceProperties"]["SchemaVersion"]))
             else:
-                status, reason = "FAILED", str(error)
+                applied = wiring.migrate(event.get("ResourceProperties", {}))
+                if _another_database(event):
+                    wiring.stop_restored()
         except Exception as error:  # noqa: BLE001  the boundary: whatever it was, CloudFormation must be told
             status, reason = "FAILED", str(error) if isinstance(error, Fault) else type(error).__name__
         late.cancel()
@@ -56,12 +54,11 @@ def _taken_back(event: dict[str, Any]) -> bool:
     return before > after and not _another_database(event)
 
 
-def _kept() -> tuple[str, str]:
-    """The newer schema stays, so that CloudFormation can finish: all is stopped, and govern starts nothing in it."""
-    try:
-        return "SUCCESS", f"the newer schema stays, {wiring.keep_schema()} deployments were stopped; deploy forward"
-    except Exception as error:  # noqa: BLE001  as in the handler
-        return "FAILED", str(error) if isinstance(error, Fault) else type(error).__name__
+def _kept(version: int) -> str:
+    """Nothing is migrated, whichever build's code runs here. A newer schema stays, so that CloudFormation can finish:
+    all is stopped, and govern starts nothing in it. Where the migrations had failed nothing is newer, and all goes on."""
+    stopped = wiring.keep_schema(version)
+    return "done" if stopped is None else f"the newer schema stays, {stopped} deployments were stopped; deploy forward"
 
 
 class _Answer:

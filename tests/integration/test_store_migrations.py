@@ -239,12 +239,24 @@ def test_an_update_that_is_taken_back_leaves_the_newer_schema_and_stops_everythi
         raise NewerSchema("migrated by a newer version")
 
     monkeypatch.setattr(wiring, "migrate", newer)
-    monkeypatch.setattr(wiring, "keep_schema", lambda: stopped.append(1) or 1)
+    monkeypatch.setattr(wiring, "keep_schema", lambda version: stopped.append(version) or 1)
     after = {"SchemaVersion": "4", "Cluster": "two"}
     handler({**event(url, "Update"), "ResourceProperties": after, "OldResourceProperties": before}, CONTEXT)
     assert got[0]["Status"] == ("SUCCESS" if kept else "FAILED")
     assert "newer" in got[0]["Reason"]
-    assert len(stopped) == kept
+    assert stopped == [4] * kept
+
+
+def test_a_migration_that_failed_is_taken_back_and_not_tried_again(
+    answers: tuple[str, list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever build's code runs while the update is taken back. Nothing is newer, so nothing is stopped."""
+    url, got = answers
+    monkeypatch.setattr(wiring, "migrate", None)
+    monkeypatch.setattr(wiring, "keep_schema", lambda version: None)
+    given = {"ResourceProperties": {"SchemaVersion": "4"}, "OldResourceProperties": {"SchemaVersion": "5"}}
+    handler({**event(url, "Update"), **given}, CONTEXT)
+    assert (got[0]["Status"], got[0]["Reason"]) == ("SUCCESS", "done")
 
 
 def test_where_not_everything_could_be_stopped_it_is_not_taken_back(

@@ -13,6 +13,7 @@ from tests.safeguards.house import House
 
 pytest_plugins = ["tests.databases"]
 pytestmark = pytest.mark.integration
+NEWER = 999
 
 
 @pytest.fixture
@@ -57,11 +58,13 @@ def test_nothing_is_asked_for_authorised_or_started(newer: House) -> None:
 def test_what_ran_before_the_update_does_not_go_on_though_the_build_is_again_its_own(newer: House) -> None:
     running = newer.running(newer.listed(3)[0])
     migrated(newer)
-    assert stop_before_older_build(newer.database.master_url, clock=newer.now) == 1
+    assert stop_before_older_build(newer.database.master_url, NEWER, clock=newer.now) is None
+    assert newer.deployment(running.id).state is DeploymentState.ACTIVE, "the schema is not newer than that"
+    assert stop_before_older_build(newer.database.master_url, NEWER - 1, clock=newer.now) == 1
     assert newer.deployment(running.id).state is DeploymentState.STOPPED
     assert newer.see(3).outcome is not Outcome.SEARCHED
     assert refused(newer.start(running.id))
-    assert stop_before_older_build(newer.database.master_url, clock=newer.now) == 0
+    assert stop_before_older_build(newer.database.master_url, NEWER - 1, clock=newer.now) == 0
     said = newer.sql(
         "master", "SELECT 1 FROM audit_event WHERE chain = 'system' AND body LIKE '%%schema_kept%%'::bytea"
     )

@@ -29,11 +29,20 @@ def stop_restored(master_conninfo: str, *, clock: Callable[[], datetime]) -> int
     return _stop_all(master_conninfo, clock(), "database_restored", "the database was made of a snapshot")
 
 
-def stop_before_older_build(master_conninfo: str, *, clock: Callable[[], datetime]) -> int:
-    """Stop all that is live where an update was taken back and its migrations stay; how many deployments that were.
+def stop_before_older_build(master_conninfo: str, version: int, *, clock: Callable[[], datetime]) -> int | None:
+    """Stop all that is live where an update was taken back to schema `version` and its migrations stay; how many
+    deployments that were. None, and nothing stopped, where the database has no migration after `version`.
 
     Taken back, the build is again the one under which they were authorised, so nothing else would end them (S03, S36).
     """
+    connector = Connector(lambda: master_conninfo, application_name="proviso-migrate", connect_timeout_s=60)
+    try:
+        with connector.transaction() as session:
+            newest = session.value("SELECT max(left(name, 4)::integer) FROM schema_migration")
+    finally:
+        connector.close()
+    if newest <= version:
+        return None
     return _stop_all(master_conninfo, clock(), "schema_kept", "the schema is newer than the build")
 
 

@@ -43,11 +43,14 @@ def stop_restored() -> int:
     return stop(wiring._conninfo(read)(), clock=wiring.now)
 
 
-def keep_schema() -> int:
-    """An older build takes the place of a newer one, whose migrations stay: stop all that is live."""
+def keep_schema(version: int) -> int | None:
+    """A build of this schema version takes the place of a newer one, whose migrations stay: stop all that is live. None
+    where the database has no newer migration."""
     from proviso.store.restored import stop_before_older_build
 
-    return stop_before_older_build(wiring._conninfo(wiring._read(settings.Migrate))(), clock=wiring.now)
+    conninfo = wiring._conninfo(wiring._read(settings.Migrate))
+    _wait_for(conninfo)
+    return stop_before_older_build(conninfo(), version, clock=wiring.now)
 
 
 def _wait_for(conninfo: Callable[[], str]) -> None:
