@@ -56,7 +56,7 @@ def _taken_back(event: dict[str, Any]) -> bool:
 
 def _kept(version: int) -> str:
     """Nothing is migrated, whichever build's code runs here. A newer schema stays, so that CloudFormation can finish:
-    all is stopped, and govern starts nothing in it. Where the migrations had failed nothing is newer, and all goes on."""
+    all is stopped, and govern starts nothing in it. Where the migrations had failed nothing is newer: all goes on."""
     stopped = wiring.keep_schema(version)
     return "done" if stopped is None else f"the newer schema stays, {stopped} deployments were stopped; deploy forward"
 
