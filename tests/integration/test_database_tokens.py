@@ -94,6 +94,7 @@ def migrated(gate: TokenGate, authority: Authority, monkeypatch: pytest.MonkeyPa
         "DATABASE_PORT": str(gate.port),
         "DATABASE_USER": OWNER,
         "DATABASE_CA": str(authority.ca),
+        "PERMITS_BUCKET": "permits",
     }.items():
         monkeypatch.setenv(name, value)
     wiring._read.cache_clear()
