@@ -99,8 +99,10 @@ def limited(build: Build) -> bool:
 
 def too_large(build: Build) -> Iterator[str]:
     """Within the limit, where it counts."""
+    if not limited(build):
+        return
     for name, total in totals(build).items():
-        if limited(build) and total > LIMIT_MB * MB:
+        if total > LIMIT_MB * MB:
             yield f"{name} with its layers is {total / MB:.0f} MB unzipped; {LIMIT_MB} MB is the limit kept here"
 
 

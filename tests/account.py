@@ -3,12 +3,17 @@
 import io
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import parse_qs, urlsplit
 
 import boto3
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
+from moto import mock_aws
 
 from proviso.cli.account.stack import Account, Part
 from proviso.domain.audit import SYSTEM_CHAIN, AuditRecord
@@ -73,6 +78,20 @@ def template() -> dict[str, Any]:
         },
         "Outputs": {"ApiUrl": {"Value": API}, "ConsoleUrl": {"Value": CONSOLE}, "Stage": {"Value": "trial"}},
     }
+
+
+@contextmanager
+def pretended() -> Iterator[None]:
+    """moto for all of AWS. What it does not know is answered as a service answers what it does not know."""
+    asked = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def ask(client: Any, operation: str, given: dict[str, Any]) -> Any:
+        if operation == "DescribeDBClusterAutomatedBackups":
+            raise ClientError({"Error": {"Code": "InvalidAction", "Message": ""}}, operation)
+        return asked(client, operation, given)
+
+    with mock_aws(), patch.object(BaseClient, "_make_api_call", ask):
+        yield
 
 
 def account() -> Account:

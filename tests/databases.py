@@ -8,25 +8,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from proviso.domain.errors import ConfigurationFault
-from proviso.local.postgres import embedded_postgres
 from proviso.store.migrations import migrate
-from tests.embedded_database import Database
+from tests.embedded_database import Database, server_or_skip
 
 
 @pytest.fixture(scope="session")
 def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """The session's database, shared: see `clean_database` for one without rows."""
-    server = embedded_postgres(tmp_path_factory.mktemp("database") / "data")
-    try:
-        url = server.__enter__()
-    except ConfigurationFault as fault:
-        pytest.skip(f"no embedded PostgreSQL here: {fault}")
-    try:
+    with server_or_skip(tmp_path_factory.mktemp("database") / "data") as url:
         migrate(url, first_authoriser=None, role_passwords=None, iam=False, clock=lambda: datetime.now(UTC))
         yield Database(url)
-    finally:
-        server.__exit__(None, None, None)
 
 
 @pytest.fixture

@@ -1,10 +1,26 @@
 """The database that tests share: an embedded PostgreSQL, migrated. Its fixtures are in tests/databases.py."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg
+import pytest
 
-from proviso.local.postgres import role_urls
+from proviso.domain.errors import ConfigurationFault
+from proviso.local.postgres import embedded_postgres, role_urls
+
+
+@contextmanager
+def server_or_skip(folder: Path) -> Iterator[str]:
+    """A server with an empty database: the address of its superuser. Skips, with the reason, where none can be."""
+    with ExitStack() as running:
+        try:
+            url = running.enter_context(embedded_postgres(folder))
+        except ConfigurationFault as fault:
+            pytest.skip(f"no embedded PostgreSQL here: {fault}")
+        yield url
 
 
 @dataclass(frozen=True)

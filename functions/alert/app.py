@@ -3,15 +3,13 @@ SNS's answer and its own note of it, since SNS knows no message again and silenc
 
 The same queue brings word of contacts that were written or removed; by the clock all subscriptions are looked at."""
 
-import re
 from typing import Any
 
+from proviso.domain.notice import named_in
 from proviso.edge.batch import Event, each_message, s3_keys
 from proviso.edge.metrics import Metric
 from proviso.edge.telemetry import correlated, count, follow, invocation, logger
 from proviso.wiring import alerting as wiring
-
-_NOTICE = re.compile(r"notices/([0-9a-f-]{36})/\d-([a-z]+)\.json")
 
 
 def handler(event: Event, context: Any) -> Event:
@@ -24,9 +22,9 @@ def handler(event: Event, context: Any) -> Event:
         for key in s3_keys(body):
             with correlated(""):  # alert says it, once it has read the notice
                 outcome = alert(key)
-                found = _NOTICE.fullmatch(key)
+                found = named_in(key)
                 # Of a contact's key nothing: it names an account. Of another key nothing either: it may name anything.
-                about = {"candidate_id": found[1], "kind": found[2]} if found else {}
+                about = {"candidate_id": found[0], "kind": found[1]} if found else {}
                 logger().info("notice" if found else "contact", extra={**about, "outcome": outcome})
 
     return each_message(event, context, message)

@@ -11,7 +11,7 @@ from proviso.domain.reasons import Reason, Refused
 from proviso.edge.answers import gives
 from proviso.edge.http import answer, refusal, routes, subject
 from proviso.stages import audit as audits
-from proviso.stages import deployment
+from proviso.stages import deployment, deployments_shown
 
 router = routes()
 STARTING = (
@@ -80,7 +80,7 @@ def list_all() -> Response[Any]:
     room = wiring.govern()
     return acting(
         router.current_event,
-        lambda p: deployment.list_all(principal=p, store=room.store),
+        lambda p: deployments_shown.list_all(principal=p, store=room.store),
         lambda found: {"deployments": [views.deployment(one) for one in found]},
     )
 
@@ -91,7 +91,7 @@ def show(deployment_id: str) -> Response[Any]:
     room = wiring.govern()
     return acting(
         router.current_event,
-        lambda p: deployment.show(
+        lambda p: deployments_shown.show(
             principal=p,
             deployment_id=deployment_id,
             pipeline=room.pipeline,
@@ -208,7 +208,7 @@ def certificate(deployment_id: str) -> Response[Any]:
     room = wiring.govern()
     return acting(
         router.current_event,
-        lambda p: deployment.certificate(principal=p, deployment_id=deployment_id, store=room.store),
+        lambda p: deployments_shown.certificate(principal=p, deployment_id=deployment_id, store=room.store),
         views.certificate,
     )
 

@@ -13,7 +13,7 @@ from proviso.domain.trial import Readings
 from proviso.domain.watchlist import Entry, Watchlist
 from proviso.edge.http import plain
 from proviso.stages.audit import AuditPage, ChainList
-from proviso.stages.deployment import Shown
+from proviso.stages.deployments_shown import Shown
 from proviso.stages.watchlist import Added
 
 

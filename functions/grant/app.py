@@ -26,12 +26,10 @@ def grant(camera: str) -> Response[Any]:
     `Authorization: Bearer <the camera's key>`; the gateway asks for no token, because a camera is no person.
     """
     granted = wiring.grant()(camera, bearer(router.current_event))
-    if isinstance(granted, Refused):
-        if granted.reason is not Reason.CAMERA_KEY:  # else anybody may have written anything there
-            follow(camera)
-        return refusal(granted)
-    follow(camera)
-    return answer(200, plain(granted))
+    refused = granted if isinstance(granted, Refused) else None
+    if refused is None or refused.reason is not Reason.CAMERA_KEY:  # else anybody may have written anything there
+        follow(camera)
+    return refusal(refused) if refused else answer(200, plain(granted))
 
 
 @cache

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from proviso.cloud.ledger import DynamoLedger
 from proviso.cloud.notices import DynamoNotices
 from proviso.domain.errors import StorageFault
+from proviso.domain.folding import fold_hour
 from proviso.domain.frame import Counts, LedgerEntry, Outcome
 from proviso.domain.notice import Kind, Notice
 from proviso.domain.ports import NoticeClaim
 from proviso.domain.reasons import Reason
-from proviso.domain.retention import fold_hour
 from tests.contract.conftest import Cloud, OneAtATime
 from tests.contract.samples import CAMERA, CANDIDATE, FRAME, NOW, notice, refused, searched
 from tests.fakes.cloud import FakeLedger, FakeNotices

@@ -20,8 +20,8 @@ from proviso.cli.demo.run import DemoOptions, cloud_options, demo_policy
 from proviso.cli.demo.scene import NORTH, Person, Scene, Studio
 from proviso.cli.demo.script import Demonstration
 from proviso.cloud.ledger import DynamoLedger
+from proviso.domain.folding import fold_hour, hours_to_look_for
 from proviso.domain.frame import FrameKey, LedgerEntry, Outcome
-from proviso.domain.retention import fold_hour, hours_to_look_for
 from proviso.edge.metrics import Metric
 from proviso.local.cloud import LocalCloud, local_cloud
 from proviso.local.counting import Request, RequestCounter, counting, tally

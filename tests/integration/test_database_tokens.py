@@ -13,10 +13,10 @@ from psycopg.conninfo import make_conninfo
 from functions.migrate.app import handler as migrate
 from proviso import settings, wiring
 from proviso.cloud.tokens import database_token
-from proviso.domain.errors import ConfigurationFault, DatabaseAway
-from proviso.local.postgres import embedded_postgres
+from proviso.domain.errors import DatabaseAway
 from proviso.store.connection import Connector
 from proviso.store.migrations import ROLES
+from tests.embedded_database import server_or_skip
 from tests.token_gate import KEY, REGION, SECRET, Authority, TokenGate
 
 pytestmark = pytest.mark.integration
@@ -37,17 +37,10 @@ ALTER SCHEMA public OWNER TO proviso_owner;
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server as Aurora makes one: a database without anything in it. The superuser's address, for looking."""
-    server = embedded_postgres(tmp_path_factory.mktemp("cluster") / "data")
-    try:
-        url = server.__enter__()
-    except ConfigurationFault as fault:
-        pytest.skip(f"no embedded PostgreSQL here: {fault}")
-    try:
+    with server_or_skip(tmp_path_factory.mktemp("cluster") / "data") as url:
         with psycopg.connect(url, autocommit=True) as master:
             master.execute(NEW_CLUSTER)
         yield url
-    finally:
-        server.__exit__(None, None, None)
 
 
 @pytest.fixture(scope="module")

@@ -33,6 +33,7 @@ from proviso.stages import (
     alert,
     conditions,
     deployment,
+    deployments_shown,
     detect,
     enrol,
     match,
@@ -257,9 +258,9 @@ class House:
             new_id=self.id,
         )
 
-    def shown(self, deployment_id: str) -> deployment.Shown:
+    def shown(self, deployment_id: str) -> deployments_shown.Shown:
         """As its authoriser sees it."""
-        found = deployment.show(
+        found = deployments_shown.show(
             principal=self.person("authoriser"),
             deployment_id=deployment_id,
             pipeline=self.pipeline.digest,
@@ -268,7 +269,7 @@ class House:
             board=self.desk,
             clock=self.now,
         )
-        assert isinstance(found, deployment.Shown), found
+        assert isinstance(found, deployments_shown.Shown), found
         return found
 
     def ship(self, *calibrations: Calibration) -> None:

@@ -5,7 +5,7 @@ was not measured is called so. The ways round: a group that is too small to be s
 import pytest
 
 from proviso.evaluation.calibrate import calibrate
-from proviso.stages import deployment
+from proviso.stages.deployments_shown import Shown
 from tests.evaluations import evaluation
 from tests.safeguards.house import House
 from tests.safeguards.past_the_code import broken
@@ -16,7 +16,7 @@ LISTS = {"mixed": 900, "gender=female": 450, "race=black": 60}
 GROUPS = [{"column": "race", "value": "other"}]
 
 
-def shown(house: House) -> deployment.Shown:
+def shown(house: House) -> Shown:
     asked = house.requested(house.listed(3, 4)[0])
     return house.shown(asked.id)
 

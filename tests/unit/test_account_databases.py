@@ -8,13 +8,12 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from proviso.cli import session
 from proviso.cli.account import gate, plan, running, tearing
 from proviso.cli.account.finding import Level
 from proviso.cli.account.stack import Part, Stack, needed_stack
-from tests.account import NAME, REGION, Served, account, deploy
+from tests.account import NAME, REGION, Served, account, deploy, pretended
 
 CLUSTER = Part("Cluster", "AWS::RDS::DBCluster", "proviso-db", "CREATE_COMPLETE")
 
@@ -25,7 +24,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "pretended")
     monkeypatch.setattr(session, "api", lambda *_: Served())
-    with mock_aws():
+    with pretended():
         deploy()
         yield
 

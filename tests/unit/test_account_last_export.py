@@ -8,7 +8,6 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 from samtranslator.yaml_helper import yaml_parse
 from typer.testing import CliRunner, Result
 
@@ -16,7 +15,7 @@ from proviso.cli import session
 from proviso.cli.account import gate, plan, quiet, running, teardown, tearing
 from proviso.cli.account.stack import Part, Stack, needed_stack, read_stack
 from proviso.cli.main import app
-from tests.account import NAME, REGION, Served, account, copies, deploy, function
+from tests.account import NAME, REGION, Served, account, copies, deploy, function, pretended
 
 
 @pytest.fixture
@@ -28,7 +27,7 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Served]:
     monkeypatch.setattr("time.sleep", lambda _: None)
     api = Served()
     monkeypatch.setattr(session, "api", lambda *_: api)
-    with mock_aws():
+    with pretended():
         deploy()
         boto3.client("s3", region_name=REGION).put_object(Bucket="proviso-frames-trial", Key="a.jpg", Body=b"x")
         api.anchor("d-1", "system")

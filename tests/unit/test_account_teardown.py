@@ -10,7 +10,6 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
-from moto import mock_aws
 from typer.testing import CliRunner, Result
 
 from proviso.cli import session
@@ -19,7 +18,7 @@ from proviso.cli.account.stack import Part, Stack, needed_stack, read_stack
 from proviso.cli.api import ApiFault
 from proviso.cli.main import app
 from proviso.domain.errors import ConfigurationFault
-from tests.account import NAME, REGION, Served, account, deploy
+from tests.account import NAME, REGION, Served, account, deploy, pretended
 
 GOING = {"proviso-frames-trial", "proviso-permits-trial"}
 STAYING = {"proviso-anchors-trial", "proviso-records-trial"}
@@ -32,7 +31,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
         monkeypatch.setenv(name, "pretended")
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     monkeypatch.setattr("time.sleep", lambda _: None)
-    with mock_aws():
+    with pretended():
         deploy()
         yield
 

@@ -85,7 +85,7 @@ def test_a_function_loads_no_heavy_wing_before_its_first_event(function):
 
 VISION = {"numpy", "cv2", "onnxruntime", "simplejpeg", "dlib"}
 MADE = {  # what wiring makes at a function's first event, and what must not come along
-    "detect": ("_detect_parts", {"psycopg", "boto3"}),
+    "detect": ("_detect_parts", {"psycopg", "boto3", "proviso.domain.retention", "proviso.domain.deployment"}),
     "match": ("_match_room", {"boto3"}),
     "grant": ("grant", {"psycopg", "boto3", *VISION}),
     "review": ("review", {"boto3", *VISION}),

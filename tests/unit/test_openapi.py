@@ -44,7 +44,7 @@ from proviso.edge.answers import Refusal, gives
 from proviso.edge.http import plain
 from proviso.edge.readable import path_of, unreadable_input, unreadable_path
 from proviso.stages.audit import AuditPage, ChainList
-from proviso.stages.deployment import Shown
+from proviso.stages.deployments_shown import Shown
 from proviso.stages.recipient import NoticeView, Slip
 from proviso.stages.review import CandidateView
 from proviso.stages.watchlist import Added

@@ -8,6 +8,7 @@ import pytest
 from proviso.domain.audit import system_act
 from proviso.domain.deployment import DeploymentState
 from proviso.domain.errors import AuditUnwritable, DatabaseAway, StorageFault
+from proviso.domain.folding import FOLD_SETTLES, fold_hour
 from proviso.domain.frame import LedgerEntry, Outcome
 from proviso.domain.monitoring import Cause
 from proviso.domain.notice import Kind
@@ -16,7 +17,6 @@ from proviso.domain.reasons import Reason
 from proviso.domain.retention import (
     BACKUPS_KEPT,
     CLOSE_AFTER,
-    FOLD_SETTLES,
     GROUPS_DUE,
     LIST_UNUSED_AFTER,
     LOOK_EVERY,
@@ -27,7 +27,6 @@ from proviso.domain.retention import (
     ListStanding,
     QueuesSeen,
     StoreCount,
-    fold_hour,
 )
 from proviso.domain.subjects import UNAVAILABLE, UNLINKED
 from proviso.stages.retain import RetainRoom, retain

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from proviso.domain.errors import StorageFault
+from proviso.domain.folding import LEDGER_KEPT
 from proviso.domain.frame import LedgerEntry, Outcome
 from proviso.domain.ports import StopRecord
 from proviso.domain.reasons import Reason
-from proviso.domain.retention import LEDGER_KEPT
 from proviso.stages.sweep import sweep
 from tests.fakes.cloud import FakeDue, FakeFrames, FakeLedger, FakeQueueGauge, FakeQueueLook, FakeStops, FakeWaker
 from tests.samples import CAMERA, NOW, frame_key

@@ -9,6 +9,7 @@ from proviso.cli import session
 from proviso.cli.api import Api, ApiFault, quoted
 from proviso.cli.output import plain_faults, say, table
 from proviso.cli.people import As
+from proviso.cli.private import write_private
 from proviso.domain.camera import is_camera_name
 
 group = typer.Typer(help="Cameras and their keys (a requester or an authoriser registers them).", no_args_is_help=True)
@@ -62,12 +63,7 @@ def path_of(data: Path, camera: str) -> Path:
 def keep(data: Path, camera: str, key: str) -> Path:
     """Store a camera's key, readable by its owner alone."""
     path = path_of(data, camera)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = path.with_suffix(".part")
-    part.unlink(missing_ok=True)
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-        out.write(key + "\n")
-    part.replace(path)
+    write_private(path, key + "\n")
     return path
 
 

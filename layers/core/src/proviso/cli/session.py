@@ -11,6 +11,7 @@ from typing import Any
 from proviso.cli.api import Api, ApiFault
 from proviso.cli.browser import Place, Tokens, renewed, revoke
 from proviso.cli.places import checkout, data_folder, user_folder
+from proviso.cli.private import write_private
 from proviso.domain.errors import ConfigurationFault
 from proviso.local.running import find_running
 
@@ -125,20 +126,11 @@ def belongs(data: Path, place: Place, api_url: str, *, sure: bool = False, note:
             " with --stack"
         )
     if note and before != api_url:
-        _put(path, {**known, place.client_id: api_url})
+        write_private(path, json.dumps({**known, place.client_id: api_url}))
 
 
 def _write(data: Path, values: dict[str, Any]) -> None:
-    _put(_file(data), values)
-
-
-def _put(path: Path, values: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = path.with_suffix(".part")
-    part.unlink(missing_ok=True)
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-        json.dump(values, out)
-    part.replace(path)
+    write_private(_file(data), json.dumps(values))
 
 
 def current(data: Path, subject: str = "", clock: Callable[[], float] = time.time) -> Session:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from proviso.cloud.faults import Unmet, faults
 from proviso.domain.errors import StorageFault
+from proviso.domain.folding import LEDGER_KEPT, fold_hour
 from proviso.domain.frame import Counts, LedgerEntry, Outcome, shown
 from proviso.domain.ports import Clock
 from proviso.domain.reasons import Reason
-from proviso.domain.retention import LEDGER_KEPT, fold_hour
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

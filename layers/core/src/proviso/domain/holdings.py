@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from proviso.domain.folding import LEDGER_KEPT
 from proviso.domain.pairs import PAIRS_KEPT
 from proviso.domain.retention import (
     CLOSE_WITHIN,
     LATE_AFTER,
-    LEDGER_KEPT,
     LIST_UNUSED_AFTER,
     QUEUES,
     QUEUES_KEEP,

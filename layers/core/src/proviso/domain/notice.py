@@ -6,6 +6,7 @@ the category is there for that choice only, and in no text (`wording`).
 """
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -34,6 +35,7 @@ class Kind(StrEnum):
     """Of a deployment, not of a candidate: `candidate_id` is then the suspension's id."""
 
 
+_KEY = re.compile(r"notices/([0-9a-f-]{36})/\d-([a-z]+)\.json")
 REVISIONS = {Kind.RAISED: 1, Kind.CONFIRMED: 2, Kind.WITHDRAWN: 3, Kind.SUSPENDED: 1}
 SUSPENSION_USEFUL = timedelta(hours=24)
 """For how long it is of use to hear that a deployment was suspended; it stands on the console after that."""
@@ -135,6 +137,12 @@ class NoticeTexts:
 def notice_key(candidate_id: str, kind: Kind) -> str:
     """`notices/<candidate>/<revision>-<kind>.json`."""
     return f"notices/{candidate_id}/{REVISIONS[kind]}-{kind.value}.json"
+
+
+def named_in(key: str) -> tuple[str, str] | None:
+    """The candidate and the kind that a notice's key names; None for any other key."""
+    found = _KEY.fullmatch(key)
+    return (found[1], found[2]) if found else None
 
 
 def receipt_key(candidate_id: str, kind: Kind) -> str:

@@ -1,7 +1,7 @@
 """Retention: what has to be gone by when, counted to zero, and certified (S23, S24)."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from proviso.domain.deployment import Deployment
@@ -38,16 +38,6 @@ QUEUES_KEEP = timedelta(hours=12)
 """The longest that any of them keeps a message, dead letters included; a template test holds that none keeps longer."""
 LATE_AFTER = timedelta(minutes=15)
 """retain comes by within a minute or two of what is due, and a database has to wake: later than this is overdue."""
-LEDGER_KEPT = timedelta(days=3)
-"""How long a row of the ledger lives; by then retain must have folded it into the audit."""
-FOLD_SETTLES = timedelta(minutes=10)
-"""How long after an hour's end its rows are folded. No function that ends a frame runs for longer than a minute, so
-none writes into an hour that is folded."""
-FOLD_LOOKED_FOR_AT = time(3, 15)
-"""The minute of a day (UTC) in which sweep looks whether frames ended without being searched. Frames that come while no
-deployment is active make nothing due, and retain may not come by before the ledger has lost them."""
-FOLD_LOOKED_FOR_BACK = 48
-"""Over how many hours it looks: each hour in two looks, so that a run of retain that failed loses nothing."""
 BACKUPS_KEPT = timedelta(days=1)
 """Aurora cannot keep fewer than one day of backups; a certificate names when the last of them has expired."""
 
@@ -79,42 +69,6 @@ class Certificate:
     @property
     def complete(self) -> bool:
         return all(count.left == 0 for count in self.counts)
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerFold:
-    """How many frames of one camera and hour ended in one way: what retain writes into the audit (rule 3).
-
-    `frames_digest` is the SHA-256 of their keys' canonical form.
-    """
-
-    camera: str
-    hour: str
-    outcome: str
-    reason: str
-    frames: int
-    frames_digest: str
-
-
-def fold_hour(moment: datetime) -> str:
-    """The UTC hour under which a row of the ledger is folded, like 2026-11-22T20. Later hours sort later."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H")
-
-
-def hours_to_fold(folded_until: str | None, begun_by: datetime) -> list[str]:
-    """The hours after `folded_until`, oldest first, up to the one that `begun_by` lies in. None that is so old that the
-    ledger keeps nothing of it any more."""
-    first = begun_by - LEDGER_KEPT - timedelta(hours=1)
-    hours = [fold_hour(first + timedelta(hours=n)) for n in range(int(LEDGER_KEPT / timedelta(hours=1)) + 2)]
-    return [hour for hour in hours if folded_until is None or hour > folded_until]
-
-
-def hours_to_look_for(now: datetime) -> list[str]:
-    """The settled hours in which sweep looks for unsearched frames, newest first; none but in one minute of a day."""
-    moment = now.astimezone(UTC)
-    if (moment.hour, moment.minute) != (FOLD_LOOKED_FOR_AT.hour, FOLD_LOOKED_FOR_AT.minute):
-        return []
-    return hours_to_fold(None, now - FOLD_SETTLES)[:-1][: -FOLD_LOOKED_FOR_BACK - 1 : -1]
 
 
 @dataclass(frozen=True, slots=True)

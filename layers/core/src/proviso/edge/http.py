@@ -132,7 +132,7 @@ def answer_request(app: APIGatewayHttpResolver, event: dict[str, Any], context: 
         refused = unreadable_path(event)
         event = {**event, "rawPath": path_of(event)}
         asked = _asked(app, event)
-        if refused is None and (fault := unreadable_input(event)) and asked and asked.reads_input:
+        if refused is None and (fault := unreadable_input(event)) and asked and asked.reads_input():
             refused = fault
         answered = as_event(refusal(refused)) if refused else app.resolve(event, context)
         _request_line(event, asked, answered, (time.perf_counter() - began) * 1000)
@@ -141,11 +141,15 @@ def answer_request(app: APIGatewayHttpResolver, event: dict[str, Any], context: 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The route that serves a request: as it is written, what its path gives, and whether it takes more than that."""
+    """The route that serves a request: as it is written, what its path gives, and what answers it."""
 
     route: str
     given: dict[str, str]
-    reads_input: bool
+    answers: Callable[..., Any]
+
+    def reads_input(self) -> bool:
+        """Does it take more than its path gives?"""
+        return bool(set(signature(self.answers).parameters) - set(self.given))
 
 
 def _asked(app: APIGatewayHttpResolver, event: dict[str, Any]) -> Asked | None:
@@ -153,8 +157,7 @@ def _asked(app: APIGatewayHttpResolver, event: dict[str, Any]) -> Asked | None:
     for route in (*app._static_routes, *app._dynamic_routes):
         found = route.rule.match(path)
         if route.method == method and found:
-            given = found.groupdict()
-            return Asked(f"{method} {route.path}", given, bool(set(signature(route.func).parameters) - set(given)))
+            return Asked(f"{method} {route.path}", found.groupdict(), route.func)
     return None
 
 

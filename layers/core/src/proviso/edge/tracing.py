@@ -1,9 +1,9 @@
 """The tracer, where it is on (parameter Tracing): durations of steps, the correlation id, and that something failed.
 
-Off, nothing of X-Ray is imported. On, Powertools' tracer is told in code to capture neither responses nor errors, and
-patches no library: patched, every call of AWS would be recorded with its table, key or address. Its decorators and
-context managers are not used, because the SDK's own write down the exception's text and stack whatever they are told
-(`SubsegmentContextManager.__exit__`); subsegments are begun and ended here, and a failed one has a flag.
+Off, nothing of X-Ray is imported. On, no library is patched: patched, every call of AWS would be recorded with its
+table, key or address. Responses and errors are captured nowhere, since neither the decorators nor the context managers
+are used: the SDK's own write down the exception's text and stack whatever they are told
+(`SubsegmentContextManager.__exit__`). Subsegments are begun and ended here, and a failed one has a flag.
 """
 
 from collections.abc import Iterator

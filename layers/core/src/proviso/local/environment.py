@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from proviso.local.keys import ANYBODY
 from proviso.local.places import OPT, under_opt
 from proviso.local.resources import physical_name
 from proviso.local.template import REGION, Resource
@@ -111,8 +112,7 @@ def _base(function: Function, place: Place, caller: Mapping[str, str]) -> dict[s
         "AWS_SDK_UA_APP_ID": function.logical_id,  # in the user agent: who counts requests sees whose they are
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
+        **ANYBODY.environment(),
         # A developer's own AWS settings must not be read: no call may reach a real account.
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,

@@ -12,8 +12,8 @@ from itertools import islice
 
 from proviso.domain.audit import system_act
 from proviso.domain.canonical import digest
+from proviso.domain.folding import LedgerFold, settled_hours
 from proviso.domain.frame import LedgerEntry
-from proviso.domain.retention import FOLD_SETTLES, LedgerFold, hours_to_fold
 from proviso.stages.retain_room import ACTOR, RetainRoom
 
 _AT_ONCE = 5000
@@ -25,8 +25,7 @@ def fold_ledger(room: RetainRoom) -> int:
     now = room.clock()
     with room.store.work() as work:
         folded_until = work.folded_until()
-    # The last hour is the one before the hour that this moment lies in, once ten minutes of that have passed.
-    hours = hours_to_fold(folded_until, now - FOLD_SETTLES)[:-1]
+    hours = settled_hours(folded_until, now)
     frames = 0
     while hours:
         # One hour and those before it in which little ended: what a run has folded stays so if the rest is too much for

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from proviso.domain.audit import purpose_fault, system_act
 from proviso.domain.errors import PermitUnreadable
+from proviso.domain.folding import unfolded_hours
 from proviso.domain.holdings import (
     DeploymentHeld,
     Holding,
@@ -30,7 +31,7 @@ from proviso.domain.pairs import PAIR_PICTURES
 from proviso.domain.people import Principal, Role
 from proviso.domain.ports import FrameStore
 from proviso.domain.reasons import Refused
-from proviso.domain.retention import STRAY_EVIDENCE_AFTER, hours_to_fold
+from proviso.domain.retention import STRAY_EVIDENCE_AFTER
 from proviso.stages.retain_room import RetainRoom
 
 SWEEP_GRACE = timedelta(minutes=3)
@@ -184,7 +185,7 @@ def _frames(frames: FrameStore, age_limit_s: int, now: datetime) -> Iterator[Hol
 
 def _ledger(room: RetainRoom, now: datetime) -> Iterator[Holding]:
     with room.store.work() as work:
-        hours = hours_to_fold(work.folded_until(), now)
+        hours = unfolded_hours(work.folded_until(), now)
     count, oldest = 0, None
     for row in (row for hour in hours for row in room.ledger.not_searched(hour)):
         ended = row.finished_at or row.received_at

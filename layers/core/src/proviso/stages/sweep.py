@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from proviso.domain.errors import StorageFault
+from proviso.domain.folding import hours_to_look_for
 from proviso.domain.frame import FrameKey, LedgerEntry, Outcome
 from proviso.domain.ports import (
     Clock,
@@ -24,7 +25,7 @@ from proviso.domain.ports import (
 )
 from proviso.domain.reasons import Reason, Refused
 from proviso.domain.retain_ports import QueueGauge, QueueLook
-from proviso.domain.retention import QueuesSeen, hours_to_look_for
+from proviso.domain.retention import QueuesSeen
 
 
 def _nobody(_: LedgerEntry) -> None:

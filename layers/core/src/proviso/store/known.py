@@ -1,16 +1,17 @@
-"""Which migrations the database has that this build does not know of."""
+"""Which migrations this build ships, and which the database has that it does not know of."""
 
 from functools import cache
 from importlib.resources import files
 
 from proviso.store.connection import Session
 
+MIGRATIONS = files("proviso.store") / "migrations"
+
 
 @cache
-def known() -> frozenset[str]:
-    """Names of the files that this build ships."""
-    folder = files("proviso.store") / "migrations"
-    return frozenset(item.name for item in folder.iterdir() if item.name.endswith(".sql"))
+def known() -> tuple[str, ...]:
+    """Names of the files that this build ships, in their order."""
+    return tuple(sorted(item.name for item in MIGRATIONS.iterdir() if item.name.endswith(".sql")))
 
 
 class SchemaTable:

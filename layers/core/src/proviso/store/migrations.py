@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.resources import files
 from typing import Any
 
 import psycopg
@@ -21,6 +20,7 @@ from proviso.domain.people import Role
 from proviso.store.audit import AuditTable
 from proviso.store.calibrations import put_shipped
 from proviso.store.connection import Connector, Session, translate
+from proviso.store.known import MIGRATIONS, known
 
 ROLES = ("proviso_match", "proviso_enrol", "proviso_govern", "proviso_review", "proviso_retain", "proviso_report")
 _LOCK = 7_209_431_551
@@ -45,9 +45,7 @@ class Migration:
 
 def shipped() -> list[Migration]:
     """The files of this package, in their order."""
-    folder = files("proviso.store") / "migrations"
-    names = sorted(item.name for item in folder.iterdir() if item.name.endswith(".sql"))
-    return [Migration(name, (folder / name).read_text(encoding="utf-8")) for name in names]
+    return [Migration(name, (MIGRATIONS / name).read_text(encoding="utf-8")) for name in known()]
 
 
 def migrate(

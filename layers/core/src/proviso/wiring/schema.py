@@ -35,11 +35,11 @@ def stop_restored() -> int:
     down first: without it nothing is stopped, the update fails, and the database before stays in its place."""
     from proviso.cloud.clients import client
     from proviso.cloud.permits import S3Due
+    from proviso.stages.restored import wake_for_restored
     from proviso.store.restored import stop_restored as stop
-    from proviso.store.restored import wake_for_restored
 
     read = wiring._read(settings.Migrate)
-    wake_for_restored(S3Due(client("s3"), read.permits_bucket), clock=wiring.now)
+    wake_for_restored(due=S3Due(client("s3"), read.permits_bucket), clock=wiring.now)
     return stop(wiring._conninfo(read)(), clock=wiring.now)
 
 

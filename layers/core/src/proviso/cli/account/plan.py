@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from proviso.cli.account import databases
-from proviso.cli.account.stack import Account, Part, Stack, sentence
+from proviso.cli.account.stack import Account, Part, Stack, described, log_groups, outputs_of, sentence
 
 _SAM_STACK = "aws-sam-cli-managed-default"
 _COUNTED = {
@@ -130,24 +130,15 @@ def _own_logs(account: Account, stack: Stack) -> Iterator[Line]:
 
 
 def _groups(account: Account, prefix: str, what: str, why: str) -> Iterator[Line]:
-    for page in account.client("logs").get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix):
-        for one in page["logGroups"]:
-            days = one.get("retentionInDays")
-            yield Line(what, one["logGroupName"], why, f"each line {days} days" if days else "for ever")
+    for one in log_groups(account, prefix):
+        days = one.get("retentionInDays")
+        yield Line(what, one["logGroupName"], why, f"each line {days} days" if days else "for ever")
 
 
 def _artefacts(account: Account, stack: Stack) -> Iterator[Line]:
     """The code that sam uploaded, in a bucket that it shares between all its stacks."""
-    from botocore.exceptions import ClientError
-
-    try:
-        (found,) = account.client("cloudformation").describe_stacks(StackName=_SAM_STACK)["Stacks"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ValidationError":
-            return
-        raise
-    outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", ())}
-    if bucket := outputs.get("SourceBucket"):
+    found = described(account.client("cloudformation"), _SAM_STACK)
+    if found is not None and (bucket := outputs_of(found).get("SourceBucket")):
         why = f"code as it was uploaded; all stacks of sam share it: aws s3 rm s3://{bucket}/{stack.name}/ --recursive"
         yield Line("artefacts", bucket, why, "you delete it")
 

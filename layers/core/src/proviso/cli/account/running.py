@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from proviso.cli.account.databases import besides, made_by_hand
+from proviso.cli.account.databases import besides, made_by_hand, stage_of
 from proviso.cli.account.finding import Check, Finding, attention, ok, wrong
-from proviso.cli.account.stack import Account, Stack
+from proviso.cli.account.stack import Account, Stack, log_groups
 from proviso.domain.retention import RESTORED_AFTER, RESTORED_DUE
 
 _BUSY = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
@@ -76,7 +76,7 @@ def schema(stack: Stack, root: Path | None) -> Finding:
     deployed = str(stack.resource(part).get("Properties", {}).get("SchemaVersion", "?"))
     build = stack.parameters.get("SoftwareBuild", "?")
     if part.status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-        how = f"aws logs tail /proviso/{_stage(stack)}/migrate"
+        how = f"aws logs tail /proviso/{stage_of(stack)}/migrate"
         return wrong("schema", f"{part.status}", how)
     said = f"version {deployed}, build {build}"
     here = _schema_here(root)
@@ -92,10 +92,6 @@ def _schema_here(root: Path | None) -> str:
 
     found: Any = yaml_parse((root / "template.yaml").read_text("utf-8"))
     return str(found["Resources"]["DatabaseSchema"]["Properties"]["SchemaVersion"])
-
-
-def _stage(stack: Stack) -> str:
-    return stack.parameters.get("Stage") or stack.outputs.get("Stage") or "trial"
 
 
 def database(account: Account, stack: Stack) -> Iterator[Finding]:
@@ -329,13 +325,8 @@ def budget(stack: Stack) -> Finding:
 
 def logs(account: Account, stack: Stack) -> Iterator[Finding]:
     """Log groups that keep for ever. SNS's delivery logs hold telephone numbers, and are no part of the stack."""
-    client = account.client("logs")
-    for name, prefix in (("logs", f"/proviso/{_stage(stack)}/"), ("logs of SMS delivery", f"sns/{account.region}/")):
-        found = [
-            one
-            for page in client.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix)
-            for one in page["logGroups"]
-        ]
+    for name, prefix in (("logs", f"/proviso/{stage_of(stack)}/"), ("logs of SMS delivery", f"sns/{account.region}/")):
+        found = list(log_groups(account, prefix))
         endless = [one["logGroupName"] for one in found if not one.get("retentionInDays")]
         if endless:
             how = f"aws logs put-retention-policy --log-group-name {endless[0]} --retention-in-days 30"

@@ -103,24 +103,36 @@ class Stack:
         return str(self.resource(part).get("DeletionPolicy", "")).startswith("Retain")
 
 
-def read_stack(account: Account, name: str) -> Stack | None:
-    """The stack, or None where there is none of that name. A deleted one is found by its ARN only."""
+def described(client: Any, name: str) -> Mapping[str, Any] | None:
+    """What CloudFormation says of a stack, by its name or ARN; None where it knows none."""
     from botocore.exceptions import ClientError
 
-    client = account.client("cloudformation")
     try:
-        (found,) = client.describe_stacks(StackName=name)["Stacks"]
+        found: Mapping[str, Any] = client.describe_stacks(StackName=name)["Stacks"][0]
     except ClientError as error:
         if error.response["Error"]["Code"] == "ValidationError":
             return None
         raise
+    return found
+
+
+def outputs_of(found: Mapping[str, Any]) -> dict[str, str]:
+    return {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", ())}
+
+
+def read_stack(account: Account, name: str) -> Stack | None:
+    """The stack, or None where there is none of that name. A deleted one is found by its ARN only."""
+    client = account.client("cloudformation")
+    found = described(client, name)
+    if found is None:
+        return None
     templates: dict[str, Mapping[str, Any]] = {}
     parts = tuple(_parts(client, found["StackId"], "", templates))
     return Stack(
         found["StackName"],
         found["StackId"],
         found["StackStatus"],
-        {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", ())},
+        outputs_of(found),
         {one["ParameterKey"]: one.get("ParameterValue", "") for one in found.get("Parameters", ())},
         parts,
         templates,
@@ -149,6 +161,12 @@ def _template(client: Any, stack: str) -> Mapping[str, Any]:
     if isinstance(body, str):
         body = json.loads(body) if body.lstrip().startswith("{") else yaml_parse(body)
     return body if isinstance(body, Mapping) else {}
+
+
+def log_groups(account: Account, prefix: str) -> Iterator[Mapping[str, Any]]:
+    """All whose name begins so."""
+    for page in account.client("logs").get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix):
+        yield from page["logGroups"]
 
 
 def needed_stack(account: Account, name: str) -> Stack:

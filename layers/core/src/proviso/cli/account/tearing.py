@@ -1,7 +1,6 @@
 """Taking a stack away, in steps of which each may be done again: it goes on where an earlier attempt ended."""
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -9,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from proviso.cli.account import databases, plan
-from proviso.cli.account.stack import Account, Stack
+from proviso.cli.account.stack import Account, Stack, described
+from proviso.cli.private import write_private
 from proviso.domain.errors import ConfigurationFault
 
 _GOING = "DELETE_IN_PROGRESS"
@@ -75,12 +75,7 @@ def written(path: Path) -> Journal | None:
 
 
 def write(path: Path, journal: Journal) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = path.with_suffix(".part")
-    part.unlink(missing_ok=True)
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-        json.dump(asdict(journal), out)
-    part.replace(path)
+    write_private(path, json.dumps(asdict(journal)))
 
 
 def empty(account: Account, bucket: str) -> int:
@@ -140,14 +135,8 @@ def delete(
 
 def state(client: Any, stack_id: str) -> str:
     """The stack's status; gone where CloudFormation does not know it any more (after 90 days)."""
-    from botocore.exceptions import ClientError
-
-    try:
-        return str(client.describe_stacks(StackName=stack_id)["Stacks"][0]["StackStatus"])
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ValidationError":
-            return GONE
-        raise
+    found = described(client, stack_id)
+    return GONE if found is None else str(found["StackStatus"])
 
 
 def _left(client: Any, stack_id: str) -> int:

@@ -7,7 +7,7 @@ counted on one machine is an assumption, and stands at the end.
 
 from collections.abc import Mapping
 
-from proviso.domain.retention import FOLD_LOOKED_FOR_BACK
+from proviso.domain.folding import FOLD_LOOKED_FOR_BACK
 
 Asked = Mapping[str, int]
 """Requests by `service:operation`; `dynamodb:index` is a row that came into an index, changed there or left it."""

@@ -7,7 +7,6 @@ names or a second store of faces. The page needs no script and asks for nothing 
 import csv
 import io
 import math
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from html import escape
 from pathlib import Path
 
 from proviso.cli.imports.sending import CHANGED, DIFFERS, FAULT, REMOVED, UNREADABLE, Outcome, Result, Sent
+from proviso.cli.private import write_private
 from proviso.domain.reasons import Reason
 
 HEADER = ("file", "line", "reference_no", "reason", "sentence", "what_to_do")
@@ -101,14 +101,9 @@ def what_to_do(reason: str) -> str:
 
 def write(folder: Path, watchlist: str, sent: Sent, at: datetime) -> tuple[Path, Path]:
     """rejects.csv and rejects.html in `folder`, whole or not at all, readable by their owner only."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     paths = folder / "rejects.csv", folder / "rejects.html"
     for path, text in zip(paths, (as_csv(sent), as_page(watchlist, sent, at)), strict=True):
-        part = path.with_name(path.name + ".part")
-        part.unlink(missing_ok=True)
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
-            out.write(text)
-        part.replace(path)
+        write_private(path, text)
     return paths
 
 
