@@ -104,12 +104,10 @@ const BACK_OFF_S = [1, 2, 4, 8, 15];
 
 /** Ask /changes again and again; call `changed` when its token is another. It reads no database, so it wakes none.
 
- `state` is told "live", "waking", "busy", "away" or "refused". A change whose `changed` failed is tried again, but for
- one that was refused: that is asked again after another change. */
+ `state` is told "live", "waking", "busy", "away" or "refused". A change whose `changed` failed is tried again. */
 export function watch({ changed, state }) {
   const stop = new AbortController();
   let last = null;
-  let refused = null;  // what the last mark was answered with, where that was a refusal
   let failures = 0;
   let poke = () => {};
   addEventListener("online", () => poke());
@@ -117,19 +115,9 @@ export function watch({ changed, state }) {
 
   async function look() {
     const { token: mark } = await get("/changes", { signal: stop.signal });
-    if (mark === last) {
-      if (refused) throw refused;
-      return;
-    }
-    refused = null;
-    try {
-      await changed();
-    } catch (fault) {
-      if (fault.status !== 403) throw fault;
-      refused = fault;  // asking again would wake the database and be refused: whoever gives a role makes another mark
-    }
+    if (mark === last) return;
+    await changed();
     last = mark;
-    if (refused) throw refused;
   }
 
   function waitAfter(fault) {
