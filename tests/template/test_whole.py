@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from proviso.cli.account import before
 from proviso.domain.policy import Policy
 from proviso.domain.reasons import Refused
 from proviso.policies import load
@@ -257,3 +258,14 @@ def test_a_stage_fits_into_every_name_that_it_is_part_of(template: Template, sta
     """Cognito takes no domain with aws, amazon or cognito in it."""
     assert bool(re.search(template.raw["Parameters"]["Stage"]["AllowedPattern"], stage)) is fits
     assert template.of("AWS::Cognito::UserPoolDomain")["SignInDomain"]["Domain"]["Fn::Sub"].count("${Stage}") == 1
+
+
+def test_doctor_looks_for_what_the_templates_would_ask_for(template: Template, database: Template) -> None:
+    """Before a first deployment there is no stack to read it from."""
+    parameters = template.raw["Parameters"]
+    copies = {name: one["Default"] for name, one in parameters.items() if name.endswith("Concurrency")}
+    assert copies == before.NEEDED_COPIES
+    assert parameters["DatabaseEngineVersion"]["Default"] == before.VERSION
+    assert tuple(parameters["ModelPack"]["AllowedValues"]) == before.PACKS
+    (writer,) = database.of("AWS::RDS::DBInstance").values()
+    assert (writer["Engine"], writer["DBInstanceClass"]) == (before.ENGINE, before.CLASS)

@@ -18,7 +18,6 @@ from proviso.domain.retention import (
     QueuesSeen,
 )
 
-OUTBOX_KEPT = timedelta(days=7)
 PAIRS_GO_WITHIN = timedelta(days=3)
 """After the last test can be drawn from a pair: a bucket's rule comes a day later, at midnight, and may lag."""
 

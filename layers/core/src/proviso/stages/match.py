@@ -149,14 +149,13 @@ def _attempt(row: LedgerEntry, message: FacesMessage, room: MatchRoom, stopwatch
         return _finish(row, Outcome.UNREADABLE, probes, message, room, stopwatch)
     with stopwatch.lap("permit again"):
         taken_back = _taken_back(message, room)  # after the connect: a stop may have come while the database woke
-    joined: list[str] = []
     with stopwatch.lap("search"), room.store.work() as work:
-        refused = _search(work, message, room, upload, probes, taken_back, joined)
-    for candidate in joined:  # another frame's candidate, which this frame sighted again
+        sighted = _search(work, message, room, upload, probes, taken_back)
+    if isinstance(sighted, Refused):
+        outcome = Outcome.STALE if sighted.reason is Reason.STALE else Outcome.REFUSED
+        return _finish(row, outcome, sighted, message, room, stopwatch)
+    for candidate in sighted:
         room.step("sighted again", candidate, message.correlation_id)
-    if refused is not None:
-        outcome = Outcome.STALE if refused.reason is Reason.STALE else Outcome.REFUSED
-        return _finish(row, outcome, refused, message, room, stopwatch)
     return None
 
 
@@ -215,11 +214,13 @@ def _search(
     upload: _Upload,
     probes: Sequence[Probe],
     taken_back: Refused | None,
-    joined: list[str],
-) -> Refused | None:
-    """Everything that is one transaction: gate, search, candidates, evidence, row, audit. None when it is committed."""
+) -> list[str] | Refused:
+    """Everything that is one transaction: gate, search, candidates, evidence, row, audit.
+
+    Returns the candidates of other frames that this frame sighted again; none where it had been searched before.
+    """
     if work.was_searched(message.frame_key):
-        return None
+        return []
     now = room.clock()
     permit = work.gate(
         deployment_id=message.deployment_id,
@@ -244,7 +245,7 @@ def _search(
         return Refused(Reason.TOO_MANY_FRAMES, f"{message.frames}, where {permit.burst_frames} were authorised")
     searched = probes[:MAX_FACES]
     pairings = pair(work.search(permit, [probe.template for probe in searched]))
-    opened = _raise(work, permit, pairings, searched, message, room, upload, now, joined)
+    opened, sighted = _raise(work, permit, pairings, searched, message, room, upload, now)
     counts = Counts(
         detected=message.detected + len(probes) - len(message.tracks),
         refused=message.refused,
@@ -269,11 +270,11 @@ def _search(
                 "faces_searched": counts.searched,
                 "faces_not_searched": counts.not_searched,
                 "candidates_opened": [{"id": c.id, "evidence": c.evidence_digest} for c in opened],
-                "sightings": len(pairings) - len(opened),
+                "sightings": len(sighted),
             },
         )
     )
-    return None
+    return sighted
 
 
 def _raise(
@@ -285,13 +286,16 @@ def _raise(
     room: MatchRoom,
     upload: _Upload,
     now: datetime,
-    joined: list[str],
-) -> list[Candidate]:
-    """Join each pairing to its entry's open candidate, or open one with its evidence (rule 7, S15, S21)."""
+) -> tuple[list[Candidate], list[str]]:
+    """Join each pairing to its entry's open candidate, or open one with its evidence (rule 7, S15, S21).
+
+    Returns what was opened, and the ids of what was joined.
+    """
+    opened: list[Candidate] = []
+    joined: list[str] = []
     if not pairings:
-        return []
+        return opened, joined
     open_now = work.lock_entries(permit, sorted(p.hit.entry_id for p in pairings))
-    opened = []
     for pairing in pairings:
         current = open_now.get(pairing.hit.entry_id)
         if current is not None and joins(current, message.captured_at, permit.policy.same_entry_window_s):
@@ -309,7 +313,7 @@ def _raise(
         room.evidence.put(candidate.evidence_key, picture.jpeg)
         work.open(candidate, pairing.runners_up)
         opened.append(candidate)
-    return opened
+    return opened, joined
 
 
 def _others(message: FacesMessage, shown: FrameFace) -> list[Box]:

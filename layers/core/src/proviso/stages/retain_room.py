@@ -4,7 +4,7 @@ A bucket that fails, or one deployment that cannot be closed, keeps no other fro
 the rest is done, and the fault is raised at the end. Only when the database is away is there nothing left to do.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -30,7 +30,6 @@ from proviso.domain.review_ports import Changes
 from proviso.domain.subject_ports import SubjectKeys
 
 ACTOR = "function:retain"
-PAUSE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +87,6 @@ class Faults:
     def raise_first(self) -> None:
         if self.first is not None:
             raise self.first
-
-
-def wait_until_awake(
-    connect: Callable[[], None], *, clock: Clock, wait: Callable[[float], None], give_up_at: datetime
-) -> None:
-    """Connect to a database that may be resuming, again and again. DatabaseAway when it is away at `give_up_at`."""
-    while True:
-        try:
-            connect()
-        except DatabaseAway:
-            if clock() >= give_up_at:
-                raise
-            wait(PAUSE_S)
-        else:
-            return
 
 
 def take_permits_back(room: RetainRoom, deployment: Deployment) -> int:

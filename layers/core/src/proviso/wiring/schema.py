@@ -55,7 +55,7 @@ def keep_schema(version: int) -> int | None:
 
 def _wait_for(conninfo: Callable[[], str]) -> None:
     """A deployment must not fail because the database sleeps: it may refuse at first, and wakes by being asked."""
-    from proviso.stages.retain_room import wait_until_awake
+    from proviso.stages.waking import wait_until_awake
     from proviso.store.connection import Connector
 
     asked = Connector(conninfo, application_name="proviso-migrate", connect_timeout_s=_CONNECT_S)

@@ -167,87 +167,79 @@ def _detect_ms(clock: Clock, plant: Plant, asked: usage.Asked, case: Case, burst
 
 
 def _calls(scenario: Scenario, plant: Plant, clock: Clock, batch: float) -> Iterable[Calls]:
-    measured, hours, memory = clock.measured, scenario.hours, plant.memory_mb
+    yield from _by_uploads(scenario, plant, clock, batch)
+    yield from _by_the_clock(scenario, plant, clock)
+    yield from _by_people_and_cameras(scenario, plant, clock)
+
+
+def _by_uploads(scenario: Scenario, plant: Plant, clock: Clock, batch: float) -> Iterable[Calls]:
+    measured, memory = clock.measured, plant.memory_mb
     empty, full = scenario.uploads * (1 - scenario.faces_share), scenario.uploads * scenario.faces_share
-    sessions = ceil(hours / usage.SESSION_H)
-
-    def cold(function: str, active: float, copies: float = 1) -> float:
-        return copies * (active / usage.LIVES_H)
-
-    own = max(0.0, measured.detect(None).cpu_ms - measured.detect_each().cpu_ms)  # of a call, whatever is in it
-    saved = clock.cpu_ms(own, memory[DETECT]) + usage.waits_ms(usage.PERMIT) * clock.waits
-    for what, uploads, asked, case in (
-        ("uploads without faces", empty, usage.NO_FACE, measured.detect(None)),
-        ("uploads with faces", full, usage.WITH_FACES, measured.detect(scenario.faces)),
+    each, own = measured.detect_each(), _own_ms(plant, clock)
+    copies = min(plant.concurrency.get(DETECT, 5), max(1, ceil(batch)))
+    for what, uploads, asked, case, cold in (
+        ("uploads without faces", empty, usage.NO_FACE, measured.detect(None), _cold(scenario, copies)),
+        ("uploads with faces", full, usage.WITH_FACES, measured.detect(scenario.faces), 0.0),
     ):
-        one = _detect_ms(clock, plant, asked, case, scenario.burst)
-        lines = measured.detect_each().log_bytes + (case.log_bytes - measured.detect_each().log_bytes) / batch
-        together = one * batch - (0 if clock.billed and DETECT in clock.billed else saved * (batch - 1))
-        copies = min(plant.concurrency.get(DETECT, 5), max(1, ceil(batch)))
+        alone = _detect_ms(clock, plant, asked, case, scenario.burst)
+        lines = each.log_bytes + (case.log_bytes - each.log_bytes) / batch
         yield Calls(
-            DETECT, what, uploads / batch, together, lines * batch,
-            (cold(DETECT, hours, copies) + sessions * copies) if uploads and what.endswith("without faces") else 0.0,
-        )  # fmt: skip
+            DETECT, what, uploads / batch, alone * batch - own * (batch - 1), lines * batch, cold if uploads else 0.0
+        )
     matched = measured.match(min(256, scenario.faces), scenario.list_size)
     matched = Case(matched.cpu_ms * scenario.burst, matched.database_ms, matched.log_bytes)
-    yield Calls(
-        MATCH, "uploads with faces", full,
-        clock.call_ms(MATCH, matched, usage.SEARCHED, memory[MATCH]), matched.log_bytes,
-        (cold(MATCH, hours) + sessions) if full else 0.0,
-    )  # fmt: skip
+    searched = clock.call_ms(MATCH, matched, usage.SEARCHED, memory[MATCH])
+    yield Calls(MATCH, "uploads with faces", full, searched, matched.log_bytes, _cold(scenario) if full else 0.0)
     told = measured.case("alert, a notice again")
-    yield Calls(
-        ALERT, "notices", scenario.candidates * 2, clock.call_ms(ALERT, told, usage.TOLD, memory[ALERT]), told.log_bytes
-    )
-    every = plant.schedules.get(ALERT, 300.0)
-    asked = _sum(usage.SUBSCRIPTIONS, usage.SUBSCRIPTION, scenario.contacts)
-    looked = measured.case("alert, by the clock")
-    yield Calls(
-        ALERT,
-        "by the clock",
-        MONTH_H * 3600 / every,
-        clock.call_ms(ALERT, looked, asked, memory[ALERT]),
-        looked.log_bytes,
-        cold(ALERT, MONTH_H),
-    )
-    swept = measured.case("sweep, awake")
-    every = plant.schedules.get(SWEEP, 60.0)
-    asked = _sum(usage.SWEPT, usage.DUE_OBJECT, scenario.due)
-    yield Calls(
-        SWEEP,
-        "by the clock",
-        MONTH_H * 3600 / every,
-        clock.call_ms(SWEEP, swept, asked, memory[SWEEP]),
-        swept.log_bytes,
-        cold(SWEEP, MONTH_H),
-    )
+    noticed = clock.call_ms(ALERT, told, usage.TOLD, memory[ALERT])
+    yield Calls(ALERT, "notices", scenario.candidates * 2, noticed, told.log_bytes)
+
+
+def _own_ms(plant: Plant, clock: Clock) -> float:
+    """Of one call of detect, whatever is in it; nothing where durations were billed, which have it in them."""
+    if clock.billed and DETECT in clock.billed:
+        return 0.0
+    own = max(0.0, clock.measured.detect(None).cpu_ms - clock.measured.detect_each().cpu_ms)
+    return clock.cpu_ms(own, plant.memory_mb[DETECT]) + usage.waits_ms(usage.PERMIT) * clock.waits
+
+
+def _by_the_clock(scenario: Scenario, plant: Plant, clock: Clock) -> Iterable[Calls]:
+    measured, memory = clock.measured, plant.memory_mb
+    always = MONTH_H / usage.LIVES_H
+    for function, seconds, case, asked in (
+        (
+            ALERT,
+            plant.schedules.get(ALERT, 300.0),
+            measured.case("alert, by the clock"),
+            _sum(usage.SUBSCRIPTIONS, usage.SUBSCRIPTION, scenario.contacts),
+        ),
+        (
+            SWEEP,
+            plant.schedules.get(SWEEP, 60.0),
+            measured.case("sweep, awake"),
+            _sum(usage.SWEPT, usage.DUE_OBJECT, scenario.due),
+        ),
+    ):
+        ms = clock.call_ms(function, case, asked, memory[function])
+        yield Calls(function, "by the clock", MONTH_H * 3600 / seconds, ms, case.log_bytes, always)
     retained = measured.case("retain, nothing to do")
-    yield Calls(
-        RETAIN,
-        "each minute while active",
-        hours * 60,
-        clock.call_ms(RETAIN, retained, usage.RETAINED, memory[RETAIN]),
-        retained.log_bytes,
-        cold(RETAIN, hours) + sessions,
-    )
-    page = measured.case("review, an open page asks")
-    asks = scenario.reviewers * hours * usage.PAGE_ASKS_H
-    yield Calls(
-        REVIEW,
-        "open pages ask",
-        asks,
-        clock.call_ms(REVIEW, page, usage.PAGE, memory[REVIEW]),
-        page.log_bytes,
-        (cold(REVIEW, hours) + sessions) if asks else 0.0,
-    )
-    grants = scenario.cameras * hours * usage.GRANTS_H
-    yield Calls(
-        GRANT,
-        "upload rights",
-        grants,
-        clock.call_ms(GRANT, page, {"dynamodb:GetItem": 1, "s3:GetObject": 1}, memory[GRANT]),
-        400.0,
-    )
+    ms = clock.call_ms(RETAIN, retained, usage.RETAINED, memory[RETAIN])
+    yield Calls(RETAIN, "each minute while active", scenario.hours * 60, ms, retained.log_bytes, _cold(scenario))
+
+
+def _by_people_and_cameras(scenario: Scenario, plant: Plant, clock: Clock) -> Iterable[Calls]:
+    page = clock.measured.case("review, an open page asks")
+    asks = scenario.reviewers * scenario.hours * usage.PAGE_ASKS_H
+    answered = clock.call_ms(REVIEW, page, usage.PAGE, plant.memory_mb[REVIEW])
+    yield Calls(REVIEW, "open pages ask", asks, answered, page.log_bytes, _cold(scenario) if asks else 0.0)
+    grants = scenario.cameras * scenario.hours * usage.GRANTS_H
+    granted = clock.call_ms(GRANT, page, {"dynamodb:GetItem": 1, "s3:GetObject": 1}, plant.memory_mb[GRANT])
+    yield Calls(GRANT, "upload rights", grants, granted, 400.0)
+
+
+def _cold(scenario: Scenario, copies: float = 1) -> float:
+    """Cold starts of a function that works while a deployment is active: with each session, and as copies age."""
+    return copies * (scenario.hours / usage.LIVES_H + ceil(scenario.hours / usage.SESSION_H))
 
 
 def _sum(base: usage.Asked, each: usage.Asked, times: int) -> dict[str, int]:
