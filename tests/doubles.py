@@ -137,8 +137,10 @@ class MemorySearchStore(Memory):
     searched: dict[str, object] = field(default_factory=dict)
     candidates: list[Candidate] = field(default_factory=list)
     sightings: list[tuple[str, str]] = field(default_factory=list)
+    connects: list[float] = field(default_factory=list)  # how long each might take
 
-    def connect(self) -> None:
+    def connect(self, within_s: float) -> None:
+        self.connects.append(within_s)
         self._do("connect")
 
     @contextmanager

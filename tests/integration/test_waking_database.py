@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from itertools import chain, repeat
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,10 +17,12 @@ from functions.match.app import handler as match
 from functions.migrate.app import handler as migrate
 from functions.retain.app import handler as retain
 from functions.review.app import handler as review
+from proviso import wiring
 from proviso.cli.api import Api
 from proviso.domain.errors import DatabaseAway
 from proviso.domain.frame import Outcome
 from proviso.domain.messages import FacesMessage
+from proviso.wiring import schema
 from tests.doubles import people as frame_of
 from tests.embedded_database import Database
 from tests.joined import FastHouse, Functions, joined
@@ -268,6 +271,33 @@ def test_a_deployment_waits_for_a_database_that_sleeps(asleep: Sleeping, rds_iam
         event = {"RequestType": "Update", "ResourceProperties": {"FirstAuthoriser": ""}}
         answer = functions.call(migrate, event, 300)
     assert (answer["Status"], answer["Reason"]) == ("SUCCESS", "done")
+
+
+@pytest.mark.parametrize(
+    ("act", "done"),
+    [
+        (lambda: schema.migrate({}), []),
+        (schema.stop_restored, 1),
+        (lambda: schema.keep_schema(1), 1),
+    ],
+    ids=["migrate", "stop_restored", "keep_schema"],
+)
+def test_a_sign_in_that_is_refused_at_first_fails_no_deployment(
+    house: FastHouse,
+    asleep: Sleeping,
+    rds_iam: None,
+    monkeypatch: pytest.MonkeyPatch,
+    act: Callable[[], Any],
+    done: Any,
+) -> None:
+    """As while a right that was given a moment ago is not known everywhere yet. Each of them signs in by itself."""
+    house.running(house.listed(1)[0])
+    with asleep(0) as functions:
+        gate = functions.gate
+        urls = chain([gate.url("unknown")] * 3, repeat(gate.url("postgres")))
+        monkeypatch.setattr(wiring, "_conninfo", lambda read: lambda: next(urls))
+        assert act() == done
+        assert len(gate.contacts) == 4
 
 
 def test_cloudformation_gets_an_answer_however_long_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:

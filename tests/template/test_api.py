@@ -147,6 +147,14 @@ def test_functions_answer_the_routes_that_the_api_sends_them(root: Path) -> None
         assert answered == {re.sub("{[^}]+}", "{}", route) for route in routes}, function
 
 
+def test_a_route_that_aws_would_leave_out_takes_the_deployment_back_unless_somebody_says_otherwise(
+    template: Template,
+) -> None:
+    (api,) = template.of("AWS::ApiGatewayV2::Api").values()
+    assert api["FailOnWarnings"] == {"Ref": "ApiFailOnWarnings"}
+    assert template.raw["Parameters"]["ApiFailOnWarnings"]["Default"] == "true"
+
+
 def test_there_is_no_route_for_everything(template: Template) -> None:
     for method, path in operations(template):
         assert method not in ("ANY", "X-AMAZON-APIGATEWAY-ANY-METHOD")

@@ -155,6 +155,19 @@ def test_an_archive_is_not_made_without_a_python_to_compile_it(root: Path, tmp_p
     assert "uv python install 3.13" in done.stderr
 
 
+def test_what_sam_uploads_lies_under_the_stack_s_name(root: Path) -> None:
+    """Where a teardown says that it is: in a bucket that all of an account's stacks share."""
+    import tomllib
+
+    given = tomllib.loads((root / "samconfig.toml").read_text("utf-8"))["default"]
+    name = given["global"]["parameters"]["stack_name"]
+    assert {given[of]["parameters"]["s3_prefix"] for of in ("deploy", "package")} == {name}
+    guide = (root / "docs" / "operations.md").read_text("utf-8")
+    named = [line for line in guide.splitlines() if "sam deploy --stack-name" in line]
+    assert len(named) == 2
+    assert all("--stack-name $STACK --s3-prefix $STACK " in line for line in named)
+
+
 def test_layers_are_built_in_place_because_they_share_their_rules(root: Path) -> None:
     """SAM would copy a layer's folder alone otherwise, and layers/layer.mk is beside it."""
     import tomllib

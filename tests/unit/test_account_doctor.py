@@ -1,11 +1,13 @@
 """Each check of `proviso doctor` where all is well and where it is not; moto plays the account where it can."""
 
+import json
 import os
 import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +26,7 @@ from proviso.domain.errors import ConfigurationFault
 from tests.account import NAME, REGION, account, deploy
 
 OK, ATTENTION, WRONG = Level.OK, Level.ATTENTION, Level.WRONG
+DESCRIBED = json.loads((files("proviso.edge") / "openapi.json").read_text("utf-8"))
 
 
 @pytest.fixture(autouse=True)
@@ -454,6 +457,41 @@ def test_the_sign_in_asks_for_a_second_factor_and_the_first_authoriser_is_known(
     assert levels(running.sign_in(account(), known))["first authoriser"] is ATTENTION, "has not signed in yet"
     cognito.admin_set_user_password(UserPoolId=pool, Username="first", Password="Long-enough-1!", Permanent=True)
     assert levels(running.sign_in(account(), known))["first authoriser"] is OK
+
+
+def test_routes_are_held_against_the_description_and_so_is_their_sign_in(stack: Stack) -> None:
+    """What an import left out, or took in without its authorizer, is seen before anybody is let in."""
+    assert levels(running.routes(account(), stack)) == {"routes": WRONG}, "no Api"
+    client = aws("apigatewayv2")
+    api = client.create_api(Name="p", ProtocolType="HTTP")["ApiId"]
+    seen = with_parts(stack, Part("Api", "AWS::ApiGatewayV2::Api", api, "CREATE_COMPLETE"))
+    ids: dict[str, str] = {}
+
+    def put(key: str, authorization: str) -> None:
+        ids[key] = client.create_route(ApiId=api, RouteKey=key, AuthorizationType=authorization)["RouteId"]
+
+    def line() -> Finding:
+        return running.routes(account(), seen)
+
+    for path, operations in DESCRIBED["paths"].items():
+        for method, operation in operations.items():
+            name = re.sub(r"\{[^}]*\}", "{another_name}", path)
+            put(f"{method.upper()} {name}", "NONE" if operation.get("security") == [] else "JWT")
+    assert (line().level, line().found) == (OK, "76, of which 65 ask for a sign-in")
+
+    put("GET /later", "JWT")
+    assert line().level is ATTENTION
+    client.update_route(ApiId=api, RouteId=ids["GET /records"], AuthorizationType="JWT")
+    assert line().level is WRONG
+    assert line().found == "ask for a sign-in and should not: GET /records"
+    client.delete_route(ApiId=api, RouteId=ids["GET /audit"])
+    assert line().level is WRONG
+    assert line().found == "1 of 76 are not there: GET /audit"
+    put("GET /now", "NONE")
+    client.update_route(ApiId=api, RouteId=ids["POST /deployments"], AuthorizationType="NONE")
+    assert line().level is WRONG
+    assert line().found == "answered to anybody, signed in or not: GET /now, POST /deployments"
+    assert "stop-all" in line().mend
 
 
 def test_dead_letters_are_wrong_and_an_old_message_wants_attention(stack: Stack) -> None:

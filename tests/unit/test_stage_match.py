@@ -330,6 +330,8 @@ def test_transient_faults_are_tried_again_until_the_end_of_the_call(scene):
         scene.match()
     assert scene.waits == [0.25, 0.5, 1.0, 2.0, 2.0, 2.0, 2.0, 0.25]
     assert not scene.gone
+    # An attempt is broken off after ten seconds, and the last ones four after no other may begin.
+    assert scene.store.connects == [10, 10, 10, 10, 10, 8.25, 6.25, 4.25, 4]
     scene.now = NOW
 
     def wakes(seconds):

@@ -335,8 +335,8 @@ class SearchWork(Protocol):
 
 
 class SearchStore(Protocol):
-    def connect(self) -> None:
-        """Open the connection (waking the database). DatabaseAway."""
+    def connect(self, within_s: float) -> None:
+        """Open the connection (waking the database) within so many seconds, if there is none. DatabaseAway."""
 
     def work(self) -> AbstractContextManager[SearchWork]: ...
 

@@ -54,6 +54,9 @@ from proviso.domain.timing import Stopwatch
 
 _FIRST_WAIT_S = 0.25
 _LONGEST_WAIT_S = 2.0
+CONNECT_LEAST_S, CONNECT_MOST_S = 4.0, 10.0
+"""How long one attempt to connect may take. A cluster that resumes may hold a connection until it is there, and signing
+in by token takes seconds of its own: an attempt goes on while there is time, but for a lost one another is begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +106,10 @@ class _Upload:
 def match(*, message: FacesMessage, room: MatchRoom, stopwatch: Stopwatch, give_up_at: datetime) -> LedgerEntry:
     """Take one frame to its final outcome and return its ledger row.
 
-    Transient faults are tried again in here until `give_up_at` (the end of the invocation), because a failed message
-    comes back only after the visibility timeout. Raises the last fault then, and PipelineMismatch at once. A frame
-    whose search is committed is searched, however old it gets over what is left to do.
+    Transient faults are tried again in here until `give_up_at` (before the end of the invocation: the last attempt may
+    connect for CONNECT_LEAST_S more), because a failed message comes back only after the visibility timeout. Raises the
+    last fault then, and PipelineMismatch at once. A frame whose search is committed is searched, however old it gets
+    over what is left to do.
     """
     pause, committed = _FIRST_WAIT_S, False
     while True:
@@ -114,7 +118,7 @@ def match(*, message: FacesMessage, room: MatchRoom, stopwatch: Stopwatch, give_
             return row
         try:
             if not committed:
-                ended = _attempt(row, message, room, stopwatch)
+                ended = _attempt(row, message, room, stopwatch, _may_connect_for(room, give_up_at))
                 if ended is not None:
                     return ended
                 committed = True
@@ -127,7 +131,14 @@ def match(*, message: FacesMessage, room: MatchRoom, stopwatch: Stopwatch, give_
             pause = min(pause * 2, _LONGEST_WAIT_S)
 
 
-def _attempt(row: LedgerEntry, message: FacesMessage, room: MatchRoom, stopwatch: Stopwatch) -> LedgerEntry | None:
+def _may_connect_for(room: MatchRoom, give_up_at: datetime) -> float:
+    left_s = (give_up_at - room.clock()).total_seconds()
+    return min(CONNECT_MOST_S, CONNECT_LEAST_S + max(0.0, left_s))
+
+
+def _attempt(
+    row: LedgerEntry, message: FacesMessage, room: MatchRoom, stopwatch: Stopwatch, connect_s: float
+) -> LedgerEntry | None:
     """As far as the commit: None when there is one, the final row when the frame ended otherwise."""
     if stale := past_age(message.captured_at, room.clock(), message.frame_age_limit_s):
         return _too_old(row, stale, message, room, stopwatch)
@@ -136,7 +147,7 @@ def _attempt(row: LedgerEntry, message: FacesMessage, room: MatchRoom, stopwatch
             f"frame {message.frame_key} was prepared for another pipeline than this process computes"
         )
     with stopwatch.lap("connect"):
-        room.store.connect()  # first: waking the database can take longer than all the rest
+        room.store.connect(connect_s)  # first: waking the database can take longer than all the rest
     with stopwatch.lap("read again"):
         jpeg = room.frames.get(message.frame_key)
     if jpeg is None:

@@ -2,23 +2,24 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import TypeVar
 
 from proviso.domain.errors import DatabaseAway
 from proviso.domain.ports import Clock
 
 PAUSE_S = 2.0
+DoneT = TypeVar("DoneT")
 
 
-def wait_until_awake(
-    connect: Callable[[], None], *, clock: Clock, wait: Callable[[float], None], give_up_at: datetime
-) -> None:
-    """Connect to a database that may be resuming, again and again. DatabaseAway when it is away at `give_up_at`."""
+def when_awake(act: Callable[[], DoneT], *, clock: Clock, wait: Callable[[float], None], give_up_at: datetime) -> DoneT:
+    """Do it, again and again while the database is away, and return what it gave. `act` must bear being repeated.
+
+    Raises DatabaseAway when it still is away at `give_up_at`.
+    """
     while True:
         try:
-            connect()
+            return act()
         except DatabaseAway:
             if clock() >= give_up_at:
                 raise
             wait(PAUSE_S)
-        else:
-            return

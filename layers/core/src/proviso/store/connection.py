@@ -158,9 +158,9 @@ class Connector:
             "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
         }
 
-    def connect(self) -> None:
-        """Open the connection if there is none. DatabaseAway."""
-        self._open()
+    def connect(self, within_s: float | None = None) -> None:
+        """Open the connection if there is none, within so many whole seconds, two at least. DatabaseAway."""
+        self._open(within_s)
 
     @property
     def connected(self) -> bool:
@@ -193,11 +193,12 @@ class Connector:
         finally:
             self._busy = False
 
-    def _open(self) -> psycopg.Connection[Any]:
+    def _open(self, within_s: float | None = None) -> psycopg.Connection[Any]:
         if self._connection is not None and not self._connection.closed:
             return self._connection
+        arguments = self._arguments if within_s is None else {**self._arguments, "connect_timeout": int(within_s)}
         try:
-            connection = psycopg.connect(self._conninfo(), **self._arguments)
+            connection = psycopg.connect(self._conninfo(), **arguments)
             connection.adapters.register_dumper(HalfVector, HalfVectorDumper)
             self._connection = connection
             return connection
@@ -247,9 +248,9 @@ class Store(Generic[WorkT]):
         self._connector = connector
         self._work = work
 
-    def connect(self) -> None:
-        """Open the connection, waking the database. DatabaseAway."""
-        self._connector.connect()
+    def connect(self, within_s: float | None = None) -> None:
+        """Open the connection, waking the database. `within_s`: for this once. DatabaseAway."""
+        self._connector.connect(within_s)
 
     @property
     def connected(self) -> bool:

@@ -68,7 +68,7 @@ def migrate(
     connector = Connector(
         lambda: master_conninfo,
         application_name="proviso-migrate",
-        connect_timeout_s=60,
+        connect_timeout_s=30,
         statement_timeout_s=180,
         lock_timeout_s=60,
         idle_in_transaction_s=60,

@@ -39,7 +39,7 @@ def stop_before_older_build(master_conninfo: str, version: int, *, clock: Callab
 
 @contextmanager
 def _transaction(master_conninfo: str) -> Iterator[Session]:
-    connector = Connector(lambda: master_conninfo, application_name="proviso-migrate", connect_timeout_s=60)
+    connector = Connector(lambda: master_conninfo, application_name="proviso-migrate", connect_timeout_s=30)
     try:
         with connector.transaction() as session:
             yield session

@@ -53,10 +53,11 @@ if TYPE_CHECKING:
     from proviso.domain.subject_ports import SubjectKeys
 
 SettingsT = TypeVar("SettingsT", bound=settings.Settings)
-_CONNECT_S = 4
-_BEFORE_THE_END = timedelta(seconds=_CONNECT_S + 4)
-"""What match keeps of its time to end in order: a last attempt's connect may wait for a database that sleeps, and its
-fault must still reach the batch response."""
+_AGAIN_S = 4
+"""How long match may take to open a kept connection anew: that its server ended it is seen only in the search."""
+_TO_REPORT = timedelta(seconds=4)
+"""What match keeps of its time, after a last attempt to connect, to end in order: its fault must still reach the batch
+response."""
 _CONNECTED_BEFORE_THE_END = timedelta(seconds=5)
 """And where it is connected: of a batch whose first frame woke the database the others are searched in the same call.
 What comes back does so after three minutes, and is stale."""
@@ -141,13 +142,14 @@ def match_invocation(
 ) -> Callable[[FacesMessage], LedgerEntry]:
     """match for one invocation, which gives up in time to report what it could not do. `step` is told what became of
     candidates."""
-    from proviso.stages.match import match
+    from proviso.stages.match import CONNECT_LEAST_S, match
 
+    before_the_end = timedelta(seconds=CONNECT_LEAST_S) + _TO_REPORT
     room = replace(_match_room(), step=step)
     ends_at = now() + timedelta(milliseconds=remaining_ms())
 
     def one(message: FacesMessage) -> LedgerEntry:
-        give_up_at = ends_at - (_CONNECTED_BEFORE_THE_END if room.store.connected else _BEFORE_THE_END)
+        give_up_at = ends_at - (_CONNECTED_BEFORE_THE_END if room.store.connected else before_the_end)
         if now() >= give_up_at:
             raise TransientFault(f"no time is left in this call for frame {message.frame_key}")
         stopwatch = Stopwatch(time.perf_counter, message.stages, span)
@@ -176,7 +178,7 @@ def _match_room() -> Any:
         evidence=S3Pictures(client("s3"), read.evidence_bucket),
         outbox=S3Outbox(client("s3"), read.outbox_bucket),
         ledger=DynamoLedger(client("dynamodb"), read.ledger_table, now),
-        store=PostgresSearchStore(_connector(read, "match", connect_timeout_s=_CONNECT_S)),
+        store=PostgresSearchStore(_connector(read, "match", connect_timeout_s=_AGAIN_S)),
         changes=_changes(read.permits_bucket),
         pipeline=_pipeline(read.proviso_pack, read.proviso_models),
         software_build=read.software_build,

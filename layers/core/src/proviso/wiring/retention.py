@@ -52,10 +52,10 @@ def sweep(tell: Callable[[LedgerEntry], None]) -> dict[str, int]:
 def retain(step: Step) -> Any:
     """One run of retain; `step` is told what it did with candidates."""
     from proviso.stages.retain import retain as retain_once
-    from proviso.stages.waking import wait_until_awake
+    from proviso.stages.waking import when_awake
 
     room = replace(_retain_room(), step=step)
-    wait_until_awake(room.store.connect, clock=now, wait=time.sleep, give_up_at=now() + WAKES_WITHIN)
+    when_awake(room.store.connect, clock=now, wait=time.sleep, give_up_at=now() + WAKES_WITHIN)
     return retain_once(room=room)
 
 

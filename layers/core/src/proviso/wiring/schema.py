@@ -3,13 +3,14 @@
 import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import proviso.wiring as wiring
 from proviso import settings
 
-_CONNECT_S = 15
-_WAITS = timedelta(seconds=60)
+DoneT = TypeVar("DoneT")
+_WAITS = timedelta(seconds=150)
+"""For the database to wake and to let this role in: what was allowed a moment ago is not known everywhere yet."""
 
 
 def migrate(properties: Mapping[str, Any]) -> list[str]:
@@ -18,15 +19,16 @@ def migrate(properties: Mapping[str, Any]) -> list[str]:
     from proviso.vision.calibrations import shipped_calibrations
 
     read = wiring._read(settings.Migrate)
-    conninfo = wiring._conninfo(read)
-    _wait_for(conninfo)
-    return apply(
-        conninfo(),
-        first_authoriser=properties.get("FirstAuthoriser") or None,
-        role_passwords=properties.get("RolePasswords") or None,
-        iam=not read.database_url,
-        clock=wiring.now,
-        calibrations=shipped_calibrations(),
+    return _when_awake(
+        read,
+        lambda conninfo: apply(
+            conninfo,
+            first_authoriser=properties.get("FirstAuthoriser") or None,
+            role_passwords=properties.get("RolePasswords") or None,
+            iam=not read.database_url,
+            clock=wiring.now,
+            calibrations=shipped_calibrations(),
+        ),
     )
 
 
@@ -40,7 +42,7 @@ def stop_restored() -> int:
 
     read = wiring._read(settings.Migrate)
     wake_for_restored(due=S3Due(client("s3"), read.permits_bucket), clock=wiring.now)
-    return stop(wiring._conninfo(read)(), clock=wiring.now)
+    return _when_awake(read, lambda conninfo: stop(conninfo, clock=wiring.now))
 
 
 def keep_schema(version: int) -> int | None:
@@ -48,19 +50,16 @@ def keep_schema(version: int) -> int | None:
     where the database has no newer migration."""
     from proviso.store.restored import stop_before_older_build
 
-    conninfo = wiring._conninfo(wiring._read(settings.Migrate))
-    _wait_for(conninfo)
-    return stop_before_older_build(conninfo(), version, clock=wiring.now)
+    read = wiring._read(settings.Migrate)
+    return _when_awake(read, lambda conninfo: stop_before_older_build(conninfo, version, clock=wiring.now))
 
 
-def _wait_for(conninfo: Callable[[], str]) -> None:
-    """A deployment must not fail because the database sleeps: it may refuse at first, and wakes by being asked."""
-    from proviso.stages.waking import wait_until_awake
-    from proviso.store.connection import Connector
+def _when_awake(read: settings.Migrate, act: Callable[[str], DoneT]) -> DoneT:
+    """A deployment must not fail because the database sleeps, or refuses one sign-in. Each act is one transaction."""
+    from proviso.stages.waking import when_awake
 
-    asked = Connector(conninfo, application_name="proviso-migrate", connect_timeout_s=_CONNECT_S)
-    wait_until_awake(asked.connect, clock=wiring.now, wait=time.sleep, give_up_at=wiring.now() + _WAITS)
-    asked.close()
+    conninfo = wiring._conninfo(read)
+    return when_awake(lambda: act(conninfo()), clock=wiring.now, wait=time.sleep, give_up_at=wiring.now() + _WAITS)
 
 
 def audit_database(url: str) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 from proviso.cli.account.databases import besides, made_by_hand, stage_of
 from proviso.cli.account.finding import Check, Finding, attention, ok, wrong
+from proviso.cli.account.routes import routes
 from proviso.cli.account.stack import Account, Stack, log_groups
 from proviso.domain.retention import RESTORED_AFTER, RESTORED_DUE
 
@@ -25,6 +26,7 @@ def checks(account: Account, stack: Stack, root: Path | None) -> list[tuple[str,
         ("snapshots", lambda: snapshots(account, stack)),
         ("restored", lambda: restored(account, stack)),
         ("sign-in", lambda: sign_in(account, stack)),
+        ("routes", lambda: routes(account, stack)),
         ("queues", lambda: queues(account, stack)),
         ("event sources", lambda: mappings(account, stack)),
         ("functions", lambda: functions(account, stack)),
