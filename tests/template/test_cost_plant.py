@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from proviso.cli.cost.plant import Plant, read_plant
+from proviso.domain.errors import ConfigurationFault
 from tests.template.conftest import ROOT
 
 
@@ -30,6 +31,19 @@ def test_what_is_charged_by_the_month_or_decides_a_call_s_price(plant: Plant) ->
 
 def test_snapstart_is_counted_where_it_is_on() -> None:
     assert {"DetectFunction", "MatchFunction"} <= read_plant(ROOT, {"SnapStart": "on"}).snapstart
+
+
+def test_parameters_that_cost_are_read() -> None:
+    plain, asked = read_plant(ROOT), read_plant(ROOT, {"DatabaseSecondsUntilAutoPause": "86400", "Tracing": "Active"})
+    assert (plain.pause_seconds, plain.traced) == (300, frozenset())
+    assert asked.pause_seconds == 86400
+    assert asked.traced == plain.memory_mb.keys()
+
+
+@pytest.mark.parametrize("value", ["5", "-1024", "99999999", "abc", "", "nan", "1e3"])
+def test_a_parameter_that_no_deployment_would_take_is_refused(value: str) -> None:
+    with pytest.raises(ConfigurationFault, match="DetectMemory must be a number from 512 to 1769"):
+        read_plant(ROOT, {"DetectMemory": value})
 
 
 def test_nothing_is_there_that_costs_by_the_hour() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore import exceptions
 from botocore.exceptions import ClientError, NoCredentialsError
 from moto import mock_aws
 from typer.testing import CliRunner
@@ -92,6 +93,46 @@ def test_what_aws_refuses_is_told_without_its_own_text(code: str, words: str) ->
 
 def test_no_credentials_are_told_with_what_to_do() -> None:
     assert "aws configure sso" in sentence(NoCredentialsError())
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            exceptions.EndpointConnectionError(endpoint_url="x"),
+            "AWS cannot be reached (EndpointConnectionError)",
+        ),
+        (exceptions.ReadTimeoutError(endpoint_url="x"), "AWS cannot be reached (ReadTimeoutError)"),
+        (exceptions.InvalidRegionError(region_name="eu west"), "that is no name of a region"),
+        (exceptions.InvalidConfigError(error_msg="x"), "the AWS configuration cannot be used (InvalidConfigError)"),
+        (exceptions.ConfigParseError(path="x"), "the AWS configuration cannot be used (ConfigParseError)"),
+        (exceptions.CredentialRetrievalError(provider="x", error_msg="token"), "credential_process"),
+        (exceptions.MissingDependencyException(msg="crt"), "aws configure export-credentials"),
+        (exceptions.LoginTokenLoadError(error_msg="x"), "aws configure export-credentials"),
+        (exceptions.SSOTokenLoadError(error_msg="x"), "aws sso login"),
+    ],
+    ids=lambda one: type(one).__name__ if isinstance(one, Exception) else "",
+)
+def test_what_is_wrong_with_the_configuration_is_not_told_as_a_network_that_fails(error: Exception, said: str) -> None:
+    assert said in sentence(error)
+
+
+@pytest.mark.parametrize(
+    "command", [["doctor", "--stack", "p"], ["teardown", "p", "--dry-run"], ["login", "--stack", "p"]], ids=" ".join
+)
+def test_a_profile_that_is_none_and_a_file_that_cannot_be_read_are_sentences(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AWS_REGION", REGION)
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    result = CliRunner().invoke(app, command)
+    assert "profile (nobody) could not be found" in " ".join(result.output.split())
+    assert isinstance(result.exception, SystemExit)
+    (tmp_path / "config").write_text("[broken\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    result = CliRunner().invoke(app, command)
+    assert "the AWS configuration cannot be used (ConfigParseError)" in " ".join(result.output.split())
+    assert isinstance(result.exception, SystemExit)
 
 
 def test_the_command_ends_with_1_when_something_is_wrong_and_with_0_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:

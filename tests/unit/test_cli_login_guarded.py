@@ -105,6 +105,9 @@ def test_an_api_that_names_another_client_than_the_one_that_was_published_is_ref
     assert opened == []
     login(cloud, monkeypatch, "sub-1", "--client-id", CLIENT)
     assert CliRunner().invoke(app, ["login", "--as", "sub-1", "--client-id", CLIENT]).exit_code == 1
+    both = CliRunner().invoke(app, ["login", "--stack", "s", "--api", cloud.url])
+    assert both.exit_code == 1
+    assert "name one" in both.output
 
 
 def test_a_stack_s_own_client_is_held_against_what_its_api_names(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:

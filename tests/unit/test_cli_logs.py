@@ -70,3 +70,7 @@ def test_the_command(tmp_path, monkeypatch):
     query = runner.invoke(app, ["logs", KEY, "--query"])
     assert f'correlation_id in ["{FRAME}", "{CAMERA}"] or frame_key = "{FRAME}"' in " ".join(query.output.split())
     assert "{{" not in query.output
+    for wrong in ('a"b', "a b", "x" * 301, "line\nbreak"):
+        refused = runner.invoke(app, ["logs", wrong, "--query"])
+        assert refused.exit_code == 1
+        assert "that is no frame's key" in refused.output

@@ -1,6 +1,7 @@
 """`proviso cost` as its user has it."""
 
 import json
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,28 @@ def test_a_picture(run: Any, tmp_path: Path) -> None:
     shown = run("--picture", path)
     assert shown.exit_code == 0, shown.output
     assert path.read_bytes().startswith(b"\x89PNG")
-    refused = run("--picture", tmp_path / "cost.txt")
-    assert refused.exit_code == 1
-    assert ".png" in refused.output.replace("\n", " ")
+    for unfit, why in {tmp_path / "cost.txt": ".png", tmp_path / "folder.png": "is a folder"}.items():
+        (tmp_path / "folder.png").mkdir(exist_ok=True)
+        refused = run("--picture", unfit)
+        assert refused.exit_code == 2
+        assert why in refused.output.replace("\n", " ")
+        assert "a month" not in refused.output, "before anything is worked out"
+
+
+def test_what_is_taken_off_is_a_line_too(run: Any) -> None:
+    """Else the lines of a service would not add up to it."""
+    shown = run("--cameras", 20, "--fps", 5).output
+    lines = shown[shown.index("\nS3 ") :].splitlines()[1:]
+    service, *rest = lines
+    parts = list(takewhile(lambda line: line.startswith("  "), rest))
+    amounts = [float(line.split("$")[1].split()[0].replace(",", "")) for line in parts]
+    signs = [-1 if "-$" in line else 1 for line in parts]
+    assert any("permits read once a batch" in line for line in parts)
+    total = float(service.split("$")[1].split()[0])
+    added = sum(sign * amount for sign, amount in zip(signs, amounts, strict=True))
+    assert added == pytest.approx(total, abs=0.03)
+
+
+def test_bursts_are_named(run: Any) -> None:
+    assert "3 faces, a list of 500, 5 frames an upload" in run("--burst", 5).output.replace("\n", " ")
+    assert "an upload" not in run().output

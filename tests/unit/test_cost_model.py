@@ -137,6 +137,23 @@ def test_snapstart_is_charged_by_what_is_kept_and_restored() -> None:
     assert not any("detect: cold" in line.what for line in found.lines)
 
 
+def test_a_database_that_may_not_sleep_for_longer_is_paid_for_longer() -> None:
+    asked = replace(ONE_HOUR, hours=20)  # three sessions
+    assert quantity(month(asked, pause_seconds=7200), "aurora_acu_hour") == pytest.approx((20 + 3 * 2) * 0.5)
+    always = replace(ONE_HOUR, hours=700)
+    assert quantity(month(always, pause_seconds=86400), "aurora_acu_hour") == 730 * 0.5, "a month has no more"
+
+
+def test_traces_are_charged_for_where_they_are_on() -> None:
+    """By Lambda's sampling: a call in each second, and one in twenty of the others."""
+    asked = replace(ONE_HOUR, fps=4)
+    assert quantity(month(asked), "xray_trace") == 0
+    traced = month(asked, traced=frozenset({"DetectFunction", "SweepFunction"}))
+    assert quantity(traced, "xray_trace") == pytest.approx(3600 + (4 * 3600 - 3600) / 20 + 730 * 60)
+    (line,) = [one for one in traced.lines if one.key == "xray_trace"]
+    assert line.amount == pytest.approx(line.quantity * 5e-6)
+
+
 def test_faster_frames_are_taken_together() -> None:
     slow, fast = month(Scenario()), month(Scenario(cameras=20, fps=10))
     assert slow.batch == 1
@@ -246,4 +263,9 @@ def test_bursts_and_a_busy_site_are_shown_beside_it() -> None:
     found = estimate(Scenario(), PLANT, PRICES, CLOCK)
     assert list(found.million_elsewhere) == ["--burst 5", "--cameras 10 --fps 5", "--cameras 10 --fps 5 --burst 5"]
     assert max(found.million_elsewhere.values()) < found.million_total
+    busy_bursts = estimate(Scenario(cameras=20, fps=5, burst=2), PLANT, PRICES, CLOCK).million_elsewhere
+    assert list(busy_bursts) == ["--burst 5"], "the busy site is this one, and none is shown twice"
+    assert list(estimate(Scenario(burst=2), PLANT, PRICES, CLOCK).million_elsewhere)[1] == (
+        "--cameras 10 --fps 5 --burst 2"
+    )
     assert found.million_elsewhere["--burst 5"] == estimate(Scenario(burst=5), PLANT, PRICES, CLOCK).million_total

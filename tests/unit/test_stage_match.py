@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from proviso import wiring
 from proviso.domain.candidate import CandidateState, Hit, OpenCandidate, evidence_key
 from proviso.domain.errors import (
     AuditUnwritable,
@@ -340,6 +341,26 @@ def test_transient_faults_are_tried_again_until_the_end_of_the_call(scene):
 
     scene.room = replace(scene.room, wait=wakes)
     assert scene.match().outcome is Outcome.SEARCHED
+
+
+@pytest.mark.parametrize(("held", "ends_after"), [(True, 26), (False, 22)])
+def test_a_call_ends_in_order_before_it_is_killed_however_the_database_is_away(scene, monkeypatch, held, ends_after):
+    """Of its 30 s: killed by the time-out it would report nothing. `held`: an attempt is not answered until its end."""
+
+    def connect(within_s):
+        scene.now += timedelta(seconds=within_s if held else 0)
+        raise DatabaseAway("resuming")
+
+    scene.store.connected = False
+    monkeypatch.setattr(scene.store, "connect", connect)
+    monkeypatch.setattr(wiring, "_match_room", lambda: scene.room)
+    monkeypatch.setattr(wiring, "now", lambda: scene.now)
+    one = wiring.match_invocation(lambda: 30_000)
+    with pytest.raises(DatabaseAway):
+        one(scene.message)
+    assert scene.now - NOW == timedelta(seconds=ends_after)
+    with pytest.raises(TransientFault, match="no time is left"):  # the next of the batch
+        one(scene.message)
 
 
 def test_trying_again_stops_at_the_age_limit(scene):

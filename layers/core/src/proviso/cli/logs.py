@@ -3,6 +3,7 @@ it in an account. Both ask the same: lines under the frame's correlation id, or 
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +17,7 @@ from proviso.domain.candidate import correlation_id
 from proviso.domain.frame import FrameKey
 from proviso.domain.reasons import Refused
 
+_NAME = re.compile(r"[A-Za-z0-9._/:=+-]{1,300}")  # what can stand between a query's quotes
 NO_CAMERA = "(no camera)"
 SHOWN = (
     "@timestamp",
@@ -51,6 +53,8 @@ def logs(
 ) -> None:
     """One frame's way through all functions of the local cloud, or of the last demo, in the order of time."""
     with plain_faults():
+        if frame and not _NAME.fullmatch(frame):
+            raise ApiFault("that is no frame's key, correlation id or candidate's id: letters, digits and ._/:=+- only")
         correlation, camera = names(frame)
         if query:
             say(filled(correlation, camera) if frame else QUERY)

@@ -29,6 +29,8 @@ def login(
 ) -> None:
     """Sign in at the local cloud, or by browser at a deployed API; tokens are kept where only you can read them."""
     with plain_faults():
+        if stack and api:
+            raise ApiFault("--stack and --api are two ways to say where; name one")
         if stack:
             from proviso.cli.account.stack import Account, sign_in_of
 

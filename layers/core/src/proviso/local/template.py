@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +21,7 @@ STACK = "proviso-local"
 _SAM = "AWS::Serverless-2016-10-31"
 NESTED = ("AWS::CloudFormation::Stack", "AWS::Serverless::Application")
 _NO_VALUE = object()
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
 
 
@@ -349,12 +351,22 @@ def _parameters(template: Mapping[str, Any], given: Mapping[str, Any], name: str
         if allowed and str(value) not in [str(one) for one in allowed]:
             raise ConfigurationFault(f"{name}: parameter {key} must be one of {', '.join(map(str, allowed))}")
         kind = str(rule.get("Type", "String"))
+        if kind == "Number":
+            _check_number(f"{name}: parameter {key}", str(value), rule)
         if kind == "CommaDelimitedList" or kind.startswith("List<"):
             value = value if isinstance(value, list) else [one.strip() for one in str(value).split(",") if one.strip()]
         else:
             value = str(value)
         answers[key] = value
     return answers
+
+
+def _check_number(what: str, value: str, rule: Mapping[str, Any]) -> None:
+    """Patterns of texts are not checked: the local cloud has policies and addresses of its own."""
+    least, most = (float(rule.get(end, default)) for end, default in (("MinValue", -inf), ("MaxValue", inf)))
+    if not _NUMBER.fullmatch(value) or not least <= float(value) <= most:
+        limits = f" from {least:g} to {most:g}" if rule.keys() & {"MinValue", "MaxValue"} else ""
+        raise ConfigurationFault(f"{what} must be a number{limits}, not {value!r}")
 
 
 def load_stack(path: Path, parameters: Mapping[str, Any], identities: Identities, name: str = STACK) -> Stack:

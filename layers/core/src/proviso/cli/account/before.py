@@ -78,7 +78,9 @@ def command_line() -> Finding:
         return attention(name, "there is none", how)
     done = subprocess.run([found, "--version"], capture_output=True, text=True, timeout=60, check=False)
     version = (done.stdout or done.stderr).partition(" ")[0].strip()
-    return ok(name, version) if version.startswith("aws-cli/2") else attention(name, version or "unknown", how)
+    if version.startswith("aws-cli/2"):
+        return ok(name, version)
+    return attention(name, version if version.startswith("aws-cli/") else "tells no version", how)
 
 
 def built(root: Path) -> Finding:

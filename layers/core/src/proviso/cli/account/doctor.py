@@ -57,7 +57,9 @@ def findings(stack: str, region: str, local: bool, wake: bool) -> Iterator[Findi
     except Exception as error:  # noqa: BLE001  no region, a profile that is none: a line like any other
         yield from run(_here(root, "", not stack), explain)
         yield wrong(
-            "credentials", explain(error), "aws configure list-profiles, or aws configure sso; or name --region"
+            "credentials",
+            explain(error),
+            "set AWS_PROFILE and AWS_REGION, or name --region; aws configure list-profiles shows the profiles",
         )
         return
     yield from run(_here(root, account.region, not stack), explain)

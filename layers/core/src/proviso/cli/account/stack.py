@@ -30,8 +30,12 @@ class Account:
         """
         import boto3
         from botocore.config import Config
+        from botocore.exceptions import BotoCoreError
 
-        session = boto3.Session(region_name=region or os.environ.get("AWS_REGION", "").strip() or None)
+        try:
+            session = boto3.Session(region_name=region or os.environ.get("AWS_REGION", "").strip() or None)
+        except BotoCoreError as error:  # a profile that is not there, a file that cannot be read
+            raise ConfigurationFault(sentence(error)) from None
         if not session.region_name:
             raise ConfigurationFault("no region is set; name --region, or set AWS_REGION")
         quick = Config(
@@ -203,11 +207,21 @@ def sentence(error: BaseException) -> str:
 
     match error:
         case aws.NoCredentialsError() | aws.PartialCredentialsError():
-            return "there are no credentials of AWS here; `aws configure sso` or `aws login`, or set AWS_PROFILE"
+            return "there are no credentials of AWS here; `aws configure sso`, or set AWS_PROFILE"
         case aws.ProfileNotFound() | aws.NoRegionError():
             return str(error)
+        case aws.InvalidRegionError():
+            return "that is no name of a region; name one, as --region eu-west-2"
         case aws.TokenRetrievalError() | aws.SSOError():
             return "the sign-in at AWS is over; `aws sso login`"
+        case aws.MissingDependencyException() | aws.LoginError():
+            # They would need the CRT, which changes how botocore signs everything, the local cloud's requests too.
+            return (
+                "credentials of `aws login` are not read here;"
+                ' `eval "$(aws configure export-credentials --format env)"` hands them on, or `aws configure sso`'
+            )
+        case aws.CredentialRetrievalError():
+            return "what gives the credentials (credential_process) gave none; try it by itself"
         case aws.ClientError():
             code = str(error.response.get("Error", {}).get("Code", ""))
             if code in ("ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException"):
@@ -215,6 +229,11 @@ def sentence(error: BaseException) -> str:
             if "AccessDenied" in code or "Unauthorized" in code or code == "AuthorizationError":
                 return f"not allowed to look ({error.operation_name}); use a role that may"
             return f"{error.operation_name} was refused ({code})"
-        case aws.BotoCoreError():
+        case aws.HTTPClientError() | aws.ConnectionError():
             return f"AWS cannot be reached ({type(error).__name__})"
+        case aws.BotoCoreError():
+            return (
+                f"the AWS configuration cannot be used ({type(error).__name__}): AWS_PROFILE, AWS_REGION,"
+                " ~/.aws/config and credentials"
+            )
     return f"it cannot be looked at ({type(error).__name__})"

@@ -51,8 +51,11 @@ def cost(
     picture: Annotated[Path | None, typer.Option(help="Write a PNG there")] = None,
 ) -> None:
     """What a month of this use costs at AWS, by line, and a million frames. An estimate: no account was asked."""
+    from proviso.cli.cost.picture import draw, drawable
     from proviso.cli.places import checkout
 
+    if picture is not None and (wrong := drawable(picture)):
+        fail(wrong, 2)
     try:
         if not 0.1 <= speed <= 2 or not 0.1 <= waits <= 10:
             raise ScenarioFault("--speed must lie between 0.1 and 2, --waits between 0.1 and 10")
@@ -70,12 +73,10 @@ def cost(
     else:
         show(found)
     if picture is not None:
-        from proviso.cli.cost.picture import draw
-
         try:
             draw(found, picture)
-        except (OSError, ValueError) as error:
-            fail(f"{picture} cannot be written: {error}")
+        except OSError as error:
+            fail(f"{picture} cannot be written: {error}", 2)
         if not as_json:
             say(f"written to {picture}")
 
@@ -168,6 +169,7 @@ def show(found: Estimate) -> None:
     say(
         f"{one.cameras} cameras, {one.hours:g} hours a month, {one.fps:g} frames a second: {one.frames:,.0f} frames, "
         f"{one.faces_share:.0%} of uploads with {one.faces} faces, a list of {one.list_size:,}"
+        + (f", {one.burst} frames an upload" if one.burst > 1 else "")
     )
     say(
         f"{found.prices.region}, US dollars without tax, prices read {found.prices.read}, "
@@ -234,15 +236,16 @@ def show(found: Estimate) -> None:
 
 
 def _lines(months: Sequence[Bill], service: str) -> list[tuple[str, list[float]]]:
-    """Lines of a service by what they are for, those of half a cent or more in any of the months."""
+    """Lines of a service by what they are for, those of half a cent or more in any of the months; what is
+    taken off again too, or they would not add up."""
     amounts: dict[str, list[float]] = {}
     for number, month in enumerate(months):
         for line in month.lines:
             if line.service == service:
                 amounts.setdefault(line.what, [0.0] * len(months))[number] += line.amount
-    rows = [(what, each) for what, each in amounts.items() if max(each) >= 0.005]
+    rows = [(what, each) for what, each in amounts.items() if max(map(abs, each)) >= 0.005]
     return sorted(rows, key=lambda row: (-row[1][0], -row[1][2]))
 
 
 def _dollars(amount: float) -> str:
-    return f"${amount:,.2f}"
+    return f"{'-' if amount < 0 else ''}${abs(amount):,.2f}"

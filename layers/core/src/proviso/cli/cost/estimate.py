@@ -76,5 +76,14 @@ def _others(scenario: Scenario) -> dict[str, Scenario]:
         return {}
     busy = replace(scenario, cameras=max(10, scenario.cameras), fps=max(5.0, scenario.fps))
     options = f"--cameras {busy.cameras} --fps {busy.fps:g}"
-    found = {"--burst 5": replace(scenario, burst=5), options: busy, f"{options} --burst 5": replace(busy, burst=5)}
-    return {name: use for name, use in found.items() if use != scenario}
+    as_is = f" --burst {scenario.burst}" if scenario.burst > 1 else ""
+    wanted = {
+        "--burst 5": replace(scenario, burst=5),
+        f"{options}{as_is}": busy,
+        f"{options} --burst 5": replace(busy, burst=5),
+    }
+    found: dict[str, Scenario] = {}
+    for name, use in wanted.items():
+        if use != scenario and use not in found.values():
+            found[name] = use
+    return found

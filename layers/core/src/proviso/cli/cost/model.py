@@ -19,6 +19,7 @@ from proviso.edge import metrics
 MONTH_H = 730.0
 NOTICES, TARGET_MILLION, TARGET_IDLE = "notices", 12.0, 5.0
 _LEAST_ACU = 0.5
+_CLOCKED = "by the clock"
 _GB = 1e9
 
 
@@ -221,7 +222,7 @@ def _by_the_clock(scenario: Scenario, plant: Plant, clock: Clock) -> Iterable[Ca
         ),
     ):
         ms = clock.call_ms(function, case, asked, memory[function])
-        yield Calls(function, "by the clock", MONTH_H * 3600 / seconds, ms, case.log_bytes, always)
+        yield Calls(function, _CLOCKED, MONTH_H * 3600 / seconds, ms, case.log_bytes, always)
     retained = measured.case("retain, nothing to do")
     ms = clock.call_ms(RETAIN, retained, usage.RETAINED, memory[RETAIN])
     yield Calls(RETAIN, "each minute while active", scenario.hours * 60, ms, retained.log_bytes, _cold(scenario))
@@ -285,7 +286,8 @@ def _lines(
     pages = empty * usage.ROW_BYTES / 4096 * 0.5  # each row once, four kilobytes half a unit
     yield Line("DynamoDB", "rows that are folded", "dynamodb_read", pages)
     yield Line("DynamoDB", "rows", "dynamodb_storage", uploads * usage.ROW_BYTES / _GB * 3 / 30)
-    yield Line("Aurora", f"awake, {acu:g} ACU", "aurora_acu_hour", (hours + sessions * 5 / 60) * acu)
+    awake = min(MONTH_H, hours + sessions * plant.pause_seconds / 3600)
+    yield Line("Aurora", f"awake, {acu:g} ACU", "aurora_acu_hour", awake * acu)
     yield Line("Aurora", "storage", "aurora_storage", usage.DATABASE_GB)
     yield Line(
         "Aurora", "I/O", "aurora_io", full * usage.DATABASE_IO["search"] + hours * 60 * usage.DATABASE_IO["minute"]
@@ -298,6 +300,7 @@ def _lines(
     yield Line("API", "HTTP API requests", "http_request", requests)
     yield Line("API", "accounts that signed in", "cognito_account", scenario.contacts if hours else 0)
     yield Line("KMS", "of SNS and DynamoDB", "kms_request", scenario.candidates * 4 + hours * 12 * 4)
+    yield Line("X-Ray", "traces", "xray_trace", _traces(scenario, plant, calls))
     pictures = scenario.candidates * 2 * max(1, scenario.reviewers) * usage.PICTURE_KB
     yield Line("Transfer", "out", "transfer_out", (pictures + (requests + uploads) * usage.ANSWER_KB) * 1000 / _GB)
 
@@ -317,6 +320,19 @@ def _lambda(scenario: Scenario, plant: Plant, calls: Sequence[Calls], clock: Clo
     for function in sorted(plant.snapstart):
         kept = plant.memory_mb[function] / 1024 * MONTH_H * 3600
         yield Line("Lambda", f"{function.removesuffix('Function').lower()}: SnapStart, kept", "snapstart_cache", kept)
+
+
+def _traces(scenario: Scenario, plant: Plant, calls: Sequence[Calls]) -> float:
+    """Lambda's sampling, which cannot be changed: the first call of a function in each second, and one in twenty of the
+    others. 0 where nothing is traced."""
+    traces = 0.0
+    for function in plant.traced:
+        own = [one for one in calls if one.function == function]
+        clocked = any(one.what == _CLOCKED for one in own)
+        called = sum(one.calls for one in own)
+        first = min(called, (MONTH_H if clocked else scenario.hours) * 3600)
+        traces += first + (called - first) / 20
+    return traces
 
 
 def _events(scenario: Scenario, plant: Plant, empty: float, full: float) -> Iterable[tuple[str, usage.Asked, float]]:

@@ -12,10 +12,15 @@ _INK, _BAR, _OVER = "#1d2433", "#2f6f9f", "#b4531f"
 _MOST, _WIDE = 8, 24
 
 
-def draw(found: "Estimate", path: Path) -> None:
-    """Write a PNG. ValueError for another kind of file, OSError where it cannot be written."""
+def drawable(path: Path) -> str:
+    """Why no picture can be there; "" when it can."""
     if path.suffix.lower() != ".png":
-        raise ValueError("the picture is a PNG: its name must end in .png")
+        return f"{path}: the picture is a PNG, its name must end in .png"
+    return f"{path} is a folder" if path.is_dir() else ""
+
+
+def draw(found: "Estimate", path: Path) -> None:
+    """Write a PNG. OSError where it cannot be written."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -23,13 +28,14 @@ def draw(found: "Estimate", path: Path) -> None:
     FigureCanvasAgg(figure)
     grid = figure.add_gridspec(2 if found.million else 1, 1, left=0.38, right=0.96, top=0.815, bottom=0.115, hspace=0.3)
     one, other = found.scenario, found.rekognition
-    free = "free tier taken off" if found.free else "nothing taken off for the free tier"
+    free = "less the free tier" if found.free else "at list price"
+    uploads = f"uploads of {one.burst}" if one.burst > 1 else "them"
     _say(figure, 0.975, "What Proviso costs at AWS", 19, weight="bold")
     _say(
         figure,
         0.938,
         f"{one.cameras} cameras, {one.hours:g} hours a month, {one.fps:g} frames a second,\n"
-        f"a face in {one.faces_share:.0%} of them; {found.prices.region}, {free}",
+        f"a face in {one.faces_share:.0%} of {uploads}; {found.prices.region}, {free}",
         12,
     )
     _say(
@@ -52,8 +58,8 @@ def draw(found: "Estimate", path: Path) -> None:
     _say(
         figure,
         0.085,
-        f"${found.month_totals[0]:,.2f}, and idle: less what AWS gives everybody.\n"
-        f"Idle at list price ${found.idle_list.total:.2f}. SMS are in the month alone.\n"
+        f"Lower figure and idle month: less AWS's lasting free tier.\n"
+        f"Idle at list price: ${found.idle_list.total:.2f}. SMS: in the month alone.\n"
         f"Amazon Rekognition's calls for the same frames: ${other.all_faces:,.0f}.",
         13,
     )

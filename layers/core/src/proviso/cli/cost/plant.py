@@ -87,7 +87,8 @@ _FREE = frozenset(f"AWS::{service}::{kind}" for service, kinds in _FREE_KINDS.it
 @dataclass(frozen=True, slots=True)
 class Plant:
     """Figures of the template. `schedules` are seconds between two calls of a function; `uncounted` what has no price
-    here; `snapstart` are functions that start from a snapshot. `retention_days` of the logs."""
+    here; `snapstart` are functions that start from a snapshot, `traced` those whose calls X-Ray samples. The database
+    sleeps after `pause_seconds` without a contact. `retention_days` of the logs."""
 
     memory_mb: Mapping[str, int]
     concurrency: Mapping[str, int]
@@ -97,6 +98,8 @@ class Plant:
     dashboards: int
     retention_days: int
     snapstart: frozenset[str] = frozenset()
+    traced: frozenset[str] = frozenset()
+    pause_seconds: float = 300.0
     system_logs: bool = True
     uncounted: tuple[str, ...] = ()
 
@@ -131,9 +134,21 @@ def read_plant(root: Path, parameters: Mapping[str, str] | None = None) -> Plant
         snapstart=frozenset(
             name for name, one in functions.items() if one.get("SnapStart", {}).get("ApplyOn") == "PublishedVersions"
         ),
+        traced=frozenset(
+            name for name, one in functions.items() if one.get("TracingConfig", {}).get("Mode") == "Active"
+        ),
+        pause_seconds=max(
+            (float(_scaling(one)["SecondsUntilAutoPause"]) for one in found if one.type == "AWS::RDS::DBCluster"),
+            default=300.0,
+        ),
         system_logs=not all(one.get("LoggingConfig", {}).get("SystemLogLevel") == "WARN" for one in functions.values()),
         uncounted=tuple(sorted(_uncounted(found))),
     )
+
+
+def _scaling(cluster: "Resource") -> Mapping[str, Any]:
+    found: Mapping[str, Any] = cluster.resolved()["ServerlessV2ScalingConfiguration"]
+    return found
 
 
 def _metrics_of(alarm: Mapping[str, Any]) -> int:
