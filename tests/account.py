@@ -11,6 +11,7 @@ from unittest.mock import patch
 from urllib.parse import parse_qs, urlsplit
 
 import boto3
+import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from moto import mock_aws
@@ -78,6 +79,13 @@ def template() -> dict[str, Any]:
         },
         "Outputs": {"ApiUrl": {"Value": API}, "ConsoleUrl": {"Value": CONSOLE}, "Stage": {"Value": "trial"}},
     }
+
+
+def pretended_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials that are nobody's, whatever the developer has."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "pretended")
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
 
 
 @contextmanager

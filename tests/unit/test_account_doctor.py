@@ -24,7 +24,7 @@ from proviso.cli.account.finding import Finding, Level, attention, ok, run, wron
 from proviso.cli.account.stack import Account, Part, Stack, needed_stack, read_stack, sentence
 from proviso.cli.main import app
 from proviso.domain.errors import ConfigurationFault
-from tests.account import NAME, REGION, account, deploy
+from tests.account import NAME, REGION, account, deploy, pretended_caller
 
 OK, ATTENTION, WRONG = Level.OK, Level.ATTENTION, Level.WRONG
 DESCRIBED = json.loads((files("proviso.edge") / "openapi.json").read_text("utf-8"))
@@ -32,9 +32,7 @@ DESCRIBED = json.loads((files("proviso.edge") / "openapi.json").read_text("utf-8
 
 @pytest.fixture(autouse=True)
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "pretended")
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    pretended_caller(monkeypatch)
     with mock_aws():
         yield
 

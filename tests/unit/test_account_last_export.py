@@ -15,15 +15,13 @@ from proviso.cli import session
 from proviso.cli.account import gate, plan, quiet, running, teardown, tearing
 from proviso.cli.account.stack import Part, Stack, needed_stack, read_stack
 from proviso.cli.main import app
-from tests.account import NAME, REGION, Served, account, copies, deploy, function, pretended
+from tests.account import NAME, REGION, Served, account, copies, deploy, function, pretended, pretended_caller
 
 
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Served]:
     monkeypatch.setenv("PROVISO_DATA", str(tmp_path / "data"))
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "pretended")
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    pretended_caller(monkeypatch)
     monkeypatch.setattr("time.sleep", lambda _: None)
     api = Served()
     monkeypatch.setattr(session, "api", lambda *_: api)

@@ -18,7 +18,7 @@ from proviso.cli.account.stack import Part, Stack, needed_stack, read_stack
 from proviso.cli.api import ApiFault
 from proviso.cli.main import app
 from proviso.domain.errors import ConfigurationFault
-from tests.account import NAME, REGION, Served, account, deploy, pretended
+from tests.account import NAME, REGION, Served, account, deploy, pretended, pretended_caller
 
 GOING = {"proviso-frames-trial", "proviso-permits-trial"}
 STAYING = {"proviso-anchors-trial", "proviso-records-trial"}
@@ -27,9 +27,7 @@ STAYING = {"proviso-anchors-trial", "proviso-records-trial"}
 @pytest.fixture(autouse=True)
 def cloud(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv("PROVISO_DATA", str(tmp_path / "data"))
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "pretended")
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    pretended_caller(monkeypatch)
     monkeypatch.setattr("time.sleep", lambda _: None)
     with pretended():
         deploy()

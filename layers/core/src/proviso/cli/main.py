@@ -1,5 +1,7 @@
 """The command line. Each command is short: what it does lives in the modules beside it or behind the HTTP API."""
 
+from typing import Any
+
 import typer
 
 from proviso.cli import (
@@ -48,99 +50,51 @@ HERE, RULES, RUN, LOOKS, AFTER, CLOUD, MEASURED = (
 )
 """Panels of the help. A line each there: `proviso COMMAND --help` says the rest."""
 
-app.command("demo", rich_help_panel=HERE, short_help="The main job from end to end, with real photographs.")(
-    machine.demo
+_COMMANDS: tuple[tuple[str, str, Any, str | None], ...] = (
+    (HERE, "demo", machine.demo, "The main job from end to end, with real photographs."),
+    (HERE, "local", machine.local, "The whole system on this machine, until Ctrl-C."),
+    (HERE, "check", machine.check, "Whether everything is there, and how to mend what is not."),
+    (HERE, "models", machine.models, "Find a model pack's files, and verify them."),
+    (HERE, "invoke", machine.invoke, "Run one function on one event."),
+    (HERE, "frames", upload.frames, "What became of the frames at the local cloud."),
+    (HERE, "logs", logs.logs, "One frame's way through all functions of the local cloud."),
+    (CLOUD, "cost", costs.cost, "What a month of use costs at AWS, by line: an estimate."),
+    (CLOUD, "doctor", doctor.doctor, "Check machine, account and stack, and say what to do."),
+    (CLOUD, "teardown", teardown.teardown, "Take a stack away, once all is certified and the audit kept."),
+    (RULES, "login", people.login, "Sign in, at the local cloud or by browser at AWS."),
+    (RULES, "logout", people.logout, "Forget everybody who is signed in here."),
+    (RULES, "people", people.group, "Who may do what: register, list."),
+    (RULES, "contacts", contacts.group, "Where reviewers and recipients are told."),
+    (RULES, "policy", policy.group, None),
+    (RULES, "watchlist", watchlists.group, "Watchlists: create, add, import, build, show and more."),
+    (RULES, "cameras", cameras.group, "Cameras and their keys."),
+    (RUN, "deployment", deployments.group, "Deployments: request, authorise, start, stop and more."),
+    (RUN, "notice-sheet", report.sheet, "The public notice and the sign, to print."),
+    (RUN, "camera", upload.camera, "Sample a source and upload its frames."),
+    (RUN, "stop-all", deployments.stop_all, None),
+    (RUN, "monitoring", monitoring.show, "What is measured of a deployment's false candidates."),
+    (RUN, "suspensions", monitoring.group, None),
+    (RUN, "report", report.report, "What was published of a deployment. Needs no sign-in."),
+    (LOOKS, "candidates", candidates.group, "Candidates: list, show, confirm, reject and more."),
+    (LOOKS, "notices", notices.group, None),
+    (LOOKS, "tests", pairs.group, "Pairs of pictures for tests of reviewers: add, list, remove."),
+    (LOOKS, "reviewers", pairs.reviewers, "How each reviewer answered their tests."),
+    (AFTER, "retention", retention.group, "What is held, why, and until when: check, hold and more."),
+    (AFTER, "audit", audit.group, None),
+    (AFTER, "subject", subjects.group, None),
+    (AFTER, "subject-access", subjects.access, "Was somebody listed, or taken for somebody listed?"),
+    (MEASURED, "card", card.card, "What a model pack is, and where it fails."),
+    (MEASURED, "evaluate", evaluate.evaluate, "Measure accuracy on pictures of your own."),
+    (MEASURED, "calibrate", calibrate.calibrate, "The lowest thresholds that evaluations support (S12)."),
+    (MEASURED, "trial", trial.group, None),
 )
-app.command("local", rich_help_panel=HERE, short_help="The whole system on this machine, until Ctrl-C.")(machine.local)
-app.command("check", rich_help_panel=HERE, short_help="Whether everything is there, and how to mend what is not.")(
-    machine.check
-)
-app.command("models", rich_help_panel=HERE, short_help="Find a model pack's files, and verify them.")(machine.models)
-app.command("invoke", rich_help_panel=HERE, short_help="Run one function on one event.")(machine.invoke)
-app.command("frames", rich_help_panel=HERE, short_help="What became of the frames at the local cloud.")(upload.frames)
-app.command("logs", rich_help_panel=HERE, short_help="One frame's way through all functions of the local cloud.")(
-    logs.logs
-)
+"""Panel, name, command or group, and its line there; none where the first sentence of its own help is that."""
 
-app.command("cost", rich_help_panel=CLOUD, short_help="What a month of use costs at AWS, by line: an estimate.")(
-    costs.cost
-)
-app.command("doctor", rich_help_panel=CLOUD, short_help="Check machine, account and stack, and say what to do.")(
-    doctor.doctor
-)
-app.command(
-    "teardown", rich_help_panel=CLOUD, short_help="Take a stack away, once all is certified and the audit kept."
-)(teardown.teardown)
-
-app.command("login", rich_help_panel=RULES, short_help="Sign in, at the local cloud or by browser at AWS.")(
-    people.login
-)
-app.command("logout", rich_help_panel=RULES, short_help="Forget everybody who is signed in here.")(people.logout)
-app.add_typer(people.group, name="people", rich_help_panel=RULES, short_help="Who may do what: register, list.")
-app.add_typer(
-    contacts.group, name="contacts", rich_help_panel=RULES, short_help="Where reviewers and recipients are told."
-)
-app.add_typer(policy.group, name="policy", rich_help_panel=RULES)
-app.add_typer(
-    watchlists.group,
-    name="watchlist",
-    rich_help_panel=RULES,
-    short_help="Watchlists: create, add, import, build, show and more.",
-)
-app.add_typer(cameras.group, name="cameras", rich_help_panel=RULES, short_help="Cameras and their keys.")
-
-app.add_typer(
-    deployments.group,
-    name="deployment",
-    rich_help_panel=RUN,
-    short_help="Deployments: request, authorise, start, stop and more.",
-)
-app.command("notice-sheet", rich_help_panel=RUN, short_help="The public notice and the sign, to print.")(report.sheet)
-app.command("camera", rich_help_panel=RUN, short_help="Sample a source and upload its frames.")(upload.camera)
-app.command("stop-all", rich_help_panel=RUN)(deployments.stop_all)
-app.command("monitoring", rich_help_panel=RUN, short_help="What is measured of a deployment's false candidates.")(
-    monitoring.show
-)
-app.add_typer(monitoring.group, name="suspensions", rich_help_panel=RUN)
-app.command("report", rich_help_panel=RUN, short_help="What was published of a deployment. Needs no sign-in.")(
-    report.report
-)
-
-app.add_typer(
-    candidates.group,
-    name="candidates",
-    rich_help_panel=LOOKS,
-    short_help="Candidates: list, show, confirm, reject and more.",
-)
-app.add_typer(notices.group, name="notices", rich_help_panel=LOOKS)
-app.add_typer(
-    pairs.group,
-    name="tests",
-    rich_help_panel=LOOKS,
-    short_help="Pairs of pictures for tests of reviewers: add, list, remove.",
-)
-app.command("reviewers", rich_help_panel=LOOKS, short_help="How each reviewer answered their tests.")(pairs.reviewers)
-
-app.add_typer(
-    retention.group,
-    name="retention",
-    rich_help_panel=AFTER,
-    short_help="What is held, why, and until when: check, hold and more.",
-)
-app.add_typer(audit.group, name="audit", rich_help_panel=AFTER)
-app.add_typer(subjects.group, name="subject", rich_help_panel=AFTER)
-app.command("subject-access", rich_help_panel=AFTER, short_help="Was somebody listed, or taken for somebody listed?")(
-    subjects.access
-)
-
-app.command("card", rich_help_panel=MEASURED, short_help="What a model pack is, and where it fails.")(card.card)
-app.command("evaluate", rich_help_panel=MEASURED, short_help="Measure accuracy on pictures of your own.")(
-    evaluate.evaluate
-)
-app.command("calibrate", rich_help_panel=MEASURED, short_help="The lowest thresholds that evaluations support (S12).")(
-    calibrate.calibrate
-)
-app.add_typer(trial.group, name="trial", rich_help_panel=MEASURED)
+for _panel, _name, _what, _line in _COMMANDS:
+    if isinstance(_what, typer.Typer):
+        app.add_typer(_what, name=_name, rich_help_panel=_panel, short_help=_line)
+    else:
+        app.command(_name, rich_help_panel=_panel, short_help=_line)(_what)
 
 if __name__ == "__main__":
     app()

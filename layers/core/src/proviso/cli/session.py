@@ -77,18 +77,17 @@ def keep(data: Path, session: Session) -> list[str]:
     Sign-ins that this one takes the place of, those at another API among them, are taken back: a token that is only
     forgotten goes on for the rest of a shift. What to tell of each, with where it could not be taken back."""
     values = _stored(data)
-    before = dict(values["tokens"])
     place, same = str(values.get("api_url", "")), values.get("api_url") == session.api_url
-    if same:
-        before = {name: found for name, found in before.items() if name == session.subject}
-    else:
+    replaced = {name: found for name, found in values["tokens"].items() if name == session.subject or not same}
+    if not same:
         values = {"api_url": session.api_url, "tokens": {}}
     values["current"] = session.subject
     values["tokens"][session.subject] = session.token if session.renewable is None else asdict(session.renewable)
     _write(data, values)
-    dropped = {name: found for name, found in before.items() if isinstance(found, dict)}
     said = []
-    for name, found in sorted(dropped.items()):
+    for name, found in sorted(replaced.items()):
+        if not isinstance(found, dict):
+            continue
         try:
             _take_back(found)
             said += [] if same else [f"{name} at {place}"]

@@ -14,9 +14,7 @@ from decimal import Decimal
 
 from proviso.domain.audit import deployment_act, system_act
 from proviso.domain.burst import MOST_FRAMES
-from proviso.domain.calibration import (
-    floor_of,
-)
+from proviso.domain.calibration import floor_of
 from proviso.domain.contact_ports import ContactBoard
 from proviso.domain.deployment import OVER, Deployment, DeploymentState, Grounds, RealTimeGrounds
 from proviso.domain.errors import AuditUnwritable, DatabaseAway

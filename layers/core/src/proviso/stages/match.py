@@ -54,7 +54,7 @@ from proviso.domain.timing import Stopwatch
 
 _FIRST_WAIT_S = 0.25
 _LONGEST_WAIT_S = 2.0
-CONNECT_LEAST_S, CONNECT_MOST_S = 4.0, 10.0
+CONNECT_LEAST_S, CONNECT_MOST_S = 4, 10
 """How long one attempt to connect may take. A cluster that resumes may hold a connection until it is there, and signing
 in by token takes seconds of its own: an attempt goes on while there is time, but for a lost one another is begun."""
 

@@ -53,8 +53,6 @@ if TYPE_CHECKING:
     from proviso.domain.subject_ports import SubjectKeys
 
 SettingsT = TypeVar("SettingsT", bound=settings.Settings)
-_AGAIN_S = 4
-"""How long match may take to open a kept connection anew: that its server ended it is seen only in the search."""
 _TO_REPORT = timedelta(seconds=4)
 """What match keeps of its time, after a last attempt to connect, to end in order: its fault must still reach the batch
 response."""
@@ -166,7 +164,7 @@ def _match_room() -> Any:
     from proviso.cloud.outbox import S3Outbox
     from proviso.cloud.permits import S3Permits
     from proviso.cloud.pictures import S3Pictures
-    from proviso.stages.match import MatchRoom
+    from proviso.stages.match import CONNECT_LEAST_S, MatchRoom
     from proviso.store.search import PostgresSearchStore
 
     read = _read(settings.Match)
@@ -178,7 +176,8 @@ def _match_room() -> Any:
         evidence=S3Pictures(client("s3"), read.evidence_bucket),
         outbox=S3Outbox(client("s3"), read.outbox_bucket),
         ledger=DynamoLedger(client("dynamodb"), read.ledger_table, now),
-        store=PostgresSearchStore(_connector(read, "match", connect_timeout_s=_AGAIN_S)),
+        # The least also for a connection that its server has ended, which is seen only in the search.
+        store=PostgresSearchStore(_connector(read, "match", connect_timeout_s=CONNECT_LEAST_S)),
         changes=_changes(read.permits_bucket),
         pipeline=_pipeline(read.proviso_pack, read.proviso_models),
         software_build=read.software_build,

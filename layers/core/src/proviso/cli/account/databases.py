@@ -30,11 +30,6 @@ def ours(one: Mapping[str, Any], stage: str, names: tuple[str, ...]) -> bool:
     return one.get("MasterUsername") == OWNER if tag is None else tag == stage
 
 
-def clusters(account: Account, stage: str, names: tuple[str, ...]) -> list[str]:
-    """The names of all clusters that are of this stack, its own included."""
-    return [str(one["DBClusterIdentifier"]) for one in _clusters(account) if ours(one, stage, names)]
-
-
 def snapshots(account: Account, stage: str, names: tuple[str, ...], kind: str = "") -> list[str]:
     """The names of snapshots; `kind`: manual for those that somebody made."""
     asked = {"SnapshotType": kind} if kind else {}
@@ -56,16 +51,27 @@ def made_by_hand(account: Account, stack: Stack) -> list[str]:
 def besides(account: Account, stack: Stack) -> list[str]:
     """Clusters that hold what the stack's holds and are no part of it, as one in between that a restore left."""
     names = names_of(stack)
-    return [name for name in clusters(account, stage_of(stack), names) if name not in names]
+    mine, _ = _clusters(account, stage_of(stack), names)
+    return [name for name in mine if name not in names]
+
+
+def to_delete_cluster(name: str) -> str:
+    """The command of AWS for it."""
+    return f"aws rds delete-db-cluster --skip-final-snapshot --db-cluster-identifier {name}"
+
+
+def to_delete_snapshot(name: str) -> str:
+    """The command of AWS for it."""
+    return f"aws rds delete-db-cluster-snapshot --db-cluster-snapshot-identifier {name}"
 
 
 def left(account: Account, stage: str, names: tuple[str, ...]) -> Iterator[str]:
     """A sentence for all that should be gone with the stack and is there."""
     from botocore.exceptions import ClientError
 
-    yield from (f"the database cluster {name} is still there" for name in clusters(account, stage, names))
+    mine, others = _clusters(account, stage, names)
+    yield from (f"the database cluster {name} is still there" for name in mine)
     yield from (f"the snapshot {name} holds templates" for name in snapshots(account, stage, names))
-    others = {one["DBClusterIdentifier"] for one in _clusters(account) if not ours(one, stage, names)}
     try:
         pages = account.client("rds").get_paginator("describe_db_cluster_automated_backups").paginate()
         backups = [one for page in pages for one in page["DBClusterAutomatedBackups"]]
@@ -78,9 +84,14 @@ def left(account: Account, stage: str, names: tuple[str, ...]) -> Iterator[str]:
             yield f"an automated backup of {one['DBClusterIdentifier']} is left ({one.get('Status', '?')})"
 
 
-def _clusters(account: Account) -> list[Mapping[str, Any]]:
+def _clusters(account: Account, stage: str, names: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """The names of all clusters that are of this stack, its own included; and of those that are not."""
     pages = account.client("rds").get_paginator("describe_db_clusters").paginate()
-    return [one for page in pages for one in page["DBClusters"]]
+    mine: list[str] = []
+    others: list[str] = []
+    for one in (one for page in pages for one in page["DBClusters"]):
+        (mine if ours(one, stage, names) else others).append(str(one["DBClusterIdentifier"]))
+    return mine, others
 
 
 def _snapshot_is_there(rds: Any, name: str) -> bool:

@@ -56,11 +56,9 @@ def permits(account: Account, stack: Stack) -> Iterator[str]:
 def snapshots(account: Account, stack: Stack) -> Iterator[str]:
     """Snapshots and clusters outlive the stack, and hold templates that were certified as deleted (S23)."""
     for name in databases.besides(account, stack):
-        how = f"aws rds delete-db-cluster --skip-final-snapshot --db-cluster-identifier {name}"
-        yield f"the cluster {name} is no part of the stack and holds templates: {how}"
+        yield f"the cluster {name} is no part of the stack and holds templates: {databases.to_delete_cluster(name)}"
     for name in databases.made_by_hand(account, stack):
-        how = f"aws rds delete-db-cluster-snapshot --db-cluster-snapshot-identifier {name}"
-        yield f"the snapshot {name} holds templates: {how}"
+        yield f"the snapshot {name} holds templates: {databases.to_delete_snapshot(name)}"
 
 
 def place_of_audit(file: Path | None) -> Iterator[str]:
@@ -112,13 +110,18 @@ def since(api: Api, written: audit.Written) -> list[str]:
     return [f"{chain}: #{now[chain]}" for chain in sorted(now) if now[chain] != expected.get(chain)]
 
 
+def _not_known(fault: ApiFault) -> str:
+    """Alike in both looks: what stood against it before is told by these words from what came since."""
+    return f"whether all is certified is not known: {fault}"
+
+
 def open_now(account: Account, stack: Stack) -> list[str]:
     """Permits, and deployments that are not closed."""
     found = list(permits(account, stack))
     try:
         found += running(signed_in(stack))
     except ApiFault as fault:
-        found.append(f"whether all is certified is not known: {fault}")
+        found.append(_not_known(fault))
     return found
 
 
@@ -131,5 +134,5 @@ def obstacles(account: Account, stack: Stack, file: Path | None) -> list[str]:
         found += uncertified(api)
         found += audit_is_there(account, stack, api)
     except ApiFault as fault:
-        found.append(f"whether all is certified is not known: {fault}")
+        found.append(_not_known(fault))
     return found + list(place_of_audit(file))

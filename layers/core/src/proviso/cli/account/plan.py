@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from proviso.cli.account import databases
-from proviso.cli.account.stack import Account, Part, Stack, described, log_groups, outputs_of, sentence
+from proviso.cli.account.stack import Account, Part, Stack, described, log_groups, outputs_of, sentence, unless_gone
 
+NO_BUCKET = "NoSuchBucket"
 _SAM_STACK = "aws-sam-cli-managed-default"
 _COUNTED = {
     "AWS::Lambda::Function": "functions, with all their versions",
@@ -79,14 +80,9 @@ def _goes(account: Account, stack: Stack) -> Iterator[Line]:
 
 def versions(account: Account, bucket: str) -> Iterator[dict[str, Any]]:
     """Every version and delete marker in a bucket; nothing where the bucket is gone."""
-    from botocore.exceptions import ClientError
-
-    try:
+    with unless_gone(NO_BUCKET):
         for page in account.client("s3").get_paginator("list_object_versions").paginate(Bucket=bucket):
             yield from (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchBucket":
-            raise
 
 
 def _kept(account: Account, stack: Stack, now: datetime) -> Iterator[Line]:

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, field
 
-from proviso.cli.account.stack import Account, Part, Stack
+from proviso.cli.account.stack import Account, Part, Stack, unless_gone
 
 ASKED = "GovernFunction"
 """Gives the audit, and so is stopped last."""
 CALLED_BY_CLOUDFORMATION = "MigrateFunction"
 """Deleting the stack calls it once more; it would wait an hour for a function that is stopped."""
+_GONE = "ResourceNotFoundException"
 _DEFAULT_S, _LONGEST_S = 3, 900
 """What Lambda takes where the template says nothing, and the most that it allows."""
 
@@ -22,39 +23,29 @@ class Quiet:
 
 def schedules(account: Account, stack: Stack, quiet: Quiet) -> int:
     """Nothing is started by the clock any more: sweep would write into a bucket that was just emptied."""
-    from botocore.exceptions import ClientError
-
     client, count = account.client("events"), 0
     for part in stack.of("AWS::Events::Rule"):
-        try:
+        with unless_gone(_GONE):
             was = client.describe_rule(Name=part.id)["State"]
             client.disable_rule(Name=part.id)
             quiet.rules += [part.id] if was == "ENABLED" else []
             count += 1
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ResourceNotFoundException":
-                raise
     return count
 
 
 def halted(account: Account, stack: Stack, quiet: Quiet, *, asked_too: bool) -> list[Part]:
     """No copy of a function starts any more: those that were stopped now. What runs of them ends; see `longest`."""
-    from botocore.exceptions import ClientError
-
     client, stopped = account.client("lambda"), []
     for part in stack.of("AWS::Lambda::Function"):
         if not part.id or part.name == CALLED_BY_CLOUDFORMATION or (part.name == ASKED and not asked_too):
             continue
-        try:
+        with unless_gone(_GONE):
             before = client.get_function_concurrency(FunctionName=part.id).get("ReservedConcurrentExecutions")
             if before == 0:
                 continue
             client.put_function_concurrency(FunctionName=part.id, ReservedConcurrentExecutions=0)
             quiet.functions[part.id] = before
             stopped.append(part)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ResourceNotFoundException":
-                raise
     return stopped
 
 

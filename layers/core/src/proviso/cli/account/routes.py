@@ -11,7 +11,6 @@ from importlib.resources import files
 from proviso.cli.account.finding import Finding, attention, ok, wrong
 from proviso.cli.account.stack import Account, Stack
 
-_METHODS = ("get", "put", "post", "delete", "patch")
 _NAMED = 5
 
 
@@ -29,12 +28,12 @@ def routes(account: Account, stack: Stack) -> Finding:
     if open_ones:
         how = "proviso stop-all, then sam deploy; docs/operations.md#when-it-fails"
         return wrong("routes", f"answered to anybody, signed in or not: {_names(open_ones)}", how)
-    if lacking := sorted(described.keys() - deployed.keys()):
+    if lacking := described.keys() - deployed.keys():
         how = "sam deploy what this checkout builds; docs/operations.md#when-it-fails"
         return wrong("routes", f"{len(lacking)} of {len(described)} are not there: {_names(lacking)}", how)
     if closed := [key for key, signed in described.items() if not signed and deployed[key]]:
         return wrong("routes", f"ask for a sign-in and should not: {_names(closed)}", "sam deploy")
-    if unknown := sorted(deployed.keys() - described.keys()):
+    if unknown := deployed.keys() - described.keys():
         how = "git pull, or deploy this checkout"
         return attention("routes", f"{len(unknown)} that this checkout does not know: {_names(unknown)}", how)
     return ok("routes", f"{len(deployed)}, of which {sum(deployed.values())} ask for a sign-in")
@@ -47,7 +46,6 @@ def _described() -> dict[str, bool]:
         _shape(f"{method.upper()} {path}"): bool(operation.get("security", document["security"]))
         for path, operations in document["paths"].items()
         for method, operation in operations.items()
-        if method in _METHODS
     }
 
 
@@ -57,7 +55,6 @@ def _shape(route: str) -> str:
 
 
 def _names(routes: Iterable[str]) -> str:
-    first, *rest = sorted(routes)
-    named = [first, *rest[: _NAMED - 1]]
-    more = len(rest) + 1 - len(named)
-    return ", ".join(named) + (f" and {more} more" if more else "")
+    named = sorted(routes)
+    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+    return ", ".join(named[:_NAMED]) + more

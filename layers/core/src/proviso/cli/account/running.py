@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from proviso.cli.account.databases import besides, made_by_hand, stage_of
+from proviso.cli.account.databases import besides, made_by_hand, stage_of, to_delete_cluster, to_delete_snapshot
 from proviso.cli.account.finding import Check, Finding, attention, ok, wrong
 from proviso.cli.account.routes import routes
 from proviso.cli.account.stack import Account, Stack, log_groups
@@ -142,12 +142,12 @@ def _latest(account: Account, space: str, metric: str, dimensions: dict[str, str
 def snapshots(account: Account, stack: Stack) -> Finding:
     """S23: a snapshot that somebody made keeps templates that were promised to be deleted."""
     if others := besides(account, stack):
-        how = f"aws rds delete-db-cluster --skip-final-snapshot --db-cluster-identifier {others[0]}"
-        return wrong("snapshots", f"the cluster {others[0]} is no part of the stack and holds templates", how)
+        said = f"the cluster {others[0]} is no part of the stack and holds templates"
+        return wrong("snapshots", said, to_delete_cluster(others[0]))
     found = made_by_hand(account, stack)
     if found:
-        how = f"aws rds delete-db-cluster-snapshot --db-cluster-snapshot-identifier {found[0]}"
-        return wrong("snapshots", f"{len(found)} made by hand hold templates after their deletion", how)
+        said = f"{len(found)} made by hand hold templates after their deletion"
+        return wrong("snapshots", said, to_delete_snapshot(found[0]))
     return ok("snapshots", "none made by hand")
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -105,6 +106,18 @@ class Stack:
                 " that may (cloudformation:GetTemplate)"
             )
         return str(self.resource(part).get("DeletionPolicy", "")).startswith("Retain")
+
+
+@contextmanager
+def unless_gone(code: str) -> Iterator[None]:
+    """AWS answers with this code what is asked for and is not there: then there is nothing to do, and no fault."""
+    from botocore.exceptions import ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        if error.response["Error"]["Code"] != code:
+            raise
 
 
 def described(client: Any, name: str) -> Mapping[str, Any] | None:

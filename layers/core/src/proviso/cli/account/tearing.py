@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from proviso.cli.account import databases, plan
-from proviso.cli.account.stack import Account, Stack, described
+from proviso.cli.account.stack import Account, Stack, described, unless_gone
 from proviso.cli.private import write_private
 from proviso.domain.errors import ConfigurationFault
 
@@ -80,7 +80,6 @@ def write(path: Path, journal: Journal) -> None:
 
 def empty(account: Account, bucket: str) -> int:
     """Delete every version in a bucket, and uploads that were not finished. How many; 0 where the bucket is gone."""
-    from botocore.exceptions import ClientError
 
     client, count, batch = account.client("s3"), 0, []
 
@@ -97,13 +96,10 @@ def empty(account: Account, bucket: str) -> int:
             batch = []
     if batch:
         delete(batch)
-    try:
+    with unless_gone(plan.NO_BUCKET):
         for page in client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket):
             for one in page.get("Uploads", ()):
                 client.abort_multipart_upload(Bucket=bucket, Key=one["Key"], UploadId=one["UploadId"])
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchBucket":
-            raise
     return count
 
 

@@ -118,13 +118,9 @@ def verdicts(found: Estimate) -> list[tuple[str, bool, str]]:
 
 
 def _largest(month: Bill) -> str:
-    """The four largest as the table shows them: what one thing costs in several prices is one line there."""
-    amounts: dict[str, float] = {}
-    for line in month.lines:
-        name = f"{line.service} {line.what}"
-        amounts[name] = amounts.get(name, 0.0) + line.amount
-    largest = sorted(amounts.items(), key=lambda one: -one[1])[:4]
-    return ", ".join(f"{name} {amount:.2f}" for name, amount in largest)
+    """The four largest as the table shows them."""
+    largest = sorted(month.by_line().items(), key=lambda one: -one[1])[:4]
+    return ", ".join(f"{service} {what} {amount:.2f}" for (service, what), amount in largest)
 
 
 def as_values(found: Estimate) -> dict[str, Any]:
@@ -180,7 +176,9 @@ def show(found: Estimate) -> None:
         table.add_column(name, justify="right" if name else "left", no_wrap=True)
     months = [found.month, found.idle_free, found.idle_list]
     services = [one.by_service() for one in months]
-    for service in sorted({name for one in services for name in one}, key=lambda name: -services[0].get(name, 0.0)):
+    for service in sorted(
+        {name for one in services for name in one}, key=lambda name: (-services[0].get(name, 0.0), name)
+    ):
         million = found.million.get(service)
         shown = [_dollars(one.get(service, 0.0)) for one in services]
         shown.insert(1, "" if million is None else _dollars(million))
@@ -240,9 +238,9 @@ def _lines(months: Sequence[Bill], service: str) -> list[tuple[str, list[float]]
     taken off again too, or they would not add up."""
     amounts: dict[str, list[float]] = {}
     for number, month in enumerate(months):
-        for line in month.lines:
-            if line.service == service:
-                amounts.setdefault(line.what, [0.0] * len(months))[number] += line.amount
+        for (of, what), amount in month.by_line().items():
+            if of == service:
+                amounts.setdefault(what, [0.0] * len(months))[number] = amount
     rows = [(what, each) for what, each in amounts.items() if max(map(abs, each)) >= 0.005]
     return sorted(rows, key=lambda row: (-row[1][0], -row[1][2]))
 

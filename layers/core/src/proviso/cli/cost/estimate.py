@@ -46,7 +46,7 @@ def estimate(scenario: Scenario, plant: Plant, prices: Prices, clock: Clock, *, 
         return month, idle, per_million(month, idle, use.frames)
 
     month, _, million = sums(clock)
-    least, most = (bill(scenario, plant, prices, clock, free=each).total for each in (True, False))
+    totals = {free: month.total, not free: bill(scenario, plant, prices, clock, free=not free).total}
     idle_list, idle_free = (bill(scenario.idle(), plant, prices, clock, free=each) for each in (False, True))
     ends = [sum(sums(Clock(clock.measured, speed, waits, clock.billed))[2].values()) for speed, waits in _RANGE]
     others = {name: sum(sums(clock, use)[2].values()) for name, use in _others(scenario).items()}
@@ -54,19 +54,19 @@ def estimate(scenario: Scenario, plant: Plant, prices: Prices, clock: Clock, *, 
     total = sum(million.values())
     spread = (min(total, *ends), max(total, *ends))
     return Estimate(
-        scenario,
-        prices,
-        plant,
-        clock,
-        free,
-        month,
-        (least, most),
-        idle_list,
-        idle_free,
-        million,
-        spread,
-        others,
-        yardstick,
+        scenario=scenario,
+        prices=prices,
+        plant=plant,
+        clock=clock,
+        free=free,
+        month=month,
+        month_totals=(totals[True], totals[False]),
+        idle_list=idle_list,
+        idle_free=idle_free,
+        million=million,
+        million_range=spread,
+        million_elsewhere=others,
+        rekognition=yardstick,
     )
 
 

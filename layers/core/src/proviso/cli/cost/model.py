@@ -19,7 +19,7 @@ from proviso.edge import metrics
 MONTH_H = 730.0
 NOTICES, TARGET_MILLION, TARGET_IDLE = "notices", 12.0, 5.0
 _LEAST_ACU = 0.5
-_CLOCKED = "by the clock"
+_CLOCKED, _EVERY_S = "by the clock", {ALERT: 300.0, SWEEP: 60.0}
 _GB = 1e9
 
 
@@ -118,6 +118,13 @@ class Bill:
             found[line.service] = found.get(line.service, 0.0) + line.amount
         return found
 
+    def by_line(self) -> dict[tuple[str, str], float]:
+        """By service and what it is for: a thing that costs in several prices is one line where people look."""
+        found: dict[tuple[str, str], float] = {}
+        for line in self.lines:
+            found[line.service, line.what] = found.get((line.service, line.what), 0.0) + line.amount
+        return found
+
 
 def bill(scenario: Scenario, plant: Plant, prices: Prices, clock: Clock, *, free: bool = False) -> Bill:
     """The month. `free`: what AWS gives for good every month is taken off."""
@@ -207,25 +214,20 @@ def _own_ms(plant: Plant, clock: Clock) -> float:
 def _by_the_clock(scenario: Scenario, plant: Plant, clock: Clock) -> Iterable[Calls]:
     measured, memory = clock.measured, plant.memory_mb
     always = MONTH_H / usage.LIVES_H
-    for function, seconds, case, asked in (
-        (
-            ALERT,
-            plant.schedules.get(ALERT, 300.0),
-            measured.case("alert, by the clock"),
-            _sum(usage.SUBSCRIPTIONS, usage.SUBSCRIPTION, scenario.contacts),
-        ),
-        (
-            SWEEP,
-            plant.schedules.get(SWEEP, 60.0),
-            measured.case("sweep, awake"),
-            _sum(usage.SWEPT, usage.DUE_OBJECT, scenario.due),
-        ),
-    ):
+    looks = _sum(usage.SUBSCRIPTIONS, usage.SUBSCRIPTION, scenario.contacts)
+    sweeps = _sum(usage.SWEPT, usage.DUE_OBJECT, scenario.due)
+    for function, what, asked in ((ALERT, "alert, by the clock", looks), (SWEEP, "sweep, awake", sweeps)):
+        case = measured.case(what)
         ms = clock.call_ms(function, case, asked, memory[function])
-        yield Calls(function, _CLOCKED, MONTH_H * 3600 / seconds, ms, case.log_bytes, always)
+        yield Calls(function, _CLOCKED, _runs(plant, function), ms, case.log_bytes, always)
     retained = measured.case("retain, nothing to do")
     ms = clock.call_ms(RETAIN, retained, usage.RETAINED, memory[RETAIN])
     yield Calls(RETAIN, "each minute while active", scenario.hours * 60, ms, retained.log_bytes, _cold(scenario))
+
+
+def _runs(plant: Plant, function: str) -> float:
+    """How often the clock calls it in a month."""
+    return MONTH_H * 3600 / plant.schedules.get(function, _EVERY_S[function])
 
 
 def _by_people_and_cameras(scenario: Scenario, plant: Plant, clock: Clock) -> Iterable[Calls]:
@@ -234,7 +236,7 @@ def _by_people_and_cameras(scenario: Scenario, plant: Plant, clock: Clock) -> It
     answered = clock.call_ms(REVIEW, page, usage.PAGE, plant.memory_mb[REVIEW])
     yield Calls(REVIEW, "open pages ask", asks, answered, page.log_bytes, _cold(scenario) if asks else 0.0)
     grants = scenario.cameras * scenario.hours * usage.GRANTS_H
-    granted = clock.call_ms(GRANT, page, {"dynamodb:GetItem": 1, "s3:GetObject": 1}, plant.memory_mb[GRANT])
+    granted = clock.call_ms(GRANT, page, usage.GRANTED, plant.memory_mb[GRANT])
     yield Calls(GRANT, "upload rights", grants, granted, 400.0)
 
 
@@ -338,8 +340,7 @@ def _traces(scenario: Scenario, plant: Plant, calls: Sequence[Calls]) -> float:
 def _events(scenario: Scenario, plant: Plant, empty: float, full: float) -> Iterable[tuple[str, usage.Asked, float]]:
     """What is asked for, how often."""
     hours = scenario.hours
-    minutes = MONTH_H * 3600 / plant.schedules.get(SWEEP, 60.0)
-    looks = MONTH_H * 3600 / plant.schedules.get(ALERT, 300.0)
+    minutes, looks = _runs(plant, SWEEP), _runs(plant, ALERT)
     yield "detect, uploads without faces", usage.NO_FACE, empty
     yield "detect, uploads with faces", usage.WITH_FACES, full
     yield "match", usage.SEARCHED, full
@@ -355,8 +356,7 @@ def _events(scenario: Scenario, plant: Plant, empty: float, full: float) -> Iter
     yield "alert by the clock", usage.SUBSCRIPTIONS, looks
     yield "alert, each contact", usage.SUBSCRIPTION, looks * scenario.contacts
     yield "open pages", usage.PAGE, scenario.reviewers * hours * usage.PAGE_ASKS_H
-    rights = scenario.cameras * hours * usage.GRANTS_H
-    yield "upload rights", {"dynamodb:GetItem": 1, "s3:GetObject": 1}, rights
+    yield "upload rights", usage.GRANTED, scenario.cameras * hours * usage.GRANTS_H
 
 
 def _watching(scenario: Scenario, plant: Plant, calls: Sequence[Calls]) -> Iterable[Line]:

@@ -49,9 +49,7 @@ def draw(found: "Estimate", path: Path) -> None:
         title = f"A million frames: ${found.million_total:.2f}"
         met = found.million_total <= model.TARGET_MILLION
         _bars(figure.add_subplot(grid[0]), found.million, title, f"target ${model.TARGET_MILLION:.0f}", met)
-    idle: dict[str, float] = {}
-    for line in found.idle_free.lines:
-        idle[f"{line.service}: {line.what}"] = idle.get(f"{line.service}: {line.what}", 0.0) + line.amount
+    idle = {f"{service}: {what}": amount for (service, what), amount in found.idle_free.by_line().items()}
     met = found.idle_free.total < model.TARGET_IDLE
     title = f"An idle month: ${found.idle_free.total:.2f}"
     _bars(figure.add_subplot(grid[-1]), idle, title, f"target under ${model.TARGET_IDLE:.0f}", met)

@@ -138,17 +138,16 @@ def read_plant(root: Path, parameters: Mapping[str, str] | None = None) -> Plant
             name for name, one in functions.items() if one.get("TracingConfig", {}).get("Mode") == "Active"
         ),
         pause_seconds=max(
-            (float(_scaling(one)["SecondsUntilAutoPause"]) for one in found if one.type == "AWS::RDS::DBCluster"),
+            (
+                float(one.resolved()["ServerlessV2ScalingConfiguration"]["SecondsUntilAutoPause"])
+                for one in found
+                if one.type == "AWS::RDS::DBCluster"
+            ),
             default=300.0,
         ),
         system_logs=not all(one.get("LoggingConfig", {}).get("SystemLogLevel") == "WARN" for one in functions.values()),
         uncounted=tuple(sorted(_uncounted(found))),
     )
-
-
-def _scaling(cluster: "Resource") -> Mapping[str, Any]:
-    found: Mapping[str, Any] = cluster.resolved()["ServerlessV2ScalingConfiguration"]
-    return found
 
 
 def _metrics_of(alarm: Mapping[str, Any]) -> int:

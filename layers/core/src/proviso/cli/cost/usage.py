@@ -53,6 +53,8 @@ LOOKED: Asked = {"dynamodb:Query": FOLD_LOOKED_FOR_BACK}
 """sweep, once a day at most: did frames end without being searched?"""
 DUE_OBJECT: Asked = {"s3:GetObject": 1}
 """sweep, each object under due/, each minute."""
+GRANTED: Asked = {"dynamodb:GetItem": 1, "s3:GetObject": 1}
+"""grant, a camera's upload rights."""
 WAKES: Asked = {"s3:PutObject": 1, "sqs:GetQueueAttributes": 6}
 """sweep, more when something is due."""
 SUBSCRIPTIONS: Asked = {"s3:ListObjectsV2": 2, "sns:request": 2}
